@@ -1,0 +1,134 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// All that crosses between compiler and runtime: what a Program holds, and how
+// its compiled code is called. A change of either raises kABIVersion.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_ABI_PROGRAM_H
+#define MXFP4_ABI_PROGRAM_H
+
+#include "mxfp4/Support/Result.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+extern "C" {
+/// What each thread of a team passes to an entry point of a CPU program. All
+/// threads of the team make the same call and differ in `thread` only.
+struct MXInvocation {
+  /// One pointer for each of Program::buffers, in that order, aligned to
+  /// kBufferAlignment. For an entry point that prepares a weight: the bytes of
+  /// the checkpoint, then the destination.
+  void *const *buffers;
+  /// Number of tokens (rows) of this call, 1 to Entry::maxTokens.
+  int64_t tokens;
+  /// Position in the sequence of the first of them.
+  int64_t position;
+  /// Number of positions that the caches of full-attention layers hold.
+  int64_t context;
+  /// Index of the calling thread, and how many threads make the call.
+  int64_t thread;
+  int64_t threads;
+  /// Returns when all threads of the team have called it.
+  void (*barrier)(void *team);
+  void *team;
+};
+
+/// An entry point of a CPU program.
+typedef void (*MXEntryFunction)(const MXInvocation *);
+}
+
+namespace mx {
+
+/// Version of MXInvocation and of the saved form of a Program.
+constexpr uint32_t kABIVersion = 1;
+
+/// Alignment in bytes of every buffer, and of every value in the arena.
+constexpr uint64_t kBufferAlignment = 64;
+
+/// What a buffer is for, and so who fills it and how long it lives.
+enum class BufferKind : uint32_t {
+  Weight, ///< Made once from the checkpoint; read only.
+  Cache,  ///< Keys or values of one layer; lives as long as a sequence.
+  Input,  ///< Written by the caller before a call.
+  Output, ///< Read by the caller after a call.
+  Arena,  ///< Temporary values of one call.
+};
+
+/// One buffer that a Program works on. Its size in bytes is
+/// `bytes + bytesPerPosition * context`.
+struct Buffer {
+  /// A weight: its name in the checkpoint. Else the name of an argument of the
+  /// entry points, such as "tokens", "logits" or "key_cache.3".
+  std::string name;
+  BufferKind kind = BufferKind::Weight;
+  uint64_t bytes = 0;
+  uint64_t bytesPerPosition = 0;
+
+  /// Of a weight only: how the checkpoint must hold it (dtype as in a
+  /// safetensors header, such as "BF16" or "U8"), and the symbol that
+  /// rearranges it into this buffer; empty means byte for byte.
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::string prepare;
+
+  uint64_t size(uint64_t context) const {
+    return bytes + bytesPerPosition * context;
+  }
+};
+
+/// A function of the program that the runtime calls: "prefill" (tokens to
+/// hidden states), "unembed" (hidden states to logits) and "decode" (one token
+/// to logits).
+struct Entry {
+  std::string name;
+  std::string symbol;
+  int64_t maxTokens = 1;
+};
+
+/// A compiled model: code, and the buffers it works on. The sizes of all
+/// buffers are known before the first byte of a weight is read.
+struct Program {
+  /// Device and instruction set, such as "cpu:skylake-avx512"; the features that
+  /// the processor must have, as LLVM spells them, such as "avx2".
+  std::string target;
+  std::vector<std::string> features;
+  /// "f32" or "bf16".
+  std::string activations;
+  /// Threads that may run it at most; 0 is any number.
+  int64_t maxThreads = 0;
+  int64_t vocabSize = 0;
+  int64_t hiddenSize = 0;
+  /// Positions that the model was made for.
+  int64_t maxPositions = 0;
+
+  std::vector<Buffer> buffers;
+  std::vector<Entry> entries;
+  /// An ELF shared object that defines the symbols of `entries` and of
+  /// Buffer::prepare.
+  std::string code;
+
+  /// The entry point `name`, or null.
+  const Entry *findEntry(const std::string &name) const;
+  /// The index of buffer `name`, or -1.
+  int64_t findBuffer(const std::string &name) const;
+  /// Bytes of all buffers of `kind` at `context`.
+  uint64_t size(BufferKind kind, uint64_t context) const;
+};
+
+/// Writes `program` to `path`. The file appears whole or not at all.
+Status saveProgram(const Program &program, const std::string &path);
+
+/// Reads a Program that saveProgram wrote. Fails on a file of another version,
+/// a truncated or a changed one.
+Result<Program> loadProgram(const std::string &path);
+
+} // namespace mx
+
+#endif // MXFP4_ABI_PROGRAM_H

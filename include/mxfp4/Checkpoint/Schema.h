@@ -1,0 +1,56 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which tensors a GPT-OSS checkpoint holds: names, dtypes and shapes. Import,
+// the checks on loading and the synthesizer all take them from here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_CHECKPOINT_SCHEMA_H
+#define MXFP4_CHECKPOINT_SCHEMA_H
+
+#include "mxfp4/Checkpoint/ModelConfig.h"
+#include "mxfp4/Support/Result.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mx {
+
+/// What a checkpoint says about a tensor, except where its bytes are.
+struct TensorInfo {
+  std::string name;
+  /// As in a safetensors header, such as "BF16" or "U8".
+  std::string dtype;
+  /// Row-major; empty for a scalar.
+  std::vector<int64_t> shape;
+  uint64_t bytes = 0;
+};
+
+/// Bits of one element of `dtype`; 0 if safetensors has no such dtype.
+unsigned dtypeBits(std::string_view dtype);
+
+/// Bytes of a tensor. Fails if they overflow 63 bits or are not whole.
+Result<uint64_t> tensorBytes(const std::string &dtype,
+                             const std::vector<int64_t> &shape);
+
+/// Dtype and shape for messages, such as "BF16 [2880, 4096]".
+std::string describeTensor(const TensorInfo &tensor);
+
+/// The tensors of the official checkpoint, with experts in MXFP4, in the order
+/// in which the official shards are filled: layers by the spelling of their
+/// number (0, 1, 10, 11, ..., 2), then what is above the layers.
+std::vector<TensorInfo> checkpointSchema(const ModelConfig &config);
+
+/// As checkpointSchema, for the layout with experts in BF16, where an expert
+/// is transposed to [in, out].
+std::vector<TensorInfo> dequantizedSchema(const ModelConfig &config);
+
+} // namespace mx
+
+#endif // MXFP4_CHECKPOINT_SCHEMA_H

@@ -1,0 +1,61 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One call: the shape of a model and a target in, a Program out.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_COMPILER_COMPILER_H
+#define MXFP4_COMPILER_COMPILER_H
+
+#include "mxfp4/ABI/Program.h"
+#include "mxfp4/Checkpoint/ModelConfig.h"
+#include "mxfp4/Support/Result.h"
+
+#include <string>
+
+namespace mx {
+
+/// What decides the code of a Program, besides the model.
+struct CompileOptions {
+  /// "cpu" is the processor at hand; "cpu:NAME" another, as LLVM names it, such
+  /// as "cpu:x86-64-v3".
+  std::string target = "cpu";
+  /// Precision of activations and of the KV cache: "bf16" or "f32". Sums and
+  /// the residual stream are f32 in both.
+  std::string activations = "bf16";
+  /// The slow exact path: plain loops, one thread, no fusion.
+  bool reference = false;
+  /// Fuse bias, activation, routing and residual into matmuls.
+  bool fuse = true;
+  /// Tokens that one call of "prefill" takes at most.
+  int64_t prefillTokens = 512;
+};
+
+/// Compiles a model of this shape. Fails with what is wrong with the options or
+/// the target.
+Result<Program> compileModel(const ModelConfig &config,
+                             const CompileOptions &options);
+
+/// As compileModel, without machine code: all sizes are known, `code` is empty.
+Result<Program> planModel(const ModelConfig &config,
+                          const CompileOptions &options);
+
+/// The module after a stage, as text: "graph" (as imported), "fused", "vector"
+/// (loops of vector code), "llvm" (LLVM dialect), all of which mxfp4-opt reads,
+/// or "asm" (assembly of the target).
+Result<std::string> emitStage(const ModelConfig &config,
+                              const CompileOptions &options,
+                              const std::string &stage);
+
+/// What tells two builds of the compiler apart, and the target that `options`
+/// resolve to on this machine: with the model's config a key for a cache of
+/// Programs. Fails as compileModel does on an unknown target.
+Result<std::string> compilerFingerprint(const CompileOptions &options);
+
+} // namespace mx
+
+#endif // MXFP4_COMPILER_COMPILER_H

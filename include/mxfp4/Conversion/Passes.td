@@ -1,0 +1,76 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Passes that leave the dialects.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_CONVERSION_PASSES_TD
+#define MXFP4_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertMXFP4ToLinalgPass
+    : Pass<"convert-mxfp4-to-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Lower mxfp4 ops on tensors to plain loops, slow and exact";
+  let description = [{
+    This lowering defines the ops; it is compared with `lib/Format` in turn.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertNNToLinalgPass : Pass<"convert-nn-to-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Lower nn ops on tensors to plain loops, slow and exact";
+  let description = [{
+    This lowering defines the ops.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
+  let options = [
+    Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
+           "Vector instruction set: baseline, avx2 or avx512">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertMXFP4ToVectorPass : ToVectorPass<"convert-mxfp4-to-vector"> {
+  let summary = "Lower mxfp4 ops on memrefs to parallel loops of vector code";
+  let description = [{
+    Weights are decoded in vector registers right before they are multiplied; no
+    wide weight is written to memory. Weights must be arranged for the lanes of
+    the instruction set (`mxfp4-assign-layouts`).
+  }];
+}
+
+def ConvertNNToVectorPass : ToVectorPass<"convert-nn-to-vector"> {
+  let summary = "Lower nn ops on memrefs to parallel loops of vector code";
+}
+
+def LowerEntryPointsPass : Pass<"mxfp4-lower-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Give entry points the form in which the runtime calls them";
+  let description = [{
+    An entry point takes one pointer to an `MXInvocation` (ABI/Program.h) and
+    loads its arguments from there. The module gets the attribute
+    `mxfp4.buffers`, the table of what the runtime has to provide.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // MXFP4_CONVERSION_PASSES_TD

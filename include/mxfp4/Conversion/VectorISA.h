@@ -1,0 +1,53 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The vector instruction sets that the CPU lowerings know. Another one is a row
+// of the table.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_CONVERSION_VECTORISA_H
+#define MXFP4_CONVERSION_VECTORISA_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir::mxfp4 {
+
+/// What the emitter of vector code asks about an instruction set.
+struct VectorISA {
+  /// How 16 values are looked up by 4-bit codes in 32-bit lanes.
+  enum class Lookup {
+    /// Shifts, compares and selects: any processor.
+    Arithmetic,
+    /// vpermps on 8 lanes: the low three bits of a lane choose a magnitude.
+    Permute8,
+    /// vpermps on 16 lanes: the low four bits of a lane choose a value.
+    Permute16,
+  };
+
+  llvm::StringRef name;
+  /// f32 lanes of a vector register.
+  int64_t lanes;
+  Lookup lookup;
+  /// True if a fused multiply-add is one instruction.
+  bool hasFMA;
+  /// How many groups of rows times tokens fit the registers as sums.
+  int64_t tileSums;
+  /// The processor, as LLVM names it, that code is made for, and the features
+  /// that a machine must have to run that code.
+  llvm::StringRef processor;
+  llvm::ArrayRef<llvm::StringLiteral> features;
+
+  /// All instruction sets, the widest first.
+  static llvm::ArrayRef<VectorISA> all();
+  /// The one called `name`, or null.
+  static const VectorISA *find(llvm::StringRef name);
+};
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_CONVERSION_VECTORISA_H

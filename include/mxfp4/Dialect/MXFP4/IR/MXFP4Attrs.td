@@ -1,0 +1,69 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How a weight is arranged in memory, and the activation that a matmul may apply.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD
+#define MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.td"
+
+class MXFP4_Attr<string name, string attrMnemonic>
+    : AttrDef<MXFP4_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def MXFP4_LayoutAttr : MXFP4_Attr<"Layout", "layout"> {
+  let summary = "How the rows of a weight are interleaved in memory";
+  let description = [{
+    A weight `[..., rows, columns]` is kept as
+    `[..., groups, columns / depth, lanes * depth]`: a group holds `lanes`
+    rows, and `depth` consecutive elements of each stand together. One vector
+    register then holds one step of `lanes` rows, so a product needs no sum
+    across lanes. Rows are padded with zeros to whole groups.
+
+    With `paired`, rows 2j and 2j + 1 belong together (gate and up of SwiGLU):
+    group 2p holds the even rows `2 * (p * lanes + lane)` and group 2p + 1 the
+    odd rows `2 * (p * lanes + lane) + 1`.
+
+    As the encoding of a tensor type it says how the tensor will be arranged;
+    `mxfp4-resolve-layouts` makes that its shape, and the attribute `layout` of
+    the ops that read it.
+
+    Example:
+
+    ```mlir
+    tensor<5760x2880xf4E2M1FN, #mxfp4.layout<lanes = 16, depth = 8, paired = true>>
+    ```
+  }];
+  let parameters = (ins "int64_t":$lanes, "int64_t":$depth,
+                        DefaultValuedParameter<"bool", "false">:$paired);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Number of groups that hold `rows` rows.
+    int64_t getGroups(int64_t rows) const;
+
+    /// The shape in memory of a weight of shape `shape`, in elements.
+    SmallVector<int64_t> getPackedShape(ArrayRef<int64_t> shape) const;
+  }];
+}
+
+def MXFP4_SwiGLUAttr : MXFP4_Attr<"SwiGLU", "swiglu"> {
+  let summary = "The clamped SwiGLU of GPT-OSS";
+  let description = [{
+    Takes pairs of gate and up (rows 2j and 2j + 1):
+    `g = min(gate, limit)`, `u = clamp(up, -limit, limit)`, and the result is
+    `g * sigmoid(alpha * g) * (u + 1)`.
+  }];
+  let parameters = (ins "FloatAttr":$alpha, "FloatAttr":$limit);
+  let assemblyFormat = "`<` `alpha` `=` $alpha `,` `limit` `=` $limit `>`";
+}
+
+#endif // MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD

@@ -1,0 +1,49 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The mxfp4 dialect: name, namespace and what belongs in it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DIALECT_MXFP4_IR_MXFP4DIALECT_TD
+#define MXFP4_DIALECT_MXFP4_IR_MXFP4DIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def MXFP4_Dialect : Dialect {
+  let name = "mxfp4";
+  let cppNamespace = "::mlir::mxfp4";
+  let summary = "Block-scaled 4-bit floating point (OCP MX)";
+  let description = [{
+    Ops whose meaning depends on the block format: expanding blocks, making
+    them, rearranging them and contracting with them.
+
+    A block-scaled tensor is two values, as in `arith.scaling_extf`: elements
+    (`f4E2M1FN`) and scales (`f8E8M0FNU`, one for 32 elements of the last
+    dimension). Elements may also be in their storage form, `i8` with two
+    elements per byte and the last dimension halved; `mxfp4-pack-storage`
+    changes the first form to the second. Rules are cited as F1 and so on;
+    `docs/Format.md` holds them.
+
+    Attributes of the dialect on functions and arguments:
+
+    - `mxfp4.entry = "decode"` marks a function that the runtime calls.
+    - `mxfp4.max_tokens` on an entry bounds every dynamic dimension that
+      counts tokens.
+    - `mxfp4.buffer = "logits"` names the buffer an argument of an entry is
+      bound to, `mxfp4.kind` says what that is for (`weight`, `cache`,
+      `input`, `output`, `arena`), and `mxfp4.dim` what its dynamic leading
+      dimension counts (`tokens` or `context`).
+    - `mxfp4.value = "position"` binds an index argument of an entry to a
+      number of the call: `tokens`, `position`, `context`, `thread`, `threads`
+      or `zero`; `invocation` is the pointer to all of them.
+    - `mxfp4.source` is the type a weight has in the checkpoint and
+      `mxfp4.prepare` the function that rearranges it.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+#endif // MXFP4_DIALECT_MXFP4_IR_MXFP4DIALECT_TD

@@ -1,0 +1,209 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every op of the mxfp4 dialect.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DIALECT_MXFP4_IR_MXFP4OPS_TD
+#define MXFP4_DIALECT_MXFP4_IR_MXFP4OPS_TD
+
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.td"
+
+class MXFP4_Op<string mnemonic, list<Trait> traits = []>
+    : Op<MXFP4_Dialect, mnemonic, traits>;
+
+/// A ranked tensor, or after bufferization a memref.
+class MXFP4_Ranked<list<Type> elements>
+    : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>], "",
+                "::mlir::ShapedType">;
+def MXFP4_Values : MXFP4_Ranked<[F4E2M1FN, I8]>;
+def MXFP4_Scales : MXFP4_Ranked<[F8E8M0FNU]>;
+def MXFP4_Floats : MXFP4_Ranked<[F32, BF16, F16]>;
+def MXFP4_Indices : MXFP4_Ranked<[I32]>;
+def MXFP4_Weights : MXFP4_Ranked<[F4E2M1FN, I8, F8E8M0FNU, BF16, F16, F32]>;
+
+def MXFP4_DequantizeOp
+    : MXFP4_Op<"dequantize",
+               [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                                ["reifyResultShapes"]>]> {
+  let summary = "Expand MXFP4 blocks to a wider float";
+  let description = [{
+    Multiplies each of the 32 elements of a block by the scale of that block and
+    converts the product to the element type of the result. A block is 32
+    consecutive elements of the last dimension of `values` (F1).
+
+    A scale of 0xFF makes its whole block NaN (F4).
+
+    Example:
+
+    ```mlir
+    // 64 rows of 90 blocks: 64 x 2880 elements.
+    %weight = mxfp4.dequantize %values, %scales
+        : tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU> -> tensor<64x2880xbf16>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F4E2M1FN, I8]>:$values,
+                       RankedTensorOf<[F8E8M0FNU]>:$scales);
+  let results = (outs RankedTensorOf<[F16, BF16, F32]>:$result);
+  let assemblyFormat = [{
+    $values `,` $scales attr-dict `:` type($values) `,` type($scales) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def MXFP4_QuantizeOp
+    : MXFP4_Op<"quantize",
+               [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                                ["reifyResultShapes"]>]> {
+  let summary = "Make MXFP4 blocks of a wider float";
+  let description = [{
+    Chooses for each 32 consecutive elements of the last dimension the scale by
+    the floor rule of OCP MX (F9) and rounds each element to the nearest value
+    of E2M1, ties to even, saturating (F7). A block that holds a NaN or an
+    infinity gets scale 0xFF and elements 0 (F11).
+
+    Example:
+
+    ```mlir
+    %values, %scales = mxfp4.quantize %weight
+        : tensor<64x2880xf32> -> tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F16, BF16, F32]>:$input);
+  let results = (outs RankedTensorOf<[F4E2M1FN, I8]>:$values,
+                      RankedTensorOf<[F8E8M0FNU]>:$scales);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($values) `,` type($scales)
+  }];
+  let hasVerifier = 1;
+}
+
+/// Reads its operands and writes `init`, whose values before do not matter.
+class MXFP4_DestinationOp<string mnemonic, list<Trait> traits = []>
+    : MXFP4_Op<mnemonic, traits # [DestinationStyleOpInterface,
+          DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+}
+
+def MXFP4_PackOp : MXFP4_DestinationOp<"pack"> {
+  let summary = "Rearrange a weight for the kernels that read it";
+  let description = [{
+    The result holds the elements of `source` in the arrangement that its
+    encoding names. The source is a weight `[..., rows, columns]`: elements,
+    scales or dense floats. `mxfp4-hoist-packs` moves this op out of the entry
+    points into functions that run once, when weights are loaded.
+
+    After `mxfp4-resolve-layouts` the result has its shape in memory and the
+    attribute `layout` says how it got it.
+
+    Example:
+
+    ```mlir
+    %packed = mxfp4.pack ins(%weight : tensor<4096x2880xbf16>)
+        outs(%init : tensor<4096x2880xbf16, #mxfp4.layout<lanes = 16, depth = 2>>)
+        -> tensor<4096x2880xbf16, #mxfp4.layout<lanes = 16, depth = 2>>
+    ```
+  }];
+  let arguments = (ins MXFP4_Weights:$source, MXFP4_Weights:$init,
+                       OptionalAttr<MXFP4_LayoutAttr>:$layout);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $source `:` type($source) `)` `outs` `(` $init `:` type($init) `)`
+    attr-dict (`->` type($results)^)?
+  }];
+}
+
+def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
+  let summary = "Multiply by a block-scaled weight";
+  let description = [{
+    `result[t, n] = sum over k of input[t, k] * weight[n, k]`, plus `bias[n]`
+    and `residual[t, n]` where given. The weight is `values` `[N, K]` with
+    `scales` `[N, K / 32]` (F1, F5); products are accumulated in f32. The
+    result does not depend on the values of `init`.
+
+    Example:
+
+    ```mlir
+    %y = mxfp4.matmul
+        ins(%x, %values, %scales : tensor<?x2880xf32>, tensor<64x2880xf4E2M1FN>,
+            tensor<64x90xf8E8M0FNU>)
+        bias(%bias : tensor<64xbf16>)
+        outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Values:$values,
+                       MXFP4_Scales:$scales, Optional<MXFP4_Floats>:$bias,
+                       Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
+                       OptionalAttr<MXFP4_LayoutAttr>:$layout);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $values `,` $scales `:` type($input) `,`
+    type($values) `,` type($scales) `)`
+    (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`residual` `(` $residual^ `:` type($residual) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
+def MXFP4_MatmulByExpertOp
+    : MXFP4_DestinationOp<"matmul_by_expert", [AttrSizedOperandSegments]> {
+  let summary = "Multiply each token by the weights of its experts";
+  let description = [{
+    For token `t` and slot `s` with expert `e = experts[t, s]`:
+    `y[t, s, n] = sum over k of x[k] * weight[e, n, k] + bias[e, n]`, where `x`
+    is `input[t]` if the input is `[T, K]` (each token is gathered for its
+    experts) and `input[t, s]` if it is `[T, S, K]`.
+
+    - `activation` then turns pairs `y[t, s, 2j], y[t, s, 2j + 1]` into one
+      value.
+    - With `weights` `[T, S]` the result is `[T, N]`: the sum over `s` of
+      `weights[t, s] * y[t, s]`, plus `residual` where given. Without, it is
+      `[T, S, N]`.
+
+    Weights are `values` `[E, N, K]` with `scales` `[E, N, K / 32]`; products
+    are accumulated in f32. `experts` holds numbers from 0 to E - 1.
+
+    Example:
+
+    ```mlir
+    %y = mxfp4.matmul_by_expert
+        ins(%x, %values, %scales, %experts : tensor<?x2880xf32>,
+            tensor<32x5760x2880xf4E2M1FN>, tensor<32x5760x90xf8E8M0FNU>,
+            tensor<?x4xi32>)
+        bias(%bias : tensor<32x5760xbf16>)
+        activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)
+        outs(%init : tensor<?x4x2880xf32>) -> tensor<?x4x2880xf32>
+    ```
+  }];
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Values:$values,
+                       MXFP4_Scales:$scales, MXFP4_Indices:$experts,
+                       Optional<MXFP4_Floats>:$bias,
+                       Optional<MXFP4_Floats>:$weights,
+                       Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
+                       OptionalAttr<MXFP4_SwiGLUAttr>:$activation,
+                       OptionalAttr<MXFP4_LayoutAttr>:$layout);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $values `,` $scales `,` $experts `:`
+    type($input) `,` type($values) `,` type($scales) `,` type($experts) `)`
+    (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`activation` `(` $activation^ `)`)?
+    (`weights` `(` $weights^ `:` type($weights) `)`)?
+    (`residual` `(` $residual^ `:` type($residual) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
+#endif // MXFP4_DIALECT_MXFP4_IR_MXFP4OPS_TD

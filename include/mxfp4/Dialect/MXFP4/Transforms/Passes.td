@@ -1,0 +1,118 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Passes that stay inside the dialects.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DIALECT_MXFP4_TRANSFORMS_PASSES_TD
+#define MXFP4_DIALECT_MXFP4_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
+  let summary = "Fuse weight dequantization into the matmul that reads it";
+  let description = [{
+    Rewrites a `linalg.matmul` whose transposed weight comes from
+    `mxfp4.dequantize` into one `mxfp4.matmul`, so that the wide weight is never
+    written to memory. Weights with other readers are left as they are.
+  }];
+  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect"];
+}
+
+def FuseEpiloguePass : Pass<"mxfp4-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "Fuse what follows a matmul into it";
+  let description = [{
+    Makes a `linalg.matmul` with a transposed weight an `nn.linear`, and takes
+    into `nn.linear`, `mxfp4.matmul` and `mxfp4.matmul_by_expert` the ops that
+    read their result alone: bias, SwiGLU, routing weights with the sum over
+    experts, and residual.
+  }];
+  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::nn::NNDialect"];
+}
+
+def AssignLayoutsPass : Pass<"mxfp4-assign-layouts", "::mlir::func::FuncOp"> {
+  let summary = "Choose the arrangement of every weight for vectors of a width";
+  let description = [{
+    Puts an `mxfp4.pack` before the weights of matmuls, so that one vector
+    register holds one step of as many rows as it has f32 lanes.
+  }];
+  let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"8",
+                        "Number of f32 lanes of a vector register">];
+  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def HoistPacksPass : Pass<"mxfp4-hoist-packs", "::mlir::ModuleOp"> {
+  let summary = "Move packs of weights out of entry points";
+  let description = [{
+    A pack of a function's argument moves to the callers of that function. A pack
+    of an argument of an entry point becomes a function of its own that runs
+    once, when weights are loaded; the argument names it in `mxfp4.prepare`, and
+    keeps its type in the checkpoint in `mxfp4.source`. Weights of one type and
+    layout share such a function.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+def ResolveLayoutsPass : Pass<"mxfp4-resolve-layouts", "::mlir::ModuleOp"> {
+  let summary = "Turn layouts of tensor types into plain shapes";
+  let description = [{
+    A tensor with a `#mxfp4.layout` gets the shape that it has in memory, and the
+    ops that read it the layout as an attribute. Runs before bufferization, which
+    would drop an encoding without a word.
+  }];
+}
+
+def PackStoragePass : Pass<"mxfp4-pack-storage", "::mlir::ModuleOp"> {
+  let summary = "Turn tensors of 4-bit elements into bytes";
+  let description = [{
+    Changes the element type `f4E2M1FN` to `i8` with half the last dimension
+    (F2), because a memref of 4-bit elements is not packed when it is lowered to
+    LLVM. Fails on an op outside the dialects that reads such a tensor.
+  }];
+}
+
+def DropEntryResultsPass
+    : Pass<"mxfp4-drop-entry-results", "::mlir::func::FuncOp"> {
+  let summary = "Make entry points return nothing";
+  let description = [{
+    After bufferization the results of an entry point are arguments that it
+    writes; returning them says nothing. Fails on an entry point that returns a
+    buffer of its own.
+  }];
+}
+
+def DistributeLoopsPass : Pass<"mxfp4-distribute-loops", "::mlir::ModuleOp"> {
+  let summary = "Divide parallel loops among the threads of a team";
+  let description = [{
+    Every thread of a team runs an entry point from start to end. Functions get
+    the arguments `thread`, `threads` (index) and `invocation`; an `scf.parallel`
+    becomes a loop over this thread's share of its first dimension and ends at a
+    barrier. A store outside of such loops is done by thread 0 alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PlanMemoryPass : Pass<"mxfp4-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Give every temporary a fixed place in one arena";
+  let description = [{
+    Replaces each `memref.alloc` by a view of an arena, so that nothing is
+    allocated while a program runs. Temporaries that are not alive together share
+    bytes. A function gets the arena as an argument; the part behind its own
+    temporaries belongs to the functions it calls. A dynamic dimension counts
+    tokens and is bounded by `mxfp4.max_tokens` of the entry points. The module
+    gets the attribute `mxfp4.arena`, the size in bytes.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+#endif // MXFP4_DIALECT_MXFP4_TRANSFORMS_PASSES_TD

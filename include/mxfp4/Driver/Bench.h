@@ -1,0 +1,65 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Measures tokens per second, in the way of llama-bench.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DRIVER_BENCH_H
+#define MXFP4_DRIVER_BENCH_H
+
+#include "mxfp4/Runtime/Session.h"
+#include "mxfp4/Support/Result.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mx {
+
+/// What to measure.
+struct BenchOptions {
+  /// Tokens of the prompt; 0 leaves this test out.
+  int64_t promptTokens = 512;
+  /// Tokens decoded one by one; 0 leaves this test out.
+  int64_t decodeTokens = 128;
+  /// Tokens that are in the caches before each test.
+  int64_t depth = 0;
+  /// Runs of each test, after one that is not counted.
+  int64_t repetitions = 5;
+  /// Start of the random tokens.
+  uint64_t seed = 0;
+};
+
+/// The runs of one test.
+struct BenchResult {
+  int64_t promptTokens = 0;
+  int64_t decodeTokens = 0;
+  int64_t depth = 0;
+  /// One for each run.
+  std::vector<double> tokensPerSecond;
+
+  /// As llama-bench names it, such as "pp512" or "tg128 @ d4096".
+  std::string name() const;
+};
+
+/// Positions that a session needs for `options`.
+int64_t benchContext(const BenchOptions &options);
+
+/// Runs the tests, each in a new sequence. Fails with kInterrupted on Ctrl-C.
+Result<std::vector<BenchResult>> runBench(Session &session,
+                                          const BenchOptions &options);
+
+/// The mean of `values`; 0 if there are none.
+double mean(const std::vector<double> &values);
+
+/// The standard deviation of the distribution from which `values` are drawn
+/// (divisor one less than their number); 0 if there are fewer than two.
+double standardDeviation(const std::vector<double> &values);
+
+} // namespace mx
+
+#endif // MXFP4_DRIVER_BENCH_H

@@ -1,0 +1,72 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From the folder of a checkpoint to a model that can be run: the one place
+// that sees both the compiler and the runtime.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_DRIVER_ENGINE_H
+#define MXFP4_DRIVER_ENGINE_H
+
+#include "mxfp4/ABI/Program.h"
+#include "mxfp4/Checkpoint/Checkpoint.h"
+#include "mxfp4/Compiler/Compiler.h"
+#include "mxfp4/Driver/ProgramCache.h"
+#include "mxfp4/Runtime/RunCommand.h"
+#include "mxfp4/Runtime/Session.h"
+#include "mxfp4/Support/Result.h"
+#include "mxfp4/Text/Tokenizer.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace mx {
+
+/// How to open a checkpoint and compile its model.
+struct EngineOptions {
+  CompileOptions compile;
+  CheckpointOptions checkpoint;
+  CacheOptions cache;
+};
+
+/// A checkpoint and the Program compiled for it; from here on sessions.
+class Engine {
+public:
+  /// Opens the checkpoint in `folder`, and takes its Program from the cache or
+  /// compiles it. No weight is read yet.
+  static Result<Engine> open(const std::string &folder,
+                             const EngineOptions &options);
+
+  Checkpoint &checkpoint() { return source; }
+  const Program &program() const { return compiled.program; }
+
+  /// Loads the weights, with a progress bar that Ctrl-C stops. Where `flags`
+  /// give no context, the caches hold `positions`; 0 is the runtime's default.
+  Result<std::unique_ptr<Session>> openSession(SessionFlags flags,
+                                               int64_t positions = 0);
+
+  /// The tokenizer in the folder of the checkpoint.
+  Result<Tokenizer> loadTokenizer() const { return Tokenizer::load(folder); }
+
+  /// One line for the user, such as "program for cpu:skylake compiled in 2.51
+  /// s".
+  std::string describe() const;
+
+private:
+  Engine(std::string folder, Checkpoint source, CachedProgram compiled)
+      : folder(std::move(folder)), source(std::move(source)),
+        compiled(std::move(compiled)) {}
+
+  std::string folder;
+  Checkpoint source;
+  CachedProgram compiled;
+};
+
+} // namespace mx
+
+#endif // MXFP4_DRIVER_ENGINE_H

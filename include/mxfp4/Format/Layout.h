@@ -1,0 +1,57 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Where each byte of a packed weight goes. The compiler generates the code that
+// rearranges and reads a weight; this is what that code is compared with.
+// F17, F18, ... are rules of docs/Format.md.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_FORMAT_LAYOUT_H
+#define MXFP4_FORMAT_LAYOUT_H
+
+#include "mxfp4/Support/Result.h"
+
+#include <cstdint>
+
+namespace mx {
+
+/// A row-major matrix [rows, columns] arranged as
+/// [groups][columns / depth][lanes][depth] (F17), so that one vector load gets
+/// `depth` consecutive elements of each of `lanes` rows.
+struct InterleavedLayout {
+  /// Rows in a group.
+  int64_t lanes = 1;
+  /// Consecutive elements of one row.
+  int64_t depth = 1;
+  /// True if even and odd rows of the matrix are gate and up rows, which then
+  /// go to groups of their own: even groups hold gate, odd groups up (F18).
+  bool paired = false;
+
+  /// Whether a matrix of elements of `bits` bits can be arranged so. The other
+  /// functions may be called only where it can.
+  Status check(int64_t rows, int64_t columns, int64_t bits) const;
+
+  /// Number of groups that hold `rows` rows.
+  int64_t groups(int64_t rows) const;
+
+  /// The row that is in `lane` of `group`, or -1 if that is padding (F18, F19).
+  int64_t rowOf(int64_t rows, int64_t group, int64_t lane) const;
+
+  /// Bytes of the arranged matrix, with its padding.
+  int64_t byteCount(int64_t rows, int64_t columns, int64_t bits) const;
+};
+
+/// Arranges `source`, [rows, columns] elements of 4, 8 or 16 bits, row-major
+/// and with the even element of a byte in its low four bits (F2). `packed` is
+/// layout.byteCount(rows, columns, bits) bytes and does not overlap `source`.
+void packInterleaved(const InterleavedLayout &layout, const uint8_t *source,
+                     int64_t rows, int64_t columns, int64_t bits,
+                     uint8_t *packed);
+
+} // namespace mx
+
+#endif // MXFP4_FORMAT_LAYOUT_H

@@ -1,0 +1,46 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A model's shape as a module of nn, mxfp4 and linalg ops on tensors.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_IMPORT_IMPORT_H
+#define MXFP4_IMPORT_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mxfp4/Checkpoint/ModelConfig.h"
+
+namespace mlir::mxfp4 {
+
+/// What the graph depends on besides the shape of the model.
+struct ImportOptions {
+  /// Keep normalized activations, attention, SwiGLU and the KV cache in bf16.
+  /// The residual stream is f32 in any case.
+  bool bf16Activations = true;
+  /// Tokens that "prefill" takes at most.
+  int64_t prefillTokens = 512;
+  /// Rows of logits that "unembed" makes at most.
+  int64_t logitsRows = 16;
+};
+
+/// Makes a module with the entry points
+/// - "prefill": appends tokens to the sequence; leaves `hidden` [T, H];
+/// - "unembed": rows of `hidden` from `position` on to `logits` [T, V];
+/// - "decode": appends one token; leaves its `logits` [1, V];
+/// and one function for each kind of layer, called once per layer. Weights are
+/// arguments, bound to buffers of the names they have in the checkpoint.
+OwningOpRef<ModuleOp> importGptOss(MLIRContext &context,
+                                   const mx::ModelConfig &config,
+                                   const ImportOptions &options);
+
+/// Loads the dialects that importGptOss needs.
+void loadImportDialects(MLIRContext &context);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_IMPORT_IMPORT_H

@@ -1,0 +1,59 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The orders in which passes run, each under a name of its own.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_PIPELINES_PIPELINES_H
+#define MXFP4_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+class DialectRegistry;
+
+namespace mxfp4 {
+
+/// The options of the pipelines for a CPU.
+struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+  Option<std::string> isa{*this, "isa",
+                          llvm::cl::desc("baseline, avx2 or avx512"),
+                          llvm::cl::init("avx2")};
+};
+
+/// mxfp4-fuse: matmuls with what surrounds them.
+void buildFusionPipeline(OpPassManager &manager);
+
+/// mxfp4-lower-to-vector: tensors to loops of vector code on one arena.
+void buildVectorPipeline(OpPassManager &manager,
+                         const CPUPipelineOptions &options);
+
+/// mxfp4-lower-to-cpu: the same, and on to the LLVM dialect.
+void buildCPUPipeline(OpPassManager &manager,
+                      const CPUPipelineOptions &options);
+
+/// mxfp4-lower-to-loops: tensors to plain loops, slow and exact.
+void buildLoopsPipeline(OpPassManager &manager);
+
+/// mxfp4-lower-to-reference: the same, and on to the LLVM dialect.
+void buildReferencePipeline(OpPassManager &manager);
+
+/// mxfp4-lower-to-llvm: what the two have in common, from loops to the LLVM
+/// dialect.
+void buildLLVMPipeline(OpPassManager &manager);
+
+/// Makes the pipelines and all passes known by name.
+void registerPipelinesAndPasses();
+
+/// Adds the dialects of the project with the interfaces that its pipelines use.
+void registerDialects(DialectRegistry &registry);
+
+} // namespace mxfp4
+} // namespace mlir
+
+#endif // MXFP4_PIPELINES_PIPELINES_H

@@ -1,0 +1,132 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One sequence of tokens on its way through a model: the weights in their final
+// layout, the caches, and the calls that append tokens and give logits.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_RUNTIME_SESSION_H
+#define MXFP4_RUNTIME_SESSION_H
+
+#include "mxfp4/ABI/Program.h"
+#include "mxfp4/Checkpoint/Checkpoint.h"
+#include "mxfp4/Runtime/CPUDevice.h"
+#include "mxfp4/Runtime/Memory.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace mx {
+
+/// Told how many of all bytes of work are done.
+using ProgressCallback = std::function<void(uint64_t done, uint64_t total)>;
+
+/// Positions of a session that does not say how many, if the program has them.
+constexpr int64_t kDefaultContext = 4096;
+
+/// The message of a call that was stopped by SessionOptions::cancel.
+extern const char kInterrupted[];
+
+struct SessionOptions {
+  /// 0 is one for each processor, as far as the program allows.
+  int64_t threads = 0;
+  /// Keeps each thread on a processor of its own.
+  bool pin = false;
+  /// Positions that the caches hold; 0 is kDefaultContext or what the program
+  /// has, if that is less.
+  int64_t context = 0;
+  /// Called while weights are loaded; may be empty.
+  ProgressCallback progress;
+  /// When it becomes true, loading and prefill stop at the next weight or chunk
+  /// and fail with kInterrupted. May be null.
+  const std::atomic<bool> *cancel = nullptr;
+};
+
+/// Which rows of logits a prefill computes.
+enum class Rows { None, Last, All };
+
+/// Takes the logits of one position, valid during the call. An error stops the
+/// prefill.
+using RowVisitor = std::function<Status(int64_t position, const float *logits)>;
+
+/// A Program with all memory that it needs, and one sequence.
+class Session {
+public:
+  /// Allocates everything and loads the weights of `checkpoint`, one tensor
+  /// after another: peak memory is the final layout and one tensor. Neither
+  /// `program` nor `checkpoint` is needed afterwards.
+  static Result<std::unique_ptr<Session>>
+  create(const Program &program, Checkpoint &checkpoint,
+         const SessionOptions &options = {});
+
+  /// Appends `count` tokens to the sequence. Rows::Last leaves the logits of
+  /// the last one in logits(); Rows::All gives those of each one to `visit`. If
+  /// it is stopped on the way, position() says how many were appended.
+  Status prefill(const int32_t *tokens, int64_t count, Rows rows,
+                 const RowVisitor &visit = {});
+
+  /// Appends one token and returns its logits. Does not allocate.
+  Result<const float *> decode(int32_t token);
+
+  /// The row of vocabSize() logits that the last call computed last. Valid
+  /// until the next call.
+  const float *logits() const { return lastLogits; }
+
+  /// Starts a new sequence.
+  void reset() { length = 0; }
+
+  /// How many tokens the sequence has.
+  int64_t position() const { return length; }
+  /// How many it can have.
+  int64_t context() const { return maxLength; }
+  int64_t vocabSize() const { return vocabulary; }
+  int64_t threads() const { return device->pool().threads(); }
+  /// Bytes of all buffers.
+  uint64_t bytes() const;
+
+private:
+  /// An entry point, ready to be called.
+  struct Call {
+    MXEntryFunction function = nullptr;
+    int64_t maxTokens = 0;
+  };
+
+  Session() = default;
+  Status bindEntries(const Program &program);
+  Status allocateBuffers(const Program &program);
+  Status loadWeights(const Program &program, Checkpoint &checkpoint,
+                     const SessionOptions &options);
+  void prepareWeight(MXEntryFunction prepare, const TensorData &source,
+                     void *destination);
+  Status checkTokens(const int32_t *tokens, int64_t count) const;
+  Status computeLogits(int64_t first, int64_t count, const RowVisitor &visit);
+  void run(const Call &call, int64_t tokens, int64_t position);
+  bool interrupted() const { return cancel && cancel->load(); }
+
+  std::unique_ptr<CPUDevice> device;
+  std::vector<Memory> buffers;
+  /// The addresses of `buffers`.
+  std::vector<void *> addresses;
+  const std::atomic<bool> *cancel = nullptr;
+
+  Call prefillCall;
+  Call unembedCall;
+  Call decodeCall;
+  int32_t *tokenBuffer = nullptr;
+  float *logitBuffer = nullptr;
+  const float *lastLogits = nullptr;
+
+  int64_t vocabulary = 0;
+  int64_t maxLength = 0;
+  int64_t length = 0;
+};
+
+} // namespace mx
+
+#endif // MXFP4_RUNTIME_SESSION_H

@@ -1,0 +1,419 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The saved form of a Program, all integers little-endian:
+//
+//   magic[8] | version u32 | 0 u32 | file size u64 | body | checksum u64
+//
+// The checksum is over every byte before it. A string is its length as u64 and
+// its bytes; a list is its length as u64 and its elements.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/ABI/Program.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <set>
+#include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace mx;
+
+static constexpr std::string_view kMagic("MXFP4PRG", 8);
+static constexpr uint64_t kHeaderBytes = 24;
+static constexpr uint64_t kChecksumBytes = 8;
+
+/// Far above any program (code of a few MB and a table of weights); keeps a
+/// wrong file from being read into memory whole.
+static constexpr uint64_t kMaxFileBytes = uint64_t(1) << 30;
+
+// With these limits the sizes of all buffers add up to less than 2^63.
+static constexpr uint64_t kMaxBuffers = uint64_t(1) << 16;
+static constexpr uint64_t kMaxBufferBytes = uint64_t(1) << 45;
+static constexpr int64_t kMaxCount = (int64_t(1) << 31) - 1;
+
+const Entry *Program::findEntry(const std::string &name) const {
+  for (const Entry &entry : entries)
+    if (entry.name == name)
+      return &entry;
+  return nullptr;
+}
+
+int64_t Program::findBuffer(const std::string &name) const {
+  for (size_t i = 0; i < buffers.size(); ++i)
+    if (buffers[i].name == name)
+      return int64_t(i);
+  return -1;
+}
+
+uint64_t Program::size(BufferKind kind, uint64_t context) const {
+  uint64_t total = 0;
+  for (const Buffer &buffer : buffers)
+    if (buffer.kind == kind)
+      total += buffer.size(context);
+  return total;
+}
+
+/// FNV-1a. A change of one byte always changes it: each step is a bijection.
+static uint64_t checksum(std::string_view bytes) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char byte : bytes)
+    hash = (hash ^ byte) * 0x100000001b3;
+  return hash;
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Appends values to a string of bytes.
+class Writer {
+public:
+  explicit Writer(std::string &bytes) : bytes(bytes) {}
+
+  void integer(uint64_t value, unsigned width = 8) {
+    for (unsigned i = 0; i < width; ++i)
+      bytes.push_back(char(value >> (8 * i)));
+  }
+
+  void string(std::string_view value) {
+    integer(value.size());
+    bytes.append(value);
+  }
+
+private:
+  std::string &bytes;
+};
+} // namespace
+
+static std::string serialize(const Program &program) {
+  std::string bytes(kMagic);
+  Writer writer(bytes);
+  writer.integer(kABIVersion, 4);
+  writer.integer(0, 4);
+  writer.integer(0); // the file size, known at the end
+
+  writer.string(program.target);
+  writer.integer(program.features.size());
+  for (const std::string &feature : program.features)
+    writer.string(feature);
+  writer.string(program.activations);
+  writer.integer(uint64_t(program.maxThreads));
+  writer.integer(uint64_t(program.vocabSize));
+  writer.integer(uint64_t(program.hiddenSize));
+  writer.integer(uint64_t(program.maxPositions));
+
+  writer.integer(program.buffers.size());
+  for (const Buffer &buffer : program.buffers) {
+    writer.string(buffer.name);
+    writer.integer(uint64_t(buffer.kind), 4);
+    writer.integer(buffer.bytes);
+    writer.integer(buffer.bytesPerPosition);
+    writer.string(buffer.dtype);
+    writer.integer(buffer.shape.size());
+    for (int64_t extent : buffer.shape)
+      writer.integer(uint64_t(extent));
+    writer.string(buffer.prepare);
+  }
+
+  writer.integer(program.entries.size());
+  for (const Entry &entry : program.entries) {
+    writer.string(entry.name);
+    writer.string(entry.symbol);
+    writer.integer(uint64_t(entry.maxTokens));
+  }
+  writer.string(program.code);
+
+  std::string size;
+  Writer(size).integer(bytes.size() + kChecksumBytes);
+  bytes.replace(kHeaderBytes - size.size(), size.size(), size);
+  writer.integer(checksum(bytes));
+  return bytes;
+}
+
+static Error systemError(const std::string &path, const std::string &what) {
+  return Error{path + ": cannot " + what + ": " + std::strerror(errno)};
+}
+
+static bool writeAll(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return false;
+    bytes.remove_prefix(size_t(written));
+  }
+  return true;
+}
+
+Status mx::saveProgram(const Program &program, const std::string &path) {
+  std::string bytes = serialize(program);
+  if (bytes.size() > kMaxFileBytes)
+    return Error{path + ": a program has at most " +
+                 std::to_string(kMaxFileBytes) + " bytes, but this one has " +
+                 std::to_string(bytes.size())};
+
+  // In the same folder, so that the last step is a rename within a file system.
+  std::string temporary = path + ".tmp" + std::to_string(getpid());
+  int file =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0)
+    return systemError(temporary, "create");
+
+  bool written = writeAll(file, bytes) && fsync(file) == 0;
+  Status status;
+  if (!written)
+    status =
+        systemError(path, "write " + std::to_string(bytes.size()) + " bytes");
+  if (close(file) != 0 && written)
+    status = systemError(path, "close");
+  if (status && rename(temporary.c_str(), path.c_str()) != 0)
+    status = systemError(path, "replace");
+  if (!status)
+    unlink(temporary.c_str());
+  return status;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Takes values off the front of a string of bytes. After the first value that
+/// is out of bounds or not allowed, `error` says why and all others are empty.
+class Reader {
+public:
+  Reader(std::string_view bytes, std::string path)
+      : rest(bytes), path(std::move(path)) {}
+
+  uint64_t integer(unsigned width = 8) {
+    if (rest.size() < width) {
+      fail("a value of " + std::to_string(width) + " bytes ends past the file");
+      return 0;
+    }
+    uint64_t value = 0;
+    for (unsigned i = 0; i < width; ++i)
+      value |= uint64_t(static_cast<unsigned char>(rest[i])) << (8 * i);
+    rest.remove_prefix(width);
+    return value;
+  }
+
+  /// An integer that must be in [low, high].
+  int64_t integerIn(const std::string &what, int64_t low, int64_t high) {
+    int64_t value = int64_t(integer());
+    if (value >= low && value <= high)
+      return value;
+    fail("expected " + what + " to be in [" + std::to_string(low) + ", " +
+         std::to_string(high) + "], but found " + std::to_string(value));
+    return low;
+  }
+
+  std::string string() {
+    uint64_t size = integer();
+    if (size > rest.size()) {
+      fail("a string of " + std::to_string(size) + " bytes ends past the file");
+      return {};
+    }
+    std::string value(rest.substr(0, size));
+    rest.remove_prefix(size);
+    return value;
+  }
+
+  /// The length of a list whose elements take `elementBytes` or more.
+  uint64_t length(const std::string &what, uint64_t elementBytes,
+                  uint64_t limit = UINT64_MAX) {
+    uint64_t count = integer();
+    limit = std::min(limit, rest.size() / elementBytes);
+    if (count <= limit)
+      return count;
+    fail("expected at most " + std::to_string(limit) + " " + what +
+         ", but found " + std::to_string(count));
+    return 0;
+  }
+
+  void fail(const std::string &message) {
+    if (!failure)
+      failure = Error{path + ": " + message};
+    rest = {};
+  }
+
+  bool atEnd() const { return rest.empty(); }
+  const std::optional<Error> &error() const { return failure; }
+
+private:
+  std::string_view rest;
+  std::string path;
+  std::optional<Error> failure;
+};
+} // namespace
+
+static Buffer readBuffer(Reader &reader, int64_t maxPositions) {
+  Buffer buffer;
+  buffer.name = reader.string();
+  uint64_t kind = reader.integer(4);
+  if (kind > uint64_t(BufferKind::Arena))
+    reader.fail("buffer '" + buffer.name + "' is of unknown kind " +
+                std::to_string(kind));
+  else
+    buffer.kind = BufferKind(kind);
+
+  std::string what = "'" + buffer.name + "'";
+  buffer.bytes =
+      uint64_t(reader.integerIn("bytes of buffer " + what, 0, kMaxBufferBytes));
+  buffer.bytesPerPosition = uint64_t(reader.integerIn(
+      "bytes per position of buffer " + what, 0,
+      int64_t(kMaxBufferBytes) / std::max<int64_t>(maxPositions, 1)));
+  buffer.dtype = reader.string();
+  buffer.shape.resize(reader.length("extents of " + what, 8));
+  for (int64_t &extent : buffer.shape)
+    extent = reader.integerIn("an extent of " + what, 0, INT64_MAX);
+  buffer.prepare = reader.string();
+  return buffer;
+}
+
+static Result<Program> parseBody(std::string_view body,
+                                 const std::string &path) {
+  Reader reader(body, path);
+  Program program;
+  program.target = reader.string();
+  program.features.resize(reader.length("features", 8));
+  for (std::string &feature : program.features)
+    feature = reader.string();
+  program.activations = reader.string();
+  program.maxThreads = reader.integerIn("threads", 0, kMaxCount);
+  program.vocabSize = reader.integerIn("vocabulary size", 1, kMaxCount);
+  program.hiddenSize = reader.integerIn("hidden size", 1, kMaxCount);
+  program.maxPositions = reader.integerIn("positions", 1, kMaxCount);
+
+  // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
+  uint64_t bufferCount = reader.length("buffers", 52, kMaxBuffers);
+  std::set<std::string> names;
+  for (uint64_t i = 0; i < bufferCount && !reader.error(); ++i) {
+    program.buffers.push_back(readBuffer(reader, program.maxPositions));
+    const std::string &name = program.buffers.back().name;
+    if (!names.insert(name).second)
+      reader.fail("two buffers are named '" + name + "'");
+  }
+
+  names.clear();
+  uint64_t entryCount = reader.length("entry points", 24);
+  for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
+    Entry entry;
+    entry.name = reader.string();
+    entry.symbol = reader.string();
+    entry.maxTokens =
+        reader.integerIn("tokens of entry '" + entry.name + "'", 1, kMaxCount);
+    if (!names.insert(entry.name).second)
+      reader.fail("two entry points are named '" + entry.name + "'");
+    program.entries.push_back(std::move(entry));
+  }
+  program.code = reader.string();
+  if (!reader.error() && !reader.atEnd())
+    reader.fail("expected the file to end after the code");
+  if (reader.error())
+    return *reader.error();
+  return program;
+}
+
+/// Reads up to `size` bytes of `file`; fewer only at the end of it.
+static Result<std::string> readUpTo(int file, size_t size,
+                                    const std::string &path) {
+  std::string bytes(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    ssize_t count = read(file, &bytes[done], size - done);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return systemError(path, "read");
+    if (count == 0)
+      break;
+    done += size_t(count);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+/// Checks the first bytes against the size that the file has.
+static Status checkHeader(std::string_view header, uint64_t fileBytes,
+                          const std::string &path) {
+  if (header.substr(0, kMagic.size()) != kMagic)
+    return Error{path + ": expected a program, but it does not begin with '" +
+                 std::string(kMagic) + "'"};
+  Reader reader(header.substr(kMagic.size()), path);
+  uint64_t version = reader.integer(4);
+  uint64_t reserved = reader.integer(4);
+  uint64_t size = reader.integer();
+  if (reader.error())
+    return Error{path + ": expected a program of at least " +
+                 std::to_string(kHeaderBytes + kChecksumBytes) +
+                 " bytes, but the file has " + std::to_string(fileBytes)};
+  if (version != kABIVersion)
+    return Error{path + ": expected a program of version " +
+                 std::to_string(kABIVersion) + ", but found version " +
+                 std::to_string(version) + "; compile the model again"};
+  if (reserved != 0)
+    return Error{path + ": expected 0 after the version, but found " +
+                 std::to_string(reserved)};
+  if (size != fileBytes || size < kHeaderBytes + kChecksumBytes)
+    return Error{path + ": the program ends at byte " + std::to_string(size) +
+                 ", but the file has " + std::to_string(fileBytes)};
+  if (size > kMaxFileBytes)
+    return Error{path + ": a program has at most " +
+                 std::to_string(kMaxFileBytes) + " bytes, but this one has " +
+                 std::to_string(size)};
+  return {};
+}
+
+static Result<std::string> readChecked(int file, const std::string &path) {
+  struct stat info;
+  if (fstat(file, &info) != 0)
+    return systemError(path, "read");
+  if (!S_ISREG(info.st_mode))
+    return Error{path + ": expected a program, but it is not a regular file"};
+  uint64_t fileBytes = uint64_t(info.st_size);
+
+  Result<std::string> bytes = readUpTo(file, kHeaderBytes, path);
+  if (!bytes)
+    return bytes;
+  if (Status status = checkHeader(*bytes, fileBytes, path); !status)
+    return status.error();
+  Result<std::string> rest = readUpTo(file, fileBytes - kHeaderBytes, path);
+  if (!rest)
+    return rest;
+  bytes->append(*rest);
+  if (bytes->size() != fileBytes)
+    return Error{path + ": the program ends at byte " +
+                 std::to_string(fileBytes) + ", but the file has " +
+                 std::to_string(bytes->size())};
+  return bytes;
+}
+
+Result<Program> mx::loadProgram(const std::string &path) {
+  // Not blocking, so that a pipe is refused instead of waited for.
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0)
+    return systemError(path, "open");
+  Result<std::string> bytes = readChecked(file, path);
+  close(file);
+  if (!bytes)
+    return bytes.error();
+
+  std::string_view all = *bytes;
+  std::string_view covered = all.substr(0, all.size() - kChecksumBytes);
+  uint64_t found = Reader(all.substr(covered.size()), path).integer();
+  if (uint64_t expected = checksum(covered); expected != found)
+    return Error{path + ": expected checksum " + std::to_string(expected) +
+                 ", but found " + std::to_string(found) +
+                 "; the file is damaged"};
+  return parseBody(covered.substr(kHeaderBytes), path);
+}

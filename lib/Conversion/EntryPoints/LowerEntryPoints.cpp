@@ -1,0 +1,309 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Binds the arguments of entry points to the fields of an MXInvocation, and
+// writes down which buffers that needs.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Conversion/Passes.h"
+
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mxfp4/ABI/Program.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cstddef>
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_LOWERENTRYPOINTSPASS
+#include "mxfp4/Conversion/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+namespace {
+/// What the runtime has to know of a buffer.
+struct BufferInfo {
+  StringAttr kind;
+  int64_t bytes = 0;
+  int64_t bytesPerPosition = 0;
+  Attribute source;
+  Attribute prepare;
+};
+} // namespace
+
+/// Bytes of the static dimensions of `type`.
+static int64_t getStaticBytes(MemRefType type) {
+  int64_t bits = type.getElementTypeBitWidth();
+  for (int64_t size : type.getShape())
+    if (!ShapedType::isDynamic(size))
+      bits *= size;
+  return llvm::divideCeil(bits, 8);
+}
+
+/// Reads the fields of an MXInvocation.
+class InvocationReader {
+public:
+  InvocationReader(ImplicitLocOpBuilder &b, Value invocation)
+      : b(b), invocation(invocation),
+        pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
+
+  Value loadField(size_t offset, Type type) {
+    Value address = LLVM::GEPOp::create(
+        b, pointer, b.getI8Type(), invocation,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+    return LLVM::LoadOp::create(b, type, address);
+  }
+
+  /// The number `name` of the call as an i64, or null if there is none.
+  Value loadNumber(StringRef name) {
+    if (name == "zero")
+      return arith::ConstantIntOp::create(b, b.getI64Type(), 0);
+    std::optional<size_t> offset =
+        llvm::StringSwitch<std::optional<size_t>>(name)
+            .Case("tokens", offsetof(MXInvocation, tokens))
+            .Case("position", offsetof(MXInvocation, position))
+            .Case("context", offsetof(MXInvocation, context))
+            .Case("thread", offsetof(MXInvocation, thread))
+            .Case("threads", offsetof(MXInvocation, threads))
+            .Default(std::nullopt);
+    return offset ? loadField(*offset, b.getI64Type()) : Value();
+  }
+
+  Value loadBuffer(int64_t index) {
+    if (!table)
+      table = loadField(offsetof(MXInvocation, buffers), pointer);
+    Value address =
+        LLVM::GEPOp::create(b, pointer, pointer, table,
+                            ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+    return LLVM::LoadOp::create(b, pointer, address);
+  }
+
+private:
+  ImplicitLocOpBuilder &b;
+  Value invocation;
+  Type pointer;
+  Value table;
+};
+
+namespace {
+struct LowerEntryPointsPass final
+    : mxfp4::impl::LowerEntryPointsPassBase<LowerEntryPointsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (auto barrier = function.getSymName(); barrier == "mxfp4_barrier") {
+        defineBarrier(function);
+      } else if (!function->hasAttr("mxfp4.entry")) {
+        makeInternal(function);
+      } else if (failed(lowerEntry(function))) {
+        return signalPassFailure();
+      }
+    }
+    writeTable(module);
+  }
+
+private:
+  void makeInternal(func::FuncOp function) {
+    if (function.isExternal())
+      return;
+    function->setAttr("llvm.linkage",
+                      LLVM::LinkageAttr::get(&getContext(),
+                                             LLVM::linkage::Linkage::Internal));
+  }
+
+  /// Calls the function of the runtime that the invocation carries.
+  void defineBarrier(func::FuncOp function) {
+    ImplicitLocOpBuilder b(function.getLoc(), &getContext());
+    b.setInsertionPointToStart(function.addEntryBlock());
+    InvocationReader reader(b, function.getArgument(0));
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Value callee = reader.loadField(offsetof(MXInvocation, barrier), pointer);
+    Value team = reader.loadField(offsetof(MXInvocation, team), pointer);
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(&getContext()), pointer);
+    LLVM::CallOp::create(b, type, ValueRange{callee, team});
+    func::ReturnOp::create(b);
+    makeInternal(function);
+  }
+
+  LogicalResult lowerEntry(func::FuncOp function) {
+    if (function.getNumResults() != 0)
+      return function.emitOpError(
+          "cannot be an entry point: expected no results "
+          "(mxfp4-drop-entry-results)");
+    ImplicitLocOpBuilder b(function.getLoc(), &getContext());
+    Block &block = function.getBody().front();
+    unsigned count = block.getNumArguments();
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Value invocation = block.addArgument(pointer, function.getLoc());
+    b.setInsertionPointToStart(&block);
+    InvocationReader reader(b, invocation);
+    LLVMTypeConverter converter(&getContext());
+    bool isPrepare = function->getAttrOfType<StringAttr>("mxfp4.entry")
+                         .getValue() == "prepare";
+    int64_t nextBuffer = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      BlockArgument argument = block.getArgument(i);
+      Value bound;
+      if (auto type = dyn_cast<MemRefType>(argument.getType())) {
+        bool isArena = isNamed(function, i, "mxfp4.kind", "arena");
+        FailureOr<int64_t> index =
+            isPrepare && !isArena ? nextBuffer++
+                                  : bindBuffer(function, i, type, isPrepare);
+        if (failed(index))
+          return failure();
+        bound = makeMemRef(b, reader, converter, function, i, type, *index);
+      } else if (isNamed(function, i, "mxfp4.value", "invocation")) {
+        bound = invocation;
+      } else if (auto name = function.getArgAttrOfType<StringAttr>(
+                     i, "mxfp4.value")) {
+        if (Value number = reader.loadNumber(name))
+          bound = arith::IndexCastOp::create(b, b.getIndexType(), number);
+      }
+      if (!bound || bound.getType() != argument.getType())
+        return function.emitOpError()
+               << "cannot be an entry point: expected argument " << i
+               << " to be a memref with 'mxfp4.buffer' or a number with "
+                  "'mxfp4.value', but got "
+               << argument.getType();
+      argument.replaceAllUsesWith(bound);
+    }
+    BitVector old(count + 1, true);
+    old.reset(count);
+    block.eraseArguments(old);
+    function.setFunctionType(b.getFunctionType(pointer, {}));
+    function.removeArgAttrsAttr();
+    return success();
+  }
+
+  static bool isNamed(func::FuncOp function, unsigned index, StringRef attribute,
+                      StringRef value) {
+    auto name = function.getArgAttrOfType<StringAttr>(index, attribute);
+    return name && name.getValue() == value;
+  }
+
+  /// The number of the buffer that an argument is bound to. Entry points share
+  /// buffers by name.
+  FailureOr<int64_t> bindBuffer(func::FuncOp function, unsigned index,
+                                MemRefType type, bool isPrepare) {
+    auto name = function.getArgAttrOfType<StringAttr>(index, "mxfp4.buffer");
+    auto kind = function.getArgAttrOfType<StringAttr>(index, "mxfp4.kind");
+    if (!name || !kind)
+      return function.emitOpError()
+             << "cannot be an entry point: expected 'mxfp4.buffer' and "
+                "'mxfp4.kind' on argument "
+             << index;
+    // A prepare function gets two buffers and has no use for an arena.
+    if (isPrepare)
+      return 0;
+    BufferInfo info;
+    info.kind = kind;
+    info.source = function.getArgAttr(index, "mxfp4.source");
+    info.prepare = function.getArgAttr(index, "mxfp4.prepare");
+    int64_t bytes = getStaticBytes(type);
+    auto maxTokens = function->getAttrOfType<IntegerAttr>("mxfp4.max_tokens");
+    if (kind.getValue() == "arena")
+      info.bytes = getArenaBytes();
+    else if (isNamed(function, index, "mxfp4.dim", "context"))
+      info.bytesPerPosition = bytes;
+    else if (isNamed(function, index, "mxfp4.dim", "tokens") && maxTokens)
+      info.bytes = bytes * maxTokens.getInt();
+    else if (type.hasStaticShape())
+      info.bytes = bytes;
+    else
+      return function.emitOpError()
+             << "cannot be an entry point: expected 'mxfp4.dim' on argument "
+             << index << " of type " << type;
+
+    auto [entry, isNew] = table.insert({name.getValue(), info});
+    BufferInfo &known = entry->second;
+    if (!isNew) {
+      if (known.kind != info.kind || known.source != info.source ||
+          known.prepare != info.prepare ||
+          known.bytesPerPosition != info.bytesPerPosition ||
+          (info.kind.getValue() == "weight" && known.bytes != info.bytes))
+        return function.emitOpError()
+               << "cannot share buffer '" << name.getValue()
+               << "' with another entry point: expected the same kind, type and "
+                  "arrangement";
+      known.bytes = std::max(known.bytes, info.bytes);
+    }
+    return std::distance(table.begin(), entry);
+  }
+
+  int64_t getArenaBytes() {
+    auto bytes = getOperation()->getAttrOfType<IntegerAttr>("mxfp4.arena");
+    return bytes ? bytes.getInt() : 0;
+  }
+
+  /// A memref of the argument's type over the buffer.
+  Value makeMemRef(ImplicitLocOpBuilder &b, InvocationReader &reader,
+                   const LLVMTypeConverter &converter, func::FuncOp function,
+                   unsigned index, MemRefType type, int64_t buffer) {
+    Value address = reader.loadBuffer(buffer);
+    Value descriptor;
+    if (type.hasStaticShape()) {
+      descriptor =
+          MemRefDescriptor::fromStaticShape(b, b.getLoc(), converter, type,
+                                            address);
+    } else {
+      auto built = MemRefDescriptor::poison(b, b.getLoc(),
+                                            converter.convertType(type));
+      built.setAllocatedPtr(b, b.getLoc(), address);
+      built.setAlignedPtr(b, b.getLoc(), address);
+      built.setConstantOffset(b, b.getLoc(), 0);
+      int64_t stride = 1;
+      for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+        built.setConstantStride(b, b.getLoc(), dim, stride);
+        if (!type.isDynamicDim(dim)) {
+          built.setConstantSize(b, b.getLoc(), dim, type.getDimSize(dim));
+          stride *= type.getDimSize(dim);
+          continue;
+        }
+        auto counts = function.getArgAttrOfType<StringAttr>(index, "mxfp4.dim");
+        if (Value size = counts ? reader.loadNumber(counts) : Value())
+          built.setSize(b, b.getLoc(), dim, size);
+        else
+          built.setConstantSize(b, b.getLoc(), dim, getArenaBytes());
+      }
+      descriptor = built;
+    }
+    return UnrealizedConversionCastOp::create(b, type, descriptor).getResult(0);
+  }
+
+  void writeTable(ModuleOp module) {
+    Builder builder(&getContext());
+    SmallVector<Attribute> buffers;
+    for (auto &[name, info] : table) {
+      SmallVector<NamedAttribute> fields = {
+          builder.getNamedAttr("name", builder.getStringAttr(name)),
+          builder.getNamedAttr("kind", info.kind),
+          builder.getNamedAttr("bytes", builder.getI64IntegerAttr(info.bytes)),
+          builder.getNamedAttr(
+              "bytes_per_position",
+              builder.getI64IntegerAttr(info.bytesPerPosition))};
+      if (info.source)
+        fields.push_back(builder.getNamedAttr("source", info.source));
+      if (info.prepare)
+        fields.push_back(builder.getNamedAttr("prepare", info.prepare));
+      buffers.push_back(builder.getDictionaryAttr(fields));
+    }
+    module->setAttr("mxfp4.buffers", builder.getArrayAttr(buffers));
+  }
+
+  llvm::MapVector<StringRef, BufferInfo> table;
+};
+} // namespace

@@ -1,0 +1,137 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Lowers mxfp4 ops on memrefs to parallel loops of vector code. Weights are
+// looked up in vector registers right before they are multiplied.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Conversion/Passes.h"
+
+#include "../Utils/LinearLowering.h"
+#include "Patterns.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_CONVERTMXFP4TOVECTORPASS
+#include "mxfp4/Conversion/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
+  if (!op.getLayout())
+    return op.emitOpError("cannot be lowered to vectors: expected a layout "
+                          "(mxfp4-assign-layouts)");
+  if (failed(checkPanelOp(op, isa, op.getInput(), op.getValues(),
+                          op.getLayout()->getLanes())))
+    return failure();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Panel panel = {op.getValues(), op.getScales(), {},
+                 op.getInput().getType().getDimSize(1)};
+  emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
+             op.getInit());
+  return success();
+}
+
+/// Copies what stands together in a lane, for one group after another. Writes
+/// are consecutive; reads go along as many rows as there are lanes.
+static LogicalResult lowerPack(PackOp op) {
+  if (!op.getLayout())
+    return op.emitOpError("cannot be lowered to vectors: expected layouts to "
+                          "be resolved (mxfp4-resolve-layouts)");
+  LayoutAttr layout = *op.getLayout();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto source = cast<MemRefType>(op.getSource().getType());
+  auto init = cast<MemRefType>(op.getInit().getType());
+  int64_t rank = source.getRank(), lanes = layout.getLanes();
+  int64_t rows = source.getDimSize(rank - 2);
+  int64_t steps = init.getDimSize(rank - 1);
+  int64_t chunk = init.getDimSize(rank) / lanes;
+  VectorType type = VectorType::get({chunk}, source.getElementType());
+
+  SmallVector<Value> sizes;
+  for (int64_t i = 0; i + 1 < rank; ++i)
+    sizes.push_back(getSize(b, op.getInit(), i));
+  emitParallel(b, sizes, [&](ValueRange indices) {
+    Value group = indices.back();
+    SmallVector<Value> prefix(indices.drop_back());
+    emitFor(b, constantIndex(b, 0), constantIndex(b, steps), 1, [&](Value step) {
+      emitFor(b, constantIndex(b, 0), constantIndex(b, lanes), 1, [&](Value lane) {
+        Value row; // F18
+        if (layout.getPaired()) {
+          Value two = constantIndex(b, 2);
+          Value pair = addIndex(
+              b, mulIndex(b, arith::DivUIOp::create(b, group, two), lanes),
+              lane);
+          row = addIndex(b, mulIndex(b, pair, 2),
+                         arith::RemUIOp::create(b, group, two));
+        } else {
+          row = addIndex(b, mulIndex(b, group, lanes), lane);
+        }
+        SmallVector<Value> from(prefix), to(indices);
+        from.append({row, mulIndex(b, step, chunk)});
+        to.append({step, mulIndex(b, lane, chunk)});
+        auto copy = [&] {
+          Value words = vector::LoadOp::create(b, type, op.getSource(), from);
+          vector::StoreOp::create(b, words, op.getInit(), to);
+        };
+        int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
+        if (rows % perGroup == 0)
+          return copy();
+        Value isRow = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
+                                            constantIndex(b, rows));
+        auto branch = scf::IfOp::create(b, isRow, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(branch.thenBlock()->getTerminator());
+        copy();
+        b.setInsertionPoint(branch.elseBlock()->getTerminator());
+        Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+        vector::StoreOp::create(b, zeros, op.getInit(), to);
+      });
+    });
+  });
+  return success();
+}
+
+namespace {
+struct ConvertMXFP4ToVectorPass final
+    : mxfp4::impl::ConvertMXFP4ToVectorPassBase<ConvertMXFP4ToVectorPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    const VectorISA *set = VectorISA::find(isa);
+    if (!set) {
+      getOperation().emitError() << "expected an instruction set of baseline, "
+                                    "avx2 or avx512, but got '"
+                                 << isa << "'";
+      return signalPassFailure();
+    }
+    WalkResult result = getOperation().walk([&](Operation *op) {
+      if (!isa_and_present<MXFP4Dialect>(op->getDialect()) ||
+          op->getNumResults() != 0)
+        return WalkResult::advance();
+      if (failed(lower(op, *set)))
+        return WalkResult::interrupt();
+      op->erase();
+      return WalkResult::skip();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+private:
+  static LogicalResult lower(Operation *op, const VectorISA &isa) {
+    if (auto matmul = dyn_cast<MatmulOp>(op))
+      return lowerMatmul(matmul, isa);
+    if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
+      return lowerMatmulByExpert(matmul, isa);
+    return lowerPack(cast<PackOp>(op));
+  }
+};
+} // namespace

@@ -1,0 +1,271 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Lowers attention and what belongs to it (rotation, cache) to linalg.generic
+// loops. Scores are kept for the whole span of positions that any token of the
+// call can see.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Utils/ScalarCode.h"
+#include "Patterns.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/Dialect/NN/IR/NN.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+using namespace mlir::nn;
+
+static Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::AddIOp::create(b, x, y);
+}
+
+static Value subIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::SubIOp::create(b, x, y);
+}
+
+namespace {
+/// Sine and cosine are computed for each element.
+struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(RotaryEmbeddingOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getNumResults() == 0)
+      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type f32 = b.getF32Type();
+    int64_t half = op.getInput().getType().getDimSize(2) / 2;
+    SmallVector<float> frequencies = op.getYarn().getFrequencies(2 * half);
+    Value table = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(RankedTensorType::get({half}, f32),
+                                  ArrayRef<float>(frequencies)));
+    Value result = emitElementwise(
+        b, op.getInit(),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          Value middle = constantIndex(b, half);
+          Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
+                                               at[2], middle);
+          Value pair = arith::RemUIOp::create(b, at[2], middle);
+          Value partner = arith::SelectOp::create(
+              b, isHigh, pair, addIndex(b, pair, middle));
+          Value position = arith::UIToFPOp::create(
+              b, f32,
+              arith::IndexCastOp::create(b, b.getI64Type(),
+                                         addIndex(b, op.getPosition(), at[0])));
+          Value angle = arith::MulFOp::create(
+              b, position, tensor::ExtractOp::create(b, table, pair));
+          Value amplitude = constantFloat(b, f32, op.getYarn().getAmplitude());
+          Value cosine = arith::MulFOp::create(
+              b, math::CosOp::create(b, angle), amplitude);
+          Value sine = arith::MulFOp::create(b, math::SinOp::create(b, angle),
+                                             amplitude);
+          Value signedSine = arith::SelectOp::create(
+              b, isHigh, sine, arith::NegFOp::create(b, sine));
+          auto extract = [&](Value d) {
+            return convertFloat(
+                b,
+                tensor::ExtractOp::create(b, op.getInput(),
+                                          ValueRange{at[0], at[1], d}),
+                f32);
+          };
+          Value rotated = arith::AddFOp::create(
+              b, arith::MulFOp::create(b, extract(at[2]), cosine),
+              arith::MulFOp::create(b, extract(partner), signedSine));
+          return convertFloat(b, rotated, elements.back().getType());
+        });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// Goes over the whole cache and keeps the rows that get no new position.
+struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(CacheUpdateOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getNumResults() == 0)
+      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
+    Value rows = tensor::DimOp::create(b, op.getInit(), zero);
+    Value tokens = tensor::DimOp::create(b, op.getInput(), zero);
+    Value last =
+        subIndex(b, addIndex(b, op.getPosition(), tokens), one);
+    Value result = emitElementwise(
+        b, op.getInit(),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          // The newest position that belongs in this row, if there is any.
+          Value age = arith::RemUIOp::create(
+              b, subIndex(b, addIndex(b, last, rows), at[0]), rows);
+          Value isNew =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, age, tokens);
+          Value token = arith::SelectOp::create(
+              b, isNew, subIndex(b, subIndex(b, tokens, one), age), zero);
+          Value fresh = tensor::ExtractOp::create(
+              b, op.getInput(), ValueRange{token, at[1], at[2]});
+          Value old = elements.back();
+          return arith::SelectOp::create(
+                     b, isNew,
+                     convertFloat(b, fresh, old.getType()), old)
+              .getResult();
+        });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// Scores, their largest with the sink, the sum of exponentials, and the sum of
+/// values, one loop nest each.
+struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(AttentionOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getNumResults() == 0)
+      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    Location loc = op.getLoc();
+    ImplicitLocOpBuilder b(loc, rewriter);
+    Type f32 = b.getF32Type();
+    ShapedType queryType = op.getQuery().getType();
+    int64_t heads = queryType.getDimSize(1);
+    int64_t group = heads / op.getKey().getType().getDimSize(1);
+    Value position = op.getPosition();
+    Value zero = constantIndex(b, 0);
+    Value tokens = tensor::DimOp::create(b, op.getQuery(), zero);
+    Value rows = tensor::DimOp::create(b, op.getKeyCache(), zero);
+
+    // The first position that token 0 sees.
+    Value first = zero;
+    if (op.getWindow())
+      first = arith::MaxSIOp::create(
+          b,
+          subIndex(b, position, constantIndex(b, *op.getWindow() - 1)), zero);
+    Value span = subIndex(b, addIndex(b, position, tokens), first);
+
+    auto extract = [&](ImplicitLocOpBuilder &b, Value cache, Value fresh,
+                       Value j, Value head, Value d) {
+      Value at = addIndex(b, first, j);
+      Value isOld =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at, position);
+      Value kvHead = arith::DivUIOp::create(b, head, constantIndex(b, group));
+      Value row = arith::SelectOp::create(
+          b, isOld, arith::RemUIOp::create(b, at, rows), zero);
+      Value token =
+          arith::SelectOp::create(b, isOld, zero, subIndex(b, at, position));
+      Value old =
+          tensor::ExtractOp::create(b, cache, ValueRange{row, kvHead, d});
+      Value recent =
+          tensor::ExtractOp::create(b, fresh, ValueRange{token, kvHead, d});
+      return arith::SelectOp::create(b, isOld, convertFloat(b, old, f32),
+                                     convertFloat(b, recent, f32))
+          .getResult();
+    };
+
+    OpFoldResult tokensSize = tensor::getMixedSize(rewriter, loc, op.getQuery(), 0);
+    OpFoldResult headsSize = b.getIndexAttr(heads);
+    Value products = emitLoops(
+        b, 4, op.getQuery(),
+        filledTensor(b, {tokensSize, headsSize, span}, f32, 0.0),
+        {{0, 1, 3}, {0, 1, 2}},
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          Value key =
+              extract(b, op.getKeyCache(), op.getKey(), at[2], at[1], at[3]);
+          Value product = arith::MulFOp::create(
+              b, convertFloat(b, elements[0], f32), key);
+          return arith::AddFOp::create(b, elements[1], product).getResult();
+        });
+    Value scores = emitElementwise(
+        b, emptyTensor(b, {tokensSize, headsSize, span}, f32),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
+          Value own = addIndex(b, position, at[0]);
+          Value other = addIndex(b, first, at[2]);
+          Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                             other, own);
+          if (op.getWindow()) {
+            Value inWindow = arith::CmpIOp::create(
+                b, arith::CmpIPredicate::ugt,
+                addIndex(b, other, constantIndex(b, *op.getWindow())), own);
+            seen = arith::AndIOp::create(b, seen, inWindow);
+          }
+          Value scaled = arith::MulFOp::create(
+              b, tensor::ExtractOp::create(b, products, at),
+              constantFloat(b, f32, op.getScale().convertToFloat()));
+          return arith::SelectOp::create(
+                     b, seen, scaled,
+                     constantFloat(b, f32,
+                                   -std::numeric_limits<float>::infinity()))
+              .getResult();
+        });
+
+    auto sinkOf = [&](ImplicitLocOpBuilder &b, Value head) {
+      return convertFloat(
+          b, tensor::ExtractOp::create(b, op.getSinks(), head), f32);
+    };
+    Value sinks = emitElementwise(
+        b, emptyTensor(b, {tokensSize, headsSize}, f32),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
+          return sinkOf(b, at[1]);
+        });
+    Value largest = emitLoops(
+        b, 3, scores, sinks, {{0, 1, 2}, {0, 1}},
+        [&](ImplicitLocOpBuilder &b, ValueRange, ValueRange elements) -> Value {
+          return arith::MaximumFOp::create(b, elements[0], elements[1]);
+        });
+    auto weightOf = [&](ImplicitLocOpBuilder &b, Value score, ValueRange row) {
+      Value top = tensor::ExtractOp::create(b, largest, row);
+      return math::ExpOp::create(b, arith::SubFOp::create(b, score, top))
+          .getResult();
+    };
+    Value sinkWeights = emitElementwise(
+        b, emptyTensor(b, {tokensSize, headsSize}, f32),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
+          return weightOf(b, sinkOf(b, at[1]), at);
+        });
+    Value sums = emitLoops(
+        b, 3, scores, sinkWeights, {{0, 1, 2}, {0, 1}},
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          return arith::AddFOp::create(
+                     b, elements[1],
+                     weightOf(b, elements[0], at.take_front(2)))
+              .getResult();
+        });
+    // Loops: token, head, d, position.
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, loc, op.getInit());
+    Value combined = emitLoops(
+        b, 4, scores, filledTensor(b, sizes, f32, 0.0), {{0, 1, 3}, {0, 1, 2}},
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          Value value = extract(b, op.getValueCache(), op.getValue(), at[3],
+                                at[1], at[2]);
+          Value weight = weightOf(b, elements[0], at.take_front(2));
+          return arith::AddFOp::create(
+                     b, elements[1], arith::MulFOp::create(b, weight, value))
+              .getResult();
+        });
+    Value result = emitElementwise(
+        b, op.getInit(),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+          Value quotient = arith::DivFOp::create(
+              b, tensor::ExtractOp::create(b, combined, at),
+              tensor::ExtractOp::create(b, sums, at.take_front(2)));
+          return convertFloat(b, quotient, elements.back().getType());
+        });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+} // namespace
+
+void mxfp4::populateAttentionToLinalgPatterns(RewritePatternSet &patterns) {
+  patterns.add<AttentionOpLowering, CacheUpdateOpLowering,
+               RotaryEmbeddingOpLowering>(patterns.getContext());
+}

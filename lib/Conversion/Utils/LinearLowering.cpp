@@ -1,0 +1,82 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The loops of a matmul around the panel product, and its epilogue.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LinearLowering.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
+  if (isOneToken)
+    return {4, 1};
+  return {2, isa.tileSums / 2};
+}
+
+LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
+                                  Value input, Value weight, int64_t lanes) {
+  auto inputType = cast<MemRefType>(input.getType());
+  auto weightType = cast<MemRefType>(weight.getType());
+  if (!isActivationType(inputType.getElementType()))
+    return op->emitOpError() << "cannot be lowered to " << isa.name
+                             << ": expected an f32 or bf16 input, but got "
+                             << inputType;
+  if (!isPanelType(weightType.getElementType()))
+    return op->emitOpError()
+           << "cannot be lowered to " << isa.name
+           << ": expected a weight of f32, bf16 or i8 (packed 4-bit), but got "
+           << weightType;
+  if (lanes != isa.lanes)
+    return op->emitOpError()
+           << "cannot be lowered to " << isa.name << ": expected a layout of "
+           << isa.lanes << " lanes, but got " << lanes;
+  return success();
+}
+
+void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                       const Panel &panel, Value input, Value bias,
+                       Value residual, Value init) {
+  auto initType = cast<MemRefType>(init.getType());
+  int64_t outputs = initType.getDimSize(1);
+  Value tokens = getSize(b, init, 0);
+  TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
+  int64_t groups = llvm::divideCeil(outputs, isa.lanes);
+
+  emitGroupTiles(b, groups, tile.groups, 1, [&](Value firstGroup,
+                                                int64_t groupCount) {
+    SmallVector<Value> tileGroups;
+    for (int64_t i = 0; i < groupCount; ++i)
+      tileGroups.push_back(addIndex(b, firstGroup, i));
+    emitRowTiles(
+        b, constantIndex(b, 0), tokens, tile.rows,
+        [&](Value firstToken, int64_t rowCount) {
+          SmallVector<ActivationRow> rows;
+          for (int64_t i = 0; i < rowCount; ++i)
+            rows.push_back({input, {addIndex(b, firstToken, i)}});
+          SmallVector<SmallVector<Value>> sums =
+              emitPanelProduct(b, isa, panel, tileGroups, rows);
+          for (int64_t g = 0; g < groupCount; ++g) {
+            Value column = mulIndex(b, tileGroups[g], isa.lanes);
+            Value tail = getTail(b, outputs, column, isa.lanes);
+            Value added =
+                bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
+            for (int64_t r = 0; r < rowCount; ++r) {
+              Value sum = sums[g][r];
+              SmallVector<Value> at = {rows[r].prefix[0], column};
+              if (added)
+                sum = arith::AddFOp::create(b, sum, added);
+              if (residual)
+                sum = arith::AddFOp::create(
+                    b, sum, loadF32(b, residual, at, isa.lanes, tail));
+              storeF32(b, sum, init, at, tail);
+            }
+          }
+        });
+  });
+}

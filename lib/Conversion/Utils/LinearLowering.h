@@ -1,0 +1,40 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A matmul with a dense or a block-scaled weight on memrefs: the same loops for
+// both, since only the panel differs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_LINEARLOWERING_H
+#define MXFP4_LIB_CONVERSION_UTILS_LINEARLOWERING_H
+
+#include "VectorCode.h"
+
+namespace mlir::mxfp4 {
+
+/// Emits `init[t, n] = input[t] . weight[n] + bias[n] + residual[t, n]`; `bias`
+/// and `residual` may be null.
+void emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                const Panel &panel, Value input, Value bias, Value residual,
+                Value init);
+
+/// Groups and activation rows of one tile of the panel product. With one token
+/// all sums are of different groups; otherwise half of them are of different
+/// tokens, so that a decoded weight is used more than once.
+struct TileShape {
+  int64_t groups;
+  int64_t rows;
+};
+TileShape getTileShape(const VectorISA &isa, bool isOneToken);
+
+/// Fails with a reason unless the emitter handles these types and this layout.
+LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value input,
+                           Value weight, int64_t lanes);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_LINEARLOWERING_H

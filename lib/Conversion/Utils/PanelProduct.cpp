@@ -1,0 +1,281 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The inner loop of every matmul on a CPU. A lane of a vector register is a row
+// of the weight; 32 bits of it hold some consecutive elements, which are decoded
+// one after another and multiplied by one activation in all lanes. So there is
+// no sum across lanes, and each weight is decoded once for all activation rows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "VectorCode.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+bool mxfp4::isPanelType(Type weight) {
+  return weight.isF32() || weight.isBF16() || weight.isInteger(8);
+}
+
+bool mxfp4::isActivationType(Type activation) {
+  return activation.isF32() || activation.isBF16();
+}
+
+/// A call of an intrinsic that selects an instruction of the set.
+static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
+                           ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
+/// A vector of f32 that no instruction has to compute.
+static Value constantVector(ImplicitLocOpBuilder &b, ArrayRef<float> values) {
+  VectorType type = getF32Vector(b, values.size());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}
+
+/// The f32 values of the E2M1 elements in bits [4 * index, 4 * index + 4) of
+/// each lane (F3).
+static Value decodeNibble(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                          Value words, int64_t index) {
+  Type i32 = words.getType();
+  VectorType f32 = getF32Vector(b, isa.lanes);
+  Value codes = words;
+  if (index != 0)
+    codes = arith::ShRUIOp::create(b, words, constantInt(b, i32, 4 * index));
+  switch (isa.lookup) {
+  case VectorISA::Lookup::Permute16: {
+    Value table = constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f,
+                                     6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f,
+                                     -3.0f, -4.0f, -6.0f});
+    return callIntrinsic(b, "llvm.x86.avx512.permvar.sf.512", f32,
+                         {table, codes});
+  }
+  case VectorISA::Lookup::Permute8: {
+    Value table = constantVector(
+        b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f});
+    Value magnitudes =
+        callIntrinsic(b, "llvm.x86.avx2.permps", f32, {table, codes});
+    // The sign is the highest bit of the element, moved to that of the lane.
+    Value moved = words;
+    if (index != 7)
+      moved = arith::ShLIOp::create(b, words,
+                                    constantInt(b, i32, 28 - 4 * index));
+    Value sign = arith::AndIOp::create(b, moved,
+                                       constantInt(b, i32, 0x80000000));
+    Value bits = arith::OrIOp::create(
+        b, arith::BitcastOp::create(b, i32, magnitudes), sign);
+    return arith::BitcastOp::create(b, f32, bits);
+  }
+  case VectorISA::Lookup::Arithmetic:
+    return decodeE2M1(b, codes);
+  }
+  llvm_unreachable("unknown lookup");
+}
+
+namespace {
+/// Reads the weights and activations of a tile.
+class TileReader {
+public:
+  TileReader(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel)
+      : b(b), isa(isa), panel(panel),
+        element(cast<MemRefType>(panel.values.getType()).getElementType()) {}
+
+  /// Elements of a row in one word of a lane.
+  int64_t getDepth() const {
+    if (element.isInteger(8))
+      return 8;
+    return 32 / element.getIntOrFloatBitWidth();
+  }
+
+  /// The words of `group` that hold the columns from `column` on.
+  Value loadWords(Value group, Value word) {
+    SmallVector<Value> indices(panel.prefix);
+    indices.append({group, word, constantIndex(b, 0)});
+    int64_t perLane = 32 / element.getIntOrFloatBitWidth();
+    Value raw = vector::LoadOp::create(
+        b, VectorType::get({isa.lanes * perLane}, element), panel.values,
+        indices);
+    Type words = VectorType::get({isa.lanes}, b.getI32Type());
+    return vector::BitCastOp::create(b, words, raw);
+  }
+
+  /// Column `index` of the words, as f32.
+  Value decode(Value words, int64_t index) {
+    Type i32 = words.getType();
+    VectorType f32 = getF32Vector(b, isa.lanes);
+    if (element.isInteger(8))
+      return decodeNibble(b, isa, words, index);
+    if (element.isF32())
+      return arith::BitcastOp::create(b, f32, words);
+    return splitBF16(words, i32, f32, index);
+  }
+
+  /// The scales of `block` of the rows of `group`, as f32 (F4). They are not
+  /// NaN: the loader refuses a checkpoint that has such a scale.
+  Value loadScales(Value group, Value block) {
+    SmallVector<Value> indices(panel.prefix);
+    indices.append({group, block, constantIndex(b, 0)});
+    Type scale = cast<MemRefType>(panel.scales.getType()).getElementType();
+    Value raw = vector::LoadOp::create(b, VectorType::get({isa.lanes}, scale),
+                                       panel.scales, indices);
+    Type bytes = VectorType::get({isa.lanes}, b.getI8Type());
+    Type i32 = VectorType::get({isa.lanes}, b.getI32Type());
+    return decodeE8M0(b, arith::ExtUIOp::create(
+                             b, i32, arith::BitcastOp::create(b, bytes, raw)));
+  }
+
+  /// The activations of `row` in `count` columns from `column` on, each in all
+  /// lanes.
+  SmallVector<Value> loadActivations(const ActivationRow &row, Value column,
+                                     int64_t count) {
+    SmallVector<Value> result;
+    VectorType f32 = getF32Vector(b, isa.lanes);
+    Type type = cast<MemRefType>(row.memref.getType()).getElementType();
+    bool inPairs = type.isBF16() && count % 2 == 0;
+    for (int64_t i = 0; i < count; i += inPairs ? 2 : 1) {
+      SmallVector<Value> indices(row.prefix);
+      indices.push_back(addIndex(b, column, i));
+      if (!inPairs) {
+        Value scalar = memref::LoadOp::create(b, row.memref, indices);
+        result.push_back(vector::BroadcastOp::create(
+            b, f32, convertFloat(b, scalar, b.getF32Type())));
+        continue;
+      }
+      Value pair = vector::LoadOp::create(b, VectorType::get({2}, type),
+                                          row.memref, indices);
+      Value word = vector::ExtractOp::create(
+          b,
+          vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()),
+                                    pair),
+          0);
+      Type i32 = f32.clone(b.getI32Type());
+      Value words = vector::BroadcastOp::create(b, i32, word);
+      result.push_back(splitBF16(words, i32, f32, 0));
+      result.push_back(splitBF16(words, i32, f32, 1));
+    }
+    return result;
+  }
+
+private:
+  /// The low (0) or high (1) of the two bf16 in each lane, as f32 (F13).
+  Value splitBF16(Value words, Type i32, Type f32, int64_t index) {
+    Value bits =
+        index == 0
+            ? arith::ShLIOp::create(b, words, constantInt(b, i32, 16))
+                  .getResult()
+            : arith::AndIOp::create(b, words, constantInt(b, i32, 0xFFFF0000))
+                  .getResult();
+    return arith::BitcastOp::create(b, f32, bits);
+  }
+
+  ImplicitLocOpBuilder &b;
+  const VectorISA &isa;
+  const Panel &panel;
+  Type element;
+};
+} // namespace
+
+/// How many columns the loop over a dense panel takes at a time.
+static int64_t getDenseStep(int64_t columns, int64_t depth) {
+  for (int64_t step : {16, 8, 4, 2})
+    if (step % depth == 0 && columns % step == 0)
+      return step;
+  return depth;
+}
+
+SmallVector<SmallVector<Value>>
+mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                        const Panel &panel, ArrayRef<Value> groups,
+                        ArrayRef<ActivationRow> rows) {
+  TileReader reader(b, isa, panel);
+  VectorType f32 = getF32Vector(b, isa.lanes);
+  bool isScaled = static_cast<bool>(panel.scales);
+  int64_t depth = reader.getDepth();
+  int64_t step = isScaled ? kBlockSize : getDenseStep(panel.columns, depth);
+  Value zero = constantFloat(b, f32, 0.0);
+  SmallVector<Value> zeros(groups.size() * rows.size(), zero);
+
+  SmallVector<Value> sums = emitFor(
+      b, constantIndex(b, 0), constantIndex(b, panel.columns / step), 1, zeros,
+      [&](Value iteration, ValueRange carried) {
+        Value column = mulIndex(b, iteration, step);
+        Value firstWord = mulIndex(b, iteration, step / depth);
+        // The sums of this block, or of all columns so far.
+        SmallVector<Value> partial(isScaled ? zeros : SmallVector<Value>(carried));
+        for (int64_t word = 0; word < step / depth; ++word) {
+          SmallVector<Value> words;
+          for (Value group : groups)
+            words.push_back(
+                reader.loadWords(group, addIndex(b, firstWord, word)));
+          Value wordColumn = addIndex(b, column, word * depth);
+          SmallVector<SmallVector<Value>> activations;
+          for (const ActivationRow &row : rows)
+            activations.push_back(
+                reader.loadActivations(row, wordColumn, depth));
+          for (int64_t i = 0; i < depth; ++i)
+            for (size_t group = 0; group < groups.size(); ++group) {
+              Value weight = reader.decode(words[group], i);
+              for (size_t row = 0; row < rows.size(); ++row) {
+                Value &sum = partial[group * rows.size() + row];
+                sum = emitMultiplyAdd(b, isa, weight, activations[row][i], sum);
+              }
+            }
+        }
+        if (!isScaled)
+          return partial;
+        SmallVector<Value> next;
+        for (size_t group = 0; group < groups.size(); ++group) {
+          Value scale = reader.loadScales(groups[group], iteration);
+          for (size_t row = 0; row < rows.size(); ++row) {
+            size_t index = group * rows.size() + row;
+            next.push_back(emitMultiplyAdd(b, isa, partial[index], scale,
+                                           carried[index]));
+          }
+        }
+        return next;
+      });
+
+  SmallVector<SmallVector<Value>> result;
+  for (size_t group = 0; group < groups.size(); ++group)
+    result.emplace_back(ArrayRef(sums).slice(group * rows.size(), rows.size()));
+  return result;
+}
+
+void mxfp4::emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups,
+                           int64_t tile, int64_t unit,
+                           function_ref<void(Value, int64_t)> body) {
+  Value tiles = constantIndex(b, llvm::divideCeil(groups, tile));
+  emitParallel(b, tiles, [&](ValueRange indices) {
+    Value first = mulIndex(b, indices[0], tile);
+    if (groups % tile == 0)
+      return body(first, tile);
+    Value last = addIndex(b, first, tile);
+    Value end = constantIndex(b, groups);
+    Value isFull =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, last, end);
+    auto branch = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    body(first, tile);
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+    emitFor(b, first, end, unit, [&](Value group) { body(group, unit); });
+  });
+}
+
+void mxfp4::emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
+                         int64_t tile, function_ref<void(Value, int64_t)> body) {
+  if (tile == 1)
+    return emitFor(b, begin, end, 1, [&](Value row) { body(row, 1); });
+  Value count = arith::SubIOp::create(b, end, begin);
+  Value rest = arith::RemUIOp::create(b, count, constantIndex(b, tile));
+  Value middle = arith::SubIOp::create(b, end, rest);
+  emitFor(b, begin, middle, tile, [&](Value row) { body(row, tile); });
+  emitFor(b, middle, end, 1, [&](Value row) { body(row, 1); });
+}

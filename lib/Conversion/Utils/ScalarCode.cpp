@@ -1,0 +1,191 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Exact conversions of the narrow formats as arith ops, and loops over tensors.
+// The conversions are our own: those of arith-expand are wrong for scale byte 0
+// and for ties.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ScalarCode.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StructuredOpsUtils.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// `type` with the element type `element`: a vector of the same shape or the
+/// scalar.
+static Type withElement(Type type, Type element) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.clone(element);
+  return element;
+}
+
+static Value constant(ImplicitLocOpBuilder &b, Type type, TypedAttr scalar) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(vector, Attribute(scalar)));
+  return arith::ConstantOp::create(b, scalar);
+}
+
+Value mxfp4::constantInt(ImplicitLocOpBuilder &b, Type type, int64_t value) {
+  return constant(b, type, b.getIntegerAttr(getElementTypeOrSelf(type), value));
+}
+
+Value mxfp4::constantFloat(ImplicitLocOpBuilder &b, Type type, double value) {
+  return constant(b, type, b.getFloatAttr(getElementTypeOrSelf(type), value));
+}
+
+Value mxfp4::constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value mxfp4::convertFloat(ImplicitLocOpBuilder &b, Value value, Type element) {
+  Type type = withElement(value.getType(), element);
+  unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth();
+  unsigned to = element.getIntOrFloatBitWidth();
+  if (type == value.getType())
+    return value;
+  if (to > from)
+    return arith::ExtFOp::create(b, type, value);
+  if (to < from)
+    return arith::TruncFOp::create(b, type, value);
+  // f16 and bf16 hold different numbers in as many bits.
+  return convertFloat(b, convertFloat(b, value, b.getF32Type()), element);
+}
+
+Value mxfp4::decodeE2M1(ImplicitLocOpBuilder &b, Value code) {
+  Type i32 = code.getType();
+  Type f32 = withElement(i32, b.getF32Type());
+  Value magnitude = arith::AndIOp::create(b, code, constantInt(b, i32, 7));
+  Value sign = arith::ShLIOp::create(
+      b, arith::AndIOp::create(b, code, constantInt(b, i32, 8)),
+      constantInt(b, i32, 28));
+  // From 2 on, exponent and mantissa stand as in f32; 0 and 1 are 0 and 0.5.
+  Value normal = arith::AddIOp::create(
+      b, arith::ShLIOp::create(b, magnitude, constantInt(b, i32, 22)),
+      constantInt(b, i32, 0x3F000000));
+  Value half = arith::SelectOp::create(
+      b,
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
+                            constantInt(b, i32, 1)),
+      constantInt(b, i32, 0x3F000000), constantInt(b, i32, 0));
+  Value bits = arith::SelectOp::create(
+      b,
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude,
+                            constantInt(b, i32, 2)),
+      half, normal);
+  return arith::BitcastOp::create(b, f32, arith::OrIOp::create(b, bits, sign));
+}
+
+Value mxfp4::decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
+  Type i32 = byte.getType();
+  Type f32 = withElement(i32, b.getF32Type());
+  // Byte 0 is 2^-127, a subnormal; 255 is NaN and not infinity.
+  Value bits = arith::MaxUIOp::create(
+      b, arith::ShLIOp::create(b, byte, constantInt(b, i32, 23)),
+      constantInt(b, i32, 0x00400000));
+  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
+                                      constantInt(b, i32, 255));
+  bits = arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0x7FC00000), bits);
+  return arith::BitcastOp::create(b, f32, bits);
+}
+
+Value mxfp4::encodeE2M1(ImplicitLocOpBuilder &b, Value value) {
+  Type f32 = value.getType();
+  Type i32 = withElement(f32, b.getI32Type());
+  Value magnitude = math::AbsFOp::create(b, value);
+  // The borders between neighbors; a tie belongs to the even one.
+  struct Border {
+    double at;
+    arith::CmpFPredicate passes;
+  };
+  constexpr auto above = arith::CmpFPredicate::OGT;
+  constexpr auto atLeast = arith::CmpFPredicate::OGE;
+  constexpr Border borders[] = {{0.25, above}, {0.75, atLeast}, {1.25, above},
+                                {1.75, atLeast}, {2.5, above}, {3.5, atLeast},
+                                {5.0, above}};
+  Value code = constantInt(b, i32, 0);
+  for (const Border &border : borders) {
+    Value passed = arith::CmpFOp::create(b, border.passes, magnitude,
+                                         constantFloat(b, f32, border.at));
+    code = arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, i32, passed));
+  }
+  Value bits = arith::BitcastOp::create(b, i32, value);
+  Value sign = arith::AndIOp::create(
+      b, arith::ShRUIOp::create(b, bits, constantInt(b, i32, 28)),
+      constantInt(b, i32, 8));
+  return arith::OrIOp::create(b, code, sign);
+}
+
+Value mxfp4::emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up,
+                        double alpha, double limit,
+                        function_ref<Value(Value)> exp) {
+  Type type = gate.getType();
+  Value high = constantFloat(b, type, limit);
+  Value low = constantFloat(b, type, -limit);
+  Value one = constantFloat(b, type, 1.0);
+  Value g = arith::MinimumFOp::create(b, gate, high);
+  Value u = arith::MaximumFOp::create(b, arith::MinimumFOp::create(b, up, high),
+                                      low);
+  Value exponent =
+      exp(arith::MulFOp::create(b, g, constantFloat(b, type, -alpha)));
+  Value sigmoid =
+      arith::DivFOp::create(b, one, arith::AddFOp::create(b, one, exponent));
+  return arith::MulFOp::create(b, arith::MulFOp::create(b, g, sigmoid),
+                               arith::AddFOp::create(b, u, one));
+}
+
+Value mxfp4::emitLoops(ImplicitLocOpBuilder &b, unsigned loops,
+                       ValueRange inputs, Value output,
+                       ArrayRef<SmallVector<int64_t>> maps, LoopBody body) {
+  SmallVector<AffineMap> affineMaps;
+  for (ArrayRef<int64_t> map : maps) {
+    SmallVector<AffineExpr> exprs;
+    for (int64_t loop : map)
+      exprs.push_back(b.getAffineDimExpr(loop));
+    affineMaps.push_back(AffineMap::get(loops, 0, exprs, b.getContext()));
+  }
+  SmallVector<utils::IteratorType> iterators(loops,
+                                             utils::IteratorType::reduction);
+  for (int64_t loop : maps.back())
+    iterators[loop] = utils::IteratorType::parallel;
+  auto generic = linalg::GenericOp::create(
+      b, output.getType(), inputs, output, affineMaps, iterators,
+      [&](OpBuilder &builder, Location loc, ValueRange elements) {
+        ImplicitLocOpBuilder inner(loc, builder);
+        SmallVector<Value> indices;
+        for (unsigned i = 0; i < loops; ++i)
+          indices.push_back(linalg::IndexOp::create(inner, i));
+        linalg::YieldOp::create(inner, body(inner, indices, elements));
+      });
+  return generic.getResult(0);
+}
+
+Value mxfp4::emitElementwise(ImplicitLocOpBuilder &b, Value output,
+                             LoopBody body) {
+  int64_t rank = cast<ShapedType>(output.getType()).getRank();
+  SmallVector<int64_t> identity =
+      llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  return emitLoops(b, rank, {}, output, {identity}, body);
+}
+
+Value mxfp4::emptyTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+                         Type element) {
+  return tensor::EmptyOp::create(b, sizes, element);
+}
+
+Value mxfp4::filledTensor(ImplicitLocOpBuilder &b,
+                          ArrayRef<OpFoldResult> sizes, Type element,
+                          double value) {
+  Value scalar = constantFloat(b, element, value);
+  return linalg::FillOp::create(b, scalar, emptyTensor(b, sizes, element))
+      .getResult(0);
+}

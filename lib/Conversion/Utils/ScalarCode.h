@@ -1,0 +1,69 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Pieces of scalar and vector code that several lowerings emit: exact
+// conversions of the narrow formats, and loops over tensors.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_SCALARCODE_H
+#define MXFP4_LIB_CONVERSION_UTILS_SCALARCODE_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::mxfp4 {
+
+/// A constant of an integer or float type, or a vector of one that holds it in
+/// every lane.
+Value constantInt(ImplicitLocOpBuilder &b, Type type, int64_t value);
+Value constantFloat(ImplicitLocOpBuilder &b, Type type, double value);
+Value constantIndex(ImplicitLocOpBuilder &b, int64_t value);
+
+/// `value` (a float or a vector of floats) in the element type `element`.
+Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type element);
+
+/// The f32 value of an E2M1 element in the low four bits of an i32 (F3).
+Value decodeE2M1(ImplicitLocOpBuilder &b, Value code);
+
+/// The f32 value of an E8M0 scale given as an i32, or a vector of them (F4).
+Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte);
+
+/// The E2M1 element in the low bits of an i32 that is nearest to the f32
+/// `value`, ties to even, saturating (F7).
+Value encodeE2M1(ImplicitLocOpBuilder &b, Value value);
+
+/// g * sigmoid(alpha * g) * (u + 1) with both clamped to the limit, on f32 or
+/// vectors of f32. `exp` makes the exponential of a value.
+Value emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up, double alpha,
+                 double limit, function_ref<Value(Value)> exp);
+
+/// The body of a loop: gets the loop's indices and the elements of its operands,
+/// the output last, and returns the new element of the output.
+using LoopBody = function_ref<Value(ImplicitLocOpBuilder &, ValueRange indices,
+                                    ValueRange elements)>;
+
+/// A loop nest over tensors as a linalg.generic: `maps` gives for each input and
+/// then the output the loops that index its dimensions. Loops that index no
+/// dimension of the output are reductions.
+Value emitLoops(ImplicitLocOpBuilder &b, unsigned loops, ValueRange inputs,
+                Value output, ArrayRef<SmallVector<int64_t>> maps,
+                LoopBody body);
+
+/// Computes each element of a tensor of the shape of `output` from its indices.
+Value emitElementwise(ImplicitLocOpBuilder &b, Value output, LoopBody body);
+
+/// An empty tensor of `element` with the given sizes, and one filled with
+/// `value`.
+Value emptyTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+                  Type element);
+Value filledTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+                   Type element, double value);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_SCALARCODE_H

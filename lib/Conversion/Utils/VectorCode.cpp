@@ -1,0 +1,217 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Loops, loads and stores, and functions of f32 vectors.
+//
+//===----------------------------------------------------------------------===//
+
+#include "VectorCode.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+//===----------------------------------------------------------------------===//
+// Loops and indices
+//===----------------------------------------------------------------------===//
+
+Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::AddIOp::create(b, x, y);
+}
+
+Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 0 ? x : addIndex(b, x, constantIndex(b, y));
+}
+
+Value mxfp4::mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 1 ? x : arith::MulIOp::create(b, x, constantIndex(b, y));
+}
+
+Value mxfp4::getSize(ImplicitLocOpBuilder &b, Value memref, int64_t index) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (!type.isDynamicDim(index))
+    return constantIndex(b, type.getDimSize(index));
+  return memref::DimOp::create(b, memref, index);
+}
+
+Value mxfp4::loadIndex(ImplicitLocOpBuilder &b, Value memref,
+                       ValueRange indices) {
+  return arith::IndexCastOp::create(b, b.getIndexType(),
+                                    memref::LoadOp::create(b, memref, indices));
+}
+
+SmallVector<Value>
+mxfp4::emitFor(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+               ValueRange inits,
+               function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(
+      b, begin, end, constantIndex(b, step), inits,
+      [&](OpBuilder &, Location, Value, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  scf::YieldOp::create(b, next);
+  return loop.getResults();
+}
+
+void mxfp4::emitFor(ImplicitLocOpBuilder &b, Value begin, Value end,
+                    int64_t step, function_ref<void(Value)> body) {
+  emitFor(b, begin, end, step, {}, [&](Value index, ValueRange) {
+    body(index);
+    return SmallVector<Value>();
+  });
+}
+
+void mxfp4::emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
+                         function_ref<void(ValueRange)> body) {
+  SmallVector<Value> zeros(sizes.size(), constantIndex(b, 0));
+  SmallVector<Value> ones(sizes.size(), constantIndex(b, 1));
+  auto loop = scf::ParallelOp::create(
+      b, zeros, sizes, ones, [](OpBuilder &, Location, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVars());
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors of f32
+//===----------------------------------------------------------------------===//
+
+VectorType mxfp4::getF32Vector(ImplicitLocOpBuilder &b, int64_t lanes) {
+  return VectorType::get({lanes}, b.getF32Type());
+}
+
+/// The lanes below `count`.
+static Value createMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count) {
+  return vector::CreateMaskOp::create(
+      b, VectorType::get({lanes}, b.getI1Type()), count);
+}
+
+/// `indices` with the last moved by `offset`.
+static SmallVector<Value> moveLast(ImplicitLocOpBuilder &b, ValueRange indices,
+                                   Value offset) {
+  SmallVector<Value> moved(indices);
+  moved.back() = addIndex(b, moved.back(), offset);
+  return moved;
+}
+
+Value mxfp4::loadF32(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
+                     int64_t lanes, Value tail) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  Type f32 = b.getF32Type();
+  VectorType type = VectorType::get({lanes}, element);
+  if (!tail)
+    return convertFloat(b, vector::LoadOp::create(b, type, memref, indices),
+                        f32);
+  Value zeros = constantFloat(b, getF32Vector(b, lanes), 0.0);
+  if (element == f32)
+    return vector::MaskedLoadOp::create(b, type, memref, indices,
+                                        createMask(b, lanes, tail), zeros);
+  // Masked loads of 16-bit floats are not an instruction everywhere.
+  return emitFor(b, constantIndex(b, 0), tail, 1, zeros,
+                 [&](Value lane, ValueRange carried) -> SmallVector<Value> {
+                   Value scalar = memref::LoadOp::create(
+                       b, memref, moveLast(b, indices, lane));
+                   return {vector::InsertOp::create(
+                       b, convertFloat(b, scalar, f32), carried[0],
+                       ArrayRef<OpFoldResult>{lane})};
+                 })[0];
+}
+
+void mxfp4::storeF32(ImplicitLocOpBuilder &b, Value vector, Value memref,
+                     ValueRange indices, Value tail) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  if (!tail) {
+    vector::StoreOp::create(b, convertFloat(b, vector, element), memref,
+                            indices);
+    return;
+  }
+  if (element.isF32()) {
+    int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+    vector::MaskedStoreOp::create(b, memref, indices,
+                                  createMask(b, lanes, tail), vector);
+    return;
+  }
+  emitFor(b, constantIndex(b, 0), tail, 1, [&](Value lane) {
+    Value scalar =
+        vector::ExtractOp::create(b, vector, ArrayRef<OpFoldResult>{lane});
+    memref::StoreOp::create(b, convertFloat(b, scalar, element), memref,
+                            moveLast(b, indices, lane));
+  });
+}
+
+Value mxfp4::getTail(ImplicitLocOpBuilder &b, int64_t size, Value offset,
+                     int64_t lanes) {
+  if (size % lanes == 0)
+    return {};
+  Value rest = arith::SubIOp::create(b, constantIndex(b, size), offset);
+  return arith::MinUIOp::create(b, rest, constantIndex(b, lanes));
+}
+
+void mxfp4::emitRow(ImplicitLocOpBuilder &b, int64_t size, int64_t lanes,
+                    function_ref<void(Value, Value)> body) {
+  int64_t full = size - size % lanes;
+  if (full > 0)
+    emitFor(b, constantIndex(b, 0), constantIndex(b, full), lanes,
+            [&](Value offset) { body(offset, {}); });
+  if (full < size) {
+    Value offset = constantIndex(b, full);
+    body(offset, getTail(b, size, offset, lanes));
+  }
+}
+
+Value mxfp4::emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                             Value x, Value y, Value z) {
+  if (isa.hasFMA)
+    return vector::FMAOp::create(b, x, y, z);
+  return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
+}
+
+Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
+  auto f32 = cast<VectorType>(x.getType());
+  Type i32 = f32.clone(b.getI32Type());
+  auto number = [&](double value) { return constantFloat(b, f32, value); };
+  auto multiplyAdd = [&](Value p, Value q, Value r) -> Value {
+    return arith::AddFOp::create(b, arith::MulFOp::create(b, p, q), r);
+  };
+  constexpr double lowest = -87.336544, highest = 88.722839;
+  Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
+                                        number(lowest));
+  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
+                                        number(highest));
+  Value y = arith::SelectOp::create(b, isBelow, number(lowest), x);
+  y = arith::SelectOp::create(b, isAbove, number(highest), y);
+
+  // y = n * ln(2) + r. Adding 1.5 * 2^23 rounds to an integer, which then
+  // stands in the low bits. ln(2) is taken off in two parts, of which the first
+  // has few bits, so that its product is exact.
+  Value magic = number(12582912.0);
+  Value shifted = multiplyAdd(y, number(1.44269504088896341), magic);
+  Value n = arith::SubFOp::create(b, shifted, magic);
+  Value r = multiplyAdd(n, number(-0.693359375), y);
+  r = multiplyAdd(n, number(2.12194440e-4), r);
+
+  // A polynomial for exp on [-ln(2)/2, ln(2)/2] (Cephes).
+  Value p = number(1.9875691500e-4);
+  for (double coefficient : {1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
+                             1.6666665459e-1, 5.0000001201e-1})
+    p = multiplyAdd(p, r, number(coefficient));
+  p = multiplyAdd(arith::MulFOp::create(b, r, r), p, r);
+  p = arith::AddFOp::create(b, p, number(1.0));
+
+  // Times 2^n, by adding n to the exponent.
+  Value exponent = arith::ShLIOp::create(
+      b,
+      arith::SubIOp::create(b, arith::BitcastOp::create(b, i32, shifted),
+                            arith::BitcastOp::create(b, i32, magic)),
+      constantInt(b, i32, 23));
+  Value bits = arith::AddIOp::create(
+      b, arith::BitcastOp::create(b, i32, p), exponent);
+  Value result = arith::BitcastOp::create(b, f32, bits);
+  result = arith::SelectOp::create(b, isBelow, number(0.0), result);
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+  return arith::SelectOp::create(b, isNaN, x, result);
+}

@@ -1,0 +1,133 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Pieces of vector code that the CPU lowerings share: loops, loads and stores
+// in f32, and the panel product that every matmul is made of.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_VECTORCODE_H
+#define MXFP4_LIB_CONVERSION_UTILS_VECTORCODE_H
+
+#include "ScalarCode.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mxfp4/Conversion/VectorISA.h"
+
+namespace mlir::mxfp4 {
+
+//===----------------------------------------------------------------------===//
+// Loops and indices
+//===----------------------------------------------------------------------===//
+
+Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y);
+Value addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
+Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
+
+/// The size of dimension `index`, a constant where it is static.
+Value getSize(ImplicitLocOpBuilder &b, Value memref, int64_t index);
+
+/// An i32 of `memref` as an index.
+Value loadIndex(ImplicitLocOpBuilder &b, Value memref, ValueRange indices);
+
+/// A loop from `begin` to `end` that carries `inits`; the body returns the
+/// values for the next iteration. Returns those after the last.
+SmallVector<Value>
+emitFor(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+        ValueRange inits,
+        function_ref<SmallVector<Value>(Value, ValueRange)> body);
+
+/// A loop that carries nothing.
+void emitFor(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+             function_ref<void(Value)> body);
+
+/// A loop over [0, sizes) whose iterations may run at the same time.
+void emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
+                  function_ref<void(ValueRange)> body);
+
+//===----------------------------------------------------------------------===//
+// Vectors of f32
+//===----------------------------------------------------------------------===//
+
+VectorType getF32Vector(ImplicitLocOpBuilder &b, int64_t lanes);
+
+/// `lanes` elements from `indices` on, as f32. With `tail` only so many are read;
+/// the others are zero.
+Value loadF32(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
+              int64_t lanes, Value tail = {});
+
+/// Stores a vector of f32, or its first `tail` lanes, in the element type of
+/// `memref`.
+void storeF32(ImplicitLocOpBuilder &b, Value vector, Value memref,
+              ValueRange indices, Value tail = {});
+
+/// The number of elements of a row of `size` that are in the vector at `offset`;
+/// null if `size` is a multiple of `lanes`, where every vector is full.
+Value getTail(ImplicitLocOpBuilder &b, int64_t size, Value offset,
+                  int64_t lanes);
+
+/// Calls `body` for each vector of a row of `size` elements, the last with the
+/// number of its elements where it is not full.
+void emitRow(ImplicitLocOpBuilder &b, int64_t size, int64_t lanes,
+             function_ref<void(Value offset, Value tail)> body);
+
+/// x * y + z, fused where the instruction set can.
+Value emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
+                      Value y, Value z);
+
+/// exp(x) within 2 units in the last place; 0 below -87.3, NaN for NaN.
+Value emitExp(ImplicitLocOpBuilder &b, Value x);
+
+//===----------------------------------------------------------------------===//
+// Panels
+//===----------------------------------------------------------------------===//
+
+/// A weight arranged in groups of rows: `values` [..., groups, columns / depth,
+/// lanes * depth] and for blocks `scales` [..., groups, columns / 32, lanes].
+/// `prefix` indexes the dimensions before the groups.
+struct Panel {
+  Value values;
+  Value scales;
+  SmallVector<Value> prefix;
+  int64_t columns;
+};
+
+/// A row of activations: `memref` [..., columns] at `prefix`.
+struct ActivationRow {
+  Value memref;
+  SmallVector<Value> prefix;
+};
+
+/// True if the emitter can read weights and activations of these types.
+bool isPanelType(Type weight);
+bool isActivationType(Type activation);
+
+/// The products of some groups of weight rows with some rows of activations:
+/// result[group][row] is a vector of f32 with a lane for each weight row. Each
+/// weight is loaded and decoded once, in a register, for all activation rows.
+/// Sums run over columns in rising order; a block's scale is applied to the sum
+/// over the block.
+SmallVector<SmallVector<Value>>
+emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                 const Panel &panel, ArrayRef<Value> groups,
+                 ArrayRef<ActivationRow> rows);
+
+/// Calls `body` for tiles of `tile` consecutive groups from 0 to `groups`, in
+/// parallel, and for the rest for `unit` groups at a time.
+void emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups, int64_t tile,
+                    int64_t unit,
+                    function_ref<void(Value first, int64_t count)> body);
+
+/// Calls `body` for tiles of `tile` consecutive rows from `begin` to `end` and
+/// for the rest for one row at a time.
+void emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t tile,
+                  function_ref<void(Value first, int64_t count)> body);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_VECTORCODE_H

@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Layouts: checks and the shape they give a weight in memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+LogicalResult
+LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t lanes,
+                   int64_t depth, bool paired) {
+  if (lanes < 1 || lanes > 64)
+    return emitError() << "expected 1 to 64 lanes, but got " << lanes;
+  if (depth < 1 || depth > kBlockSize || kBlockSize % depth != 0)
+    return emitError() << "expected a depth that divides " << kBlockSize
+                       << ", but got " << depth;
+  return success();
+}
+
+int64_t LayoutAttr::getGroups(int64_t rows) const {
+  if (!getPaired())
+    return llvm::divideCeil(rows, getLanes());
+  return 2 * llvm::divideCeil(rows / 2, getLanes());
+}
+
+SmallVector<int64_t> LayoutAttr::getPackedShape(ArrayRef<int64_t> shape) const {
+  int64_t rows = shape[shape.size() - 2];
+  SmallVector<int64_t> packed(shape.drop_back(2));
+  packed.push_back(getGroups(rows));
+  packed.push_back(shape.back() / getDepth());
+  packed.push_back(getLanes() * getDepth());
+  return packed;
+}

@@ -1,0 +1,335 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifiers and interfaces of the mxfp4 ops.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+#define GET_OP_CLASSES
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4Ops.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// What the verifiers share
+//===----------------------------------------------------------------------===//
+
+bool mxfp4::isPackedStorage(ShapedType type) {
+  return type.getElementType().isInteger(8);
+}
+
+SmallVector<int64_t> mxfp4::getElementShape(ShapedType type) {
+  SmallVector<int64_t> shape(type.getShape());
+  if (isPackedStorage(type) && !shape.empty() &&
+      !ShapedType::isDynamic(shape.back()))
+    shape.back() *= 2; // F2
+  return shape;
+}
+
+SmallVector<int64_t> mxfp4::getStoredShape(ShapedType type,
+                                           ArrayRef<int64_t> elements) {
+  SmallVector<int64_t> shape(elements);
+  if (isPackedStorage(type))
+    shape.back() /= 2;
+  return shape;
+}
+
+void mxfp4::getDestinationStyleEffects(
+    DestinationStyleOpInterface op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand, /*stage=*/1,
+                           /*effectOnFullRegion=*/true,
+                           SideEffects::DefaultResource::get());
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand, /*stage=*/0,
+                           /*effectOnFullRegion=*/true,
+                           SideEffects::DefaultResource::get());
+  }
+}
+
+LogicalResult mxfp4::verifySameShape(Operation *op, StringRef nameA,
+                                     ShapedType a, StringRef nameB,
+                                     ArrayRef<int64_t> b) {
+  if (succeeded(verifyCompatibleShape(a.getShape(), b)))
+    return success();
+  InFlightDiagnostic diag = op->emitOpError()
+                            << "expected '" << nameA << "' to have the shape ";
+  llvm::interleave(
+      b, [&](int64_t size) { size == ShapedType::kDynamic ? diag << "?" : diag << size; },
+      [&] { diag << "x"; });
+  return diag << " that follows from '" << nameB << "', but got " << a;
+}
+
+/// Fails unless `scales` holds one scale for each 32 elements of `values`.
+static LogicalResult verifyBlocks(Operation *op, ShapedType values,
+                                  ShapedType scales) {
+  SmallVector<int64_t> shape = getElementShape(values);
+  if (shape.empty() || shape.size() != static_cast<size_t>(scales.getRank()) ||
+      failed(verifyCompatibleShape(ArrayRef(shape).drop_back(),
+                                   scales.getShape().drop_back()))) {
+    InFlightDiagnostic diag =
+        op->emitOpError("expected one row of scales per row");
+    diag.attachNote() << "'values' is " << values << ", 'scales' is " << scales;
+    return diag;
+  }
+  int64_t columns = shape.back(), blocks = scales.getShape().back();
+  if (ShapedType::isDynamic(columns) || ShapedType::isDynamic(blocks))
+    return op->emitOpError("expected a static last dimension of 'values' and "
+                           "'scales'");
+  if (columns != blocks * kBlockSize) // F1
+    return op->emitOpError()
+           << "expected the last dimension of 'values' to be "
+           << blocks * kBlockSize << " (" << kBlockSize
+           << " elements per scale), but got " << columns;
+  return success();
+}
+
+/// Checks a weight `[..., rows, columns]`, in `layout` if given, and that it
+/// has `columns` columns. Rows that only pad a group cannot be told apart, so
+/// with a layout `rows` is checked by the number of groups.
+static LogicalResult verifyWeight(Operation *op, StringRef name,
+                                  ShapedType weight, LayoutAttr layout,
+                                  ArrayRef<int64_t> expected) {
+  if (!layout)
+    return success();
+  SmallVector<int64_t> shape = getElementShape(weight);
+  LayoutAttr own = layout;
+  if (isa<Float8E8M0FNUType>(weight.getElementType()))
+    own = LayoutAttr::get(layout.getContext(), layout.getLanes(), 1,
+                          layout.getPaired());
+  SmallVector<int64_t> packed = own.getPackedShape(expected);
+  if (succeeded(verifyCompatibleShape(shape, packed)))
+    return success();
+  return op->emitOpError() << "expected '" << name << "' arranged by " << own
+                           << " to have " << packed.size()
+                           << " dimensions of " << packed
+                           << " elements, but got " << weight;
+}
+
+/// Checks values and scales of a matmul whose plain weight is `plain`.
+static LogicalResult verifyBlockWeight(Operation *op, ShapedType values,
+                                       ShapedType scales, LayoutAttr layout,
+                                       ArrayRef<int64_t> plain) {
+  if (!layout) {
+    if (failed(verifyBlocks(op, values, scales)))
+      return failure();
+    if (failed(verifyCompatibleShape(getElementShape(values), plain)))
+      return op->emitOpError() << "expected 'values' of shape " << plain
+                               << " in elements, but got " << values;
+    return success();
+  }
+  SmallVector<int64_t> blocks(plain);
+  blocks.back() /= kBlockSize;
+  if (failed(verifyWeight(op, "values", values, layout, plain)))
+    return failure();
+  return verifyWeight(op, "scales", scales, layout, blocks);
+}
+
+//===----------------------------------------------------------------------===//
+// Dequantize, quantize
+//===----------------------------------------------------------------------===//
+
+LogicalResult DequantizeOp::verify() {
+  if (failed(verifyBlocks(*this, getValues().getType(), getScales().getType())))
+    return failure();
+  return verifySameShape(*this, "result", getResult().getType(), "values",
+                         getElementShape(getValues().getType()));
+}
+
+/// Dimensions of `shape`, where dynamic taken from `source`.
+static SmallVector<OpFoldResult> reifyShape(OpBuilder &builder, Location loc,
+                                            Value source,
+                                            ArrayRef<int64_t> shape) {
+  SmallVector<OpFoldResult> sizes;
+  for (auto [index, size] : llvm::enumerate(shape)) {
+    if (ShapedType::isDynamic(size))
+      sizes.push_back(tensor::getMixedSize(builder, loc, source, index));
+    else
+      sizes.push_back(builder.getIndexAttr(size));
+  }
+  return sizes;
+}
+
+LogicalResult
+DequantizeOp::reifyResultShapes(OpBuilder &builder,
+                                ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {reifyShape(builder, getLoc(), getValues(),
+                       getResult().getType().getShape())};
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (failed(verifyBlocks(*this, getValues().getType(), getScales().getType())))
+    return failure();
+  return verifySameShape(*this, "input", getInput().getType(), "values",
+                         getElementShape(getValues().getType()));
+}
+
+LogicalResult
+QuantizeOp::reifyResultShapes(OpBuilder &builder,
+                              ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {reifyShape(builder, getLoc(), getInput(),
+                       getValues().getType().getShape()),
+            reifyShape(builder, getLoc(), getInput(),
+                       getScales().getType().getShape())};
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Pack
+//===----------------------------------------------------------------------===//
+
+void PackOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(*this, effects);
+}
+
+LogicalResult PackOp::verify() {
+  ShapedType source = getSource().getType(), init = getInit().getType();
+  if (source.getElementType() != init.getElementType())
+    return emitOpError() << "expected the element type of 'source', "
+                         << source.getElementType() << ", but got "
+                         << init.getElementType();
+  if (source.getRank() < 2 || !source.hasStaticShape())
+    return emitOpError() << "expected a source [..., rows, columns] of static "
+                            "shape, but got "
+                         << source;
+  LayoutAttr encoding;
+  if (auto tensor = dyn_cast<RankedTensorType>(init))
+    encoding = dyn_cast_or_null<LayoutAttr>(tensor.getEncoding());
+  LayoutAttr layout = getLayout().value_or(encoding);
+  if (!layout || (encoding && getLayout()))
+    return emitOpError("expected a layout either as the encoding of 'init' or "
+                       "as the attribute 'layout'");
+  SmallVector<int64_t> shape = getElementShape(source);
+  if (shape.back() % layout.getDepth() != 0)
+    return emitOpError() << "expected a multiple of the depth "
+                         << layout.getDepth() << " columns, but got "
+                         << shape.back();
+  if (layout.getPaired() && shape[shape.size() - 2] % 2 != 0)
+    return emitOpError() << "expected an even number of rows to pair, but got "
+                         << shape[shape.size() - 2];
+  return verifySameShape(*this, "init", init, "source and layout",
+                         encoding ? SmallVector<int64_t>(source.getShape())
+                                  : getStoredShape(init, layout.getPackedShape(shape)));
+}
+
+//===----------------------------------------------------------------------===//
+// Matmul
+//===----------------------------------------------------------------------===//
+
+void MatmulOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(*this, effects);
+}
+
+LogicalResult MatmulOp::verify() {
+  ShapedType input = getInput().getType(), init = getInit().getType();
+  if (input.getRank() != 2 || init.getRank() != 2)
+    return emitOpError() << "expected 'input' [T, K] and 'init' [T, N], but got "
+                         << input << " and " << init;
+  int64_t rows = init.getDimSize(1), columns = input.getDimSize(1);
+  if (ShapedType::isDynamic(rows) || ShapedType::isDynamic(columns))
+    return emitOpError("expected static K and N");
+  if (failed(verifyBlockWeight(*this, getValues().getType(),
+                               getScales().getType(), getLayoutAttr(),
+                               {rows, columns})))
+    return failure();
+  if (failed(verifySameShape(*this, "init", init, "input",
+                             {input.getDimSize(0), rows})))
+    return failure();
+  if (getBias() && failed(verifySameShape(*this, "bias", getBias().getType(),
+                                          "init", {rows})))
+    return failure();
+  if (getResidual() &&
+      failed(verifySameShape(*this, "residual", getResidual().getType(), "init",
+                             init.getShape())))
+    return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Matmul by expert
+//===----------------------------------------------------------------------===//
+
+void MatmulByExpertOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(*this, effects);
+}
+
+LogicalResult MatmulByExpertOp::verify() {
+  ShapedType input = getInput().getType(), init = getInit().getType();
+  ShapedType values = getValues().getType(), experts = getExperts().getType();
+  if (experts.getRank() != 2)
+    return emitOpError() << "expected 'experts' [T, S], but got " << experts;
+  int64_t tokens = experts.getDimSize(0), slots = experts.getDimSize(1);
+  if (ShapedType::isDynamic(slots))
+    return emitOpError("expected a static number of slots in 'experts'");
+
+  if (input.getRank() == 2) {
+    if (failed(verifySameShape(*this, "input", input, "experts",
+                               {tokens, input.getDimSize(1)})))
+      return failure();
+  } else if (failed(verifySameShape(
+                 *this, "input", input, "experts",
+                 {tokens, slots, input.getShape().back()}))) {
+    return failure();
+  }
+
+  bool weighted = static_cast<bool>(getWeights());
+  int64_t outputs = init.getShape().back();
+  SmallVector<int64_t> expectedInit = {tokens, outputs};
+  if (!weighted)
+    expectedInit.insert(expectedInit.begin() + 1, slots);
+  if (failed(verifySameShape(*this, "init", init, "experts", expectedInit)))
+    return failure();
+  if (weighted && failed(verifySameShape(*this, "weights",
+                                         getWeights().getType(), "experts",
+                                         {tokens, slots})))
+    return failure();
+  if (getResidual()) {
+    if (!weighted)
+      return emitOpError("expected 'weights' where there is a 'residual'");
+    if (failed(verifySameShape(*this, "residual", getResidual().getType(),
+                               "init", init.getShape())))
+      return failure();
+  }
+
+  int64_t rows = getActivation() ? 2 * outputs : outputs;
+  int64_t columns = input.getShape().back();
+  if (values.getRank() < 3 || ShapedType::isDynamic(values.getDimSize(0)) ||
+      ShapedType::isDynamic(outputs) || ShapedType::isDynamic(columns))
+    return emitOpError("expected static E, N and K");
+  if (getActivation() && getLayout() && !getLayout()->getPaired())
+    return emitOpError("expected a paired layout where there is an activation");
+  if (!getActivation() && getLayout() && getLayout()->getPaired())
+    return emitOpError("expected an activation where the layout is paired");
+  if (failed(verifyBlockWeight(*this, values, getScales().getType(),
+                               getLayoutAttr(),
+                               {values.getDimSize(0), rows, columns})))
+    return failure();
+  if (getBias() &&
+      failed(verifySameShape(*this, "bias", getBias().getType(), "values",
+                             {values.getDimSize(0), rows})))
+    return failure();
+  return success();
+}

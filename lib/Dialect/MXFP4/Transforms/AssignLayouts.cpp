@@ -1,0 +1,98 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Chooses how weights are interleaved: as many rows side by side as a vector
+// register has f32 lanes, 32 bits of each.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/Dialect/NN/IR/NN.h"
+
+#define DEBUG_TYPE "mxfp4-assign-layouts"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_ASSIGNLAYOUTSPASS
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// Bits of a row that stand together in a lane.
+static constexpr int64_t kLaneBits = 32;
+
+/// Puts a pack to `layout` before the operand.
+static void packOperand(OpBuilder &builder, OpOperand &operand,
+                        LayoutAttr layout) {
+  auto type = cast<RankedTensorType>(operand.get().getType());
+  auto packedType =
+      RankedTensorType::get(type.getShape(), type.getElementType(), layout);
+  Location loc = operand.getOwner()->getLoc();
+  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                       type.getElementType(), layout);
+  auto pack = PackOp::create(builder, loc, TypeRange(packedType), operand.get(),
+                             init, /*layout=*/LayoutAttr());
+  operand.set(pack->getResult(0));
+}
+
+/// True if `type` is a weight that has no arrangement yet.
+static bool isPlain(Value weight) {
+  auto type = dyn_cast<RankedTensorType>(weight.getType());
+  return type && type.hasStaticShape() && !type.getEncoding();
+}
+
+namespace {
+struct AssignLayoutsPass final
+    : mxfp4::impl::AssignLayoutsPassBase<AssignLayoutsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (lanes < 1 || lanes > 64) {
+      getOperation().emitError() << "expected 1 to 64 lanes, but got " << lanes;
+      return signalPassFailure();
+    }
+    OpBuilder builder(&getContext());
+    getOperation().walk([&](Operation *op) {
+      builder.setInsertionPoint(op);
+      if (auto linear = dyn_cast<nn::LinearOp>(op))
+        return assignDense(builder, linear);
+      if (auto matmul = dyn_cast<MatmulOp>(op))
+        return assignBlocks(builder, matmul, /*paired=*/false);
+      if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
+        return assignBlocks(builder, matmul, matmul.getActivation().has_value());
+    });
+  }
+
+private:
+  /// A dense weight whose columns do not fill lanes stays as it is, and takes
+  /// the slow path.
+  void assignDense(OpBuilder &builder, nn::LinearOp op) {
+    if (op.getLayout() || !isPlain(op.getWeight()))
+      return;
+    ShapedType type = op.getWeight().getType();
+    int64_t depth = kLaneBits / type.getElementTypeBitWidth();
+    if (type.getDimSize(1) % depth != 0)
+      return;
+    packOperand(builder, op.getWeightMutable(),
+                LayoutAttr::get(&getContext(), lanes, depth, false));
+  }
+
+  template <typename OpTy>
+  void assignBlocks(OpBuilder &builder, OpTy op, bool paired) {
+    if (op.getLayout() || !isPlain(op.getValues()) || !isPlain(op.getScales()))
+      return;
+    constexpr int64_t elementBits = 4;
+    packOperand(builder, op.getValuesMutable(),
+                LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits,
+                                paired));
+    packOperand(builder, op.getScalesMutable(),
+                LayoutAttr::get(&getContext(), lanes, 1, paired));
+  }
+};
+} // namespace

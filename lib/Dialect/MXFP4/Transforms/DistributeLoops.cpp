@@ -1,0 +1,213 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Turns functions into what one thread of a team does. All threads follow the
+// same control flow, so they meet at the same barriers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#define DEBUG_TYPE "mxfp4-distribute-loops"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_DISTRIBUTELOOPSPASS
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+static constexpr StringLiteral kBarrierName = "mxfp4_barrier";
+
+namespace {
+/// The arguments that say who runs a function.
+struct Team {
+  Value thread, threads, invocation;
+};
+} // namespace
+
+/// True if `op` writes to memory that other threads can see.
+static bool writesMemory(Operation *op) {
+  if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(op))
+    return false;
+  bool writes = false;
+  op->walk([&](Operation *nested) {
+    if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(nested))
+      return;
+    writes |= hasEffect<MemoryEffects::Write>(nested);
+  });
+  return writes;
+}
+
+/// True if something in `op` is for all threads.
+static bool involvesTeam(Operation *op) {
+  return op->walk([](Operation *nested) {
+             return isa<scf::ParallelOp, func::CallOp>(nested)
+                        ? WalkResult::interrupt()
+                        : WalkResult::advance();
+           })
+      .wasInterrupted();
+}
+
+static void emitBarrier(ImplicitLocOpBuilder &b, const Team &team) {
+  func::CallOp::create(b, kBarrierName, TypeRange(), team.invocation);
+}
+
+/// The loop over a parallel loop's first dimension that has more than one
+/// iteration is divided; the others are loops inside.
+static unsigned getDividedDimension(scf::ParallelOp op) {
+  for (unsigned i = 0; i + 1 < op.getNumLoops(); ++i) {
+    std::optional<int64_t> lower = getConstantIntValue(op.getLowerBound()[i]);
+    std::optional<int64_t> upper = getConstantIntValue(op.getUpperBound()[i]);
+    if (!lower || !upper || *upper - *lower > 1)
+      return i;
+  }
+  return op.getNumLoops() - 1;
+}
+
+/// Replaces a parallel loop by loops of one thread: all of it without `team`,
+/// the share of a thread with it.
+static void lowerParallel(scf::ParallelOp op, const Team *team) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  unsigned divided = getDividedDimension(op);
+  SmallVector<unsigned> order = {divided};
+  for (unsigned i = 0; i < op.getNumLoops(); ++i)
+    if (i != divided)
+      order.push_back(i);
+
+  SmallVector<Value> indices(op.getNumLoops());
+  for (unsigned i : order) {
+    Value lower = op.getLowerBound()[i], upper = op.getUpperBound()[i];
+    Value step = op.getStep()[i];
+    if (team && i == divided) {
+      // Share of n iterations: from n * thread / threads on.
+      Value one = arith::ConstantIndexOp::create(b, 1);
+      Value iterations = arith::CeilDivUIOp::create(
+          b, arith::SubIOp::create(b, upper, lower), step);
+      auto border = [&](Value thread) -> Value {
+        Value share = arith::DivUIOp::create(
+            b, arith::MulIOp::create(b, iterations, thread), team->threads);
+        return arith::AddIOp::create(b, lower,
+                                     arith::MulIOp::create(b, share, step));
+      };
+      Value begin = border(team->thread);
+      Value end = border(arith::AddIOp::create(b, team->thread, one));
+      lower = begin;
+      upper = arith::MinUIOp::create(b, end, upper);
+    }
+    auto loop = scf::ForOp::create(b, lower, upper, step);
+    indices[i] = loop.getInductionVar();
+    b.setInsertionPointToStart(loop.getBody());
+  }
+  op.getBody()->getTerminator()->erase();
+  Operation *innermost = b.getInsertionBlock()->getParentOp();
+  cast<scf::ForOp>(innermost).getBody()->getOperations().splice(
+      b.getInsertionBlock()->begin(), op.getBody()->getOperations());
+  for (auto [argument, index] :
+       llvm::zip(op.getBody()->getArguments(), indices))
+    argument.replaceAllUsesWith(index);
+  op.erase();
+}
+
+namespace {
+struct DistributeLoopsPass final
+    : mxfp4::impl::DistributeLoopsPassBase<DistributeLoopsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      Type index = IndexType::get(&getContext());
+      Location loc = function.getLoc();
+      std::pair<StringRef, Type> arguments[] = {
+          {"thread", index}, {"threads", index}, {"invocation", pointer}};
+      Builder builder(&getContext());
+      for (auto [position, argument] : llvm::enumerate(arguments)) {
+        auto attributes = builder.getDictionaryAttr(builder.getNamedAttr(
+            "mxfp4.value", builder.getStringAttr(argument.first)));
+        if (failed(function.insertArgument(position, argument.second,
+                                           attributes, loc)))
+          return signalPassFailure();
+      }
+    }
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      Team team = {function.getArgument(0), function.getArgument(1),
+                   function.getArgument(2)};
+      if (failed(distribute(function.getBody().front(), team)))
+        return signalPassFailure();
+    }
+    ImplicitLocOpBuilder b(module.getLoc(), &getContext());
+    b.setInsertionPointToStart(module.getBody());
+    auto barrier = func::FuncOp::create(
+        b, kBarrierName, b.getFunctionType(pointer, TypeRange()));
+    barrier.setPrivate();
+  }
+
+private:
+  LogicalResult distribute(Block &block, const Team &team) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (auto parallel = dyn_cast<scf::ParallelOp>(op)) {
+        if (failed(distributeParallel(parallel, team)))
+          return failure();
+      } else if (auto call = dyn_cast<func::CallOp>(op)) {
+        call.getOperandsMutable().assign(llvm::to_vector(llvm::concat<Value>(
+            SmallVector<Value>{team.thread, team.threads, team.invocation},
+            SmallVector<Value>(call.getOperands()))));
+      } else if (op.getNumRegions() != 0 && involvesTeam(&op)) {
+        for (Region &region : op.getRegions())
+          for (Block &nested : region)
+            if (failed(distribute(nested, team)))
+              return failure();
+      } else if (writesMemory(&op)) {
+        if (op.getNumResults() != 0)
+          return op.emitOpError("cannot be given to one thread: expected no "
+                                "results where memory is written");
+        ImplicitLocOpBuilder b(op.getLoc(), &op);
+        Value isFirst = arith::CmpIOp::create(
+            b, arith::CmpIPredicate::eq, team.thread,
+            arith::ConstantIndexOp::create(b, 0));
+        auto branch = scf::IfOp::create(b, isFirst);
+        emitBarrier(b, team);
+        op.moveBefore(branch.thenBlock()->getTerminator());
+      } else if (hasEffect<MemoryEffects::Read>(&op)) {
+        // No thread may go on and write here before all have read.
+        ImplicitLocOpBuilder b(op.getLoc(), &getContext());
+        b.setInsertionPointAfter(&op);
+        emitBarrier(b, team);
+      }
+    }
+    return success();
+  }
+
+  LogicalResult distributeParallel(scf::ParallelOp op, const Team &team) {
+    if (op.getNumReductions() != 0)
+      return op.emitOpError("cannot be divided among threads: expected no "
+                            "reduction");
+    SmallVector<scf::ParallelOp> inner;
+    op.getBody()->walk([&](scf::ParallelOp nested) { inner.push_back(nested); });
+    for (scf::ParallelOp nested : inner)
+      lowerParallel(nested, /*team=*/nullptr);
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    b.setInsertionPointAfter(op);
+    emitBarrier(b, team);
+    lowerParallel(op, &team);
+    return success();
+  }
+};
+} // namespace

@@ -1,0 +1,48 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Changes tensor types throughout a module, functions included.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_TENSORTYPES_H
+#define MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_TENSORTYPES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::mxfp4 {
+
+/// Gives every value whose type is a ranked tensor the type that `convert`
+/// returns for it, and functions the signatures that follow.
+inline void
+convertTensorTypes(ModuleOp module,
+                   function_ref<RankedTensorType(RankedTensorType)> convert) {
+  auto convertType = [&](Type type) -> Type {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor ? convert(tensor) : type;
+  };
+  auto convertTypes = [&](TypeRange types) {
+    return llvm::map_to_vector(types, convertType);
+  };
+  module.walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      result.setType(convertType(result.getType()));
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument argument : block.getArguments())
+          argument.setType(convertType(argument.getType()));
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      function.setFunctionType(
+          FunctionType::get(op->getContext(),
+                            convertTypes(function.getArgumentTypes()),
+                            convertTypes(function.getResultTypes())));
+  });
+}
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_TENSORTYPES_H

@@ -1,0 +1,113 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tokens per second with random tokens. The clock runs only while the model
+// does.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Driver/Bench.h"
+
+#include "Stopwatch.h"
+
+#include "mxfp4/Runtime/RunCommand.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+using namespace mx;
+
+std::string BenchResult::name() const {
+  std::string text = promptTokens ? "pp" + std::to_string(promptTokens)
+                                  : "tg" + std::to_string(decodeTokens);
+  if (depth)
+    text += " @ d" + std::to_string(depth);
+  return text;
+}
+
+int64_t mx::benchContext(const BenchOptions &options) {
+  return options.depth + std::max(options.promptTokens, options.decodeTokens);
+}
+
+double mx::mean(const std::vector<double> &values) {
+  if (values.empty())
+    return 0;
+  double sum = 0;
+  for (double value : values)
+    sum += value;
+  return sum / double(values.size());
+}
+
+double mx::standardDeviation(const std::vector<double> &values) {
+  if (values.size() < 2)
+    return 0;
+  double center = mean(values);
+  double sum = 0;
+  for (double value : values)
+    sum += (value - center) * (value - center);
+  return std::sqrt(sum / double(values.size() - 1));
+}
+
+/// Starts a new sequence with the first `depth` of `tokens`, appends those
+/// after them as `result` says, and returns the seconds of the latter.
+static Result<double> runOnce(Session &session,
+                              const std::vector<int32_t> &tokens,
+                              const BenchResult &result) {
+  session.reset();
+  if (Status status = session.prefill(tokens.data(), result.depth, Rows::None);
+      !status)
+    return status.error();
+
+  const int32_t *next = tokens.data() + result.depth;
+  Stopwatch time;
+  if (Status status = session.prefill(next, result.promptTokens, Rows::Last);
+      !status)
+    return status.error();
+  for (int64_t i = 0; i < result.decodeTokens; ++i) {
+    if (catchInterrupt().load())
+      return Error{kInterrupted};
+    if (Result<const float *> logits = session.decode(next[i]); !logits)
+      return logits.error();
+  }
+  return time.seconds();
+}
+
+static Status runTest(Session &session, const std::vector<int32_t> &tokens,
+                      int64_t repetitions, BenchResult &result) {
+  // The first run touches memory and warms the processor up.
+  for (int64_t run = 0; run <= repetitions; ++run) {
+    Result<double> seconds = runOnce(session, tokens, result);
+    if (!seconds)
+      return seconds.error();
+    if (run > 0)
+      result.tokensPerSecond.push_back(
+          double(result.promptTokens + result.decodeTokens) / *seconds);
+  }
+  return {};
+}
+
+Result<std::vector<BenchResult>> mx::runBench(Session &session,
+                                              const BenchOptions &options) {
+  std::mt19937_64 random(options.seed);
+  std::vector<int32_t> tokens(size_t(benchContext(options)));
+  for (int32_t &token : tokens)
+    token = int32_t(random() % uint64_t(session.vocabSize()));
+
+  std::vector<BenchResult> results;
+  if (options.promptTokens > 0)
+    results.push_back({options.promptTokens, 0, options.depth, {}});
+  if (options.decodeTokens > 0)
+    results.push_back({0, options.decodeTokens, options.depth, {}});
+  if (results.empty())
+    return Error{"nothing to measure: expected 1 or more tokens to prefill or "
+                 "to decode"};
+  for (BenchResult &result : results)
+    if (Status status = runTest(session, tokens, options.repetitions, result);
+        !status)
+      return status.error();
+  return results;
+}

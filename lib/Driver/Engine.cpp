@@ -1,0 +1,41 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Opening a model: checkpoint, Program, session.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Driver/Engine.h"
+
+#include <cstdio>
+
+using namespace mx;
+
+Result<Engine> Engine::open(const std::string &folder,
+                            const EngineOptions &options) {
+  Result<Checkpoint> source = Checkpoint::open(folder, options.checkpoint);
+  if (!source)
+    return source.error();
+  Result<CachedProgram> compiled =
+      compileCached(source->config(), options.compile, options.cache);
+  if (!compiled)
+    return compiled.error();
+  return Engine(folder, std::move(*source), std::move(*compiled));
+}
+
+Result<std::unique_ptr<Session>> Engine::openSession(SessionFlags flags,
+                                                     int64_t positions) {
+  if (flags.context == 0)
+    flags.context = positions;
+  return mx::openSession(compiled.program, source, flags);
+}
+
+std::string Engine::describe() const {
+  char seconds[32];
+  std::snprintf(seconds, sizeof(seconds), " in %.2f s", compiled.seconds);
+  return "program for " + compiled.program.target +
+         (compiled.cached ? " read from the cache" : " compiled") + seconds;
+}

@@ -1,0 +1,32 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Measures time.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_DRIVER_STOPWATCH_H
+#define MXFP4_LIB_DRIVER_STOPWATCH_H
+
+#include <chrono>
+
+namespace mx {
+
+/// The time since it was made.
+class Stopwatch {
+public:
+  double seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+};
+
+} // namespace mx
+
+#endif // MXFP4_LIB_DRIVER_STOPWATCH_H

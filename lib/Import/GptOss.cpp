@@ -1,0 +1,431 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// ModelConfig to a module: one function for each kind of layer, and the entry
+// points that call them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Import/Import.h"
+
+#include "Layers.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/Checkpoint/Schema.h"
+#include "mxfp4/Dialect/NN/IR/NN.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+namespace {
+/// A function under construction: arguments are added by name, then read.
+class FunctionBuilder {
+public:
+  FunctionBuilder(ImplicitLocOpBuilder &b, const Twine &name)
+      : b(b), name(name.str()) {}
+
+  /// Adds an argument and returns its number.
+  unsigned add(StringRef argument, Type type,
+               ArrayRef<NamedAttribute> attributes = {}) {
+    types.push_back(type);
+    names.push_back(argument.str());
+    argAttributes.push_back(b.getDictionaryAttr(attributes));
+    return types.size() - 1;
+  }
+
+  /// Makes the function, with `results` the types of the arguments of those
+  /// numbers, and puts the builder into it.
+  func::FuncOp create(ArrayRef<unsigned> results) {
+    SmallVector<Type> resultTypes;
+    for (unsigned result : results)
+      resultTypes.push_back(types[result]);
+    function = func::FuncOp::create(b, name,
+                                    b.getFunctionType(types, resultTypes));
+    for (auto [index, attributes] : llvm::enumerate(argAttributes))
+      function.setArgAttrs(index, attributes);
+    SmallVector<Location> locations;
+    for (StringRef argument : names)
+      locations.push_back(NameLoc::get(b.getStringAttr(argument)));
+    Block *block = b.createBlock(&function.getBody(), {}, types, locations);
+    b.setInsertionPointToStart(block);
+    return function;
+  }
+
+  Value operator[](unsigned index) { return function.getArgument(index); }
+
+private:
+  ImplicitLocOpBuilder &b;
+  std::string name;
+  SmallVector<Type> types;
+  SmallVector<std::string> names;
+  SmallVector<DictionaryAttr> argAttributes;
+  func::FuncOp function;
+};
+
+/// Builds the module of a model.
+class GptOssImporter {
+public:
+  GptOssImporter(MLIRContext &context, const mx::ModelConfig &config,
+                 const ImportOptions &options)
+      : b(UnknownLoc::get(&context), &context), config(config),
+        options(options), f32(b.getF32Type()),
+        activation(options.bf16Activations ? Type(b.getBF16Type()) : f32) {
+    for (const mx::TensorInfo &info : mx::checkpointSchema(config))
+      weightTypes[info.name] = getWeightType(info);
+  }
+
+  OwningOpRef<ModuleOp> import() {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc(), "gpt_oss");
+    b.setInsertionPointToEnd(module->getBody());
+    for (int64_t tokens : {ShapedType::kDynamic, int64_t{1}}) {
+      for (bool isSliding : {true, false})
+        if (llvm::is_contained(config.slidingLayers, isSliding))
+          importAttention(tokens, isSliding);
+      importExperts(tokens);
+    }
+    importPrefill();
+    importDecode();
+    importUnembed();
+    return module;
+  }
+
+private:
+  // What each kind of layer reads of the checkpoint, in the order of its
+  // arguments. The rest of the name is the same for all layers.
+  static constexpr const char *kAttentionWeights[] = {
+      "input_layernorm.weight",  "self_attn.q_proj.weight",
+      "self_attn.q_proj.bias",   "self_attn.k_proj.weight",
+      "self_attn.k_proj.bias",   "self_attn.v_proj.weight",
+      "self_attn.v_proj.bias",   "self_attn.o_proj.weight",
+      "self_attn.o_proj.bias",   "self_attn.sinks"};
+  static constexpr const char *kExpertWeights[] = {
+      "post_attention_layernorm.weight",  "mlp.router.weight",
+      "mlp.router.bias",                  "mlp.experts.gate_up_proj_blocks",
+      "mlp.experts.gate_up_proj_scales",  "mlp.experts.gate_up_proj_bias",
+      "mlp.experts.down_proj_blocks",     "mlp.experts.down_proj_scales",
+      "mlp.experts.down_proj_bias"};
+
+  static std::string getLayerName(int64_t layer, StringRef part) {
+    return ("model.layers." + Twine(layer) + "." + part).str();
+  }
+
+  /// A tensor of the checkpoint as a type: blocks are elements of 4 bits.
+  RankedTensorType getWeightType(const mx::TensorInfo &info) {
+    SmallVector<int64_t> shape(info.shape.begin(), info.shape.end());
+    if (StringRef(info.name).ends_with("_blocks")) {
+      int64_t bytes = shape.pop_back_val();
+      shape.back() *= 2 * bytes; // F1, F2
+      return RankedTensorType::get(shape, Float4E2M1FNType::get(b.getContext()));
+    }
+    if (StringRef(info.name).ends_with("_scales"))
+      return RankedTensorType::get(shape,
+                                   Float8E8M0FNUType::get(b.getContext()));
+    return RankedTensorType::get(shape, b.getBF16Type());
+  }
+
+  static StringRef getVariant(int64_t tokens) {
+    return tokens == 1 ? "decode" : "prefill";
+  }
+
+  RankedTensorType getHiddenType(int64_t tokens) {
+    return RankedTensorType::get({tokens, config.hiddenSize}, f32);
+  }
+
+  RankedTensorType getCacheType(bool isSliding) {
+    int64_t rows = isSliding ? config.slidingWindow : ShapedType::kDynamic;
+    return RankedTensorType::get(
+        {rows, config.numKeyValueHeads, config.headDim}, activation);
+  }
+
+  /// The last parts of a name in the checkpoint, as a name in the IR.
+  static std::string getArgumentName(StringRef part) {
+    SmallVector<StringRef> words;
+    part.split(words, '.');
+    std::string name;
+    for (StringRef word : words)
+      if (word != "self_attn" && word != "mlp" && word != "experts")
+        name += (name.empty() ? "" : "_") + word.str();
+    return name;
+  }
+
+  OpFoldResult getTokens(Value x, int64_t tokens) {
+    if (tokens == 1)
+      return b.getIndexAttr(1);
+    return tensor::DimOp::create(b, x, 0).getResult();
+  }
+
+  template <size_t N>
+  SmallVector<unsigned> addLayerWeights(FunctionBuilder &function,
+                                        const char *const (&parts)[N]) {
+    SmallVector<unsigned> numbers;
+    for (const char *part : parts)
+      numbers.push_back(function.add(getArgumentName(part),
+                                     weightTypes.at(getLayerName(0, part))));
+    return numbers;
+  }
+
+  static std::string getAttentionName(int64_t tokens, bool isSliding) {
+    return (getVariant(tokens) +
+            (isSliding ? "_sliding_attention" : "_full_attention"))
+        .str();
+  }
+
+  void importAttention(int64_t tokens, bool isSliding) {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, getAttentionName(tokens, isSliding));
+    unsigned x = function.add("x", getHiddenType(tokens));
+    unsigned position = function.add("position", b.getIndexType());
+    SmallVector<unsigned> w = addLayerWeights(function, kAttentionWeights);
+    unsigned keys = function.add("key_cache", getCacheType(isSliding));
+    unsigned values = function.add("value_cache", getCacheType(isSliding));
+    unsigned result = function.add("result", getHiddenType(tokens));
+    function.create({result, keys, values}).setPrivate();
+
+    LayerBuilder layer(b, config, activation,
+                       getTokens(function[x], tokens));
+    auto weight = [&](unsigned index) { return function[w[index]]; };
+    Value at = function[position];
+    Value normal = layer.rmsNorm(function[x], weight(0));
+    Value query = layer.splitHeads(layer.linear(normal, weight(1), weight(2), f32),
+                                   config.numAttentionHeads);
+    Value key = layer.splitHeads(layer.linear(normal, weight(3), weight(4), f32),
+                                 config.numKeyValueHeads);
+    Value value = layer.splitHeads(
+        layer.linear(normal, weight(5), weight(6), activation),
+        config.numKeyValueHeads);
+    query = layer.rotary(query, at);
+    key = layer.rotary(key, at);
+    Value mixed =
+        layer.attention(query, key, value, function[keys], function[values],
+                        weight(9), at, isSliding);
+    Value newKeys = layer.updateCache(key, at, function[keys]);
+    Value newValues = layer.updateCache(value, at, function[values]);
+    Value output =
+        layer.linear(layer.joinHeads(mixed), weight(7), weight(8), f32);
+    Value sum = layer.add(output, function[x], function[result]);
+    func::ReturnOp::create(b, ValueRange{sum, newKeys, newValues});
+  }
+
+  void importExperts(int64_t tokens) {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, getVariant(tokens) + "_experts");
+    unsigned x = function.add("x", getHiddenType(tokens));
+    SmallVector<unsigned> w = addLayerWeights(function, kExpertWeights);
+    unsigned result = function.add("result", getHiddenType(tokens));
+    function.create({result}).setPrivate();
+
+    LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
+    auto weight = [&](unsigned index) { return function[w[index]]; };
+    Value normal = layer.rmsNorm(function[x], weight(0));
+    Value logits = layer.linear(normal, weight(1), weight(2), f32);
+    auto [experts, routing] = layer.route(logits);
+    Value gateUp = layer.matmulByExpert(normal, weight(3), weight(4), weight(5),
+                                        experts);
+    Value down = layer.matmulByExpert(layer.swiglu(gateUp), weight(6),
+                                      weight(7), weight(8), experts);
+    Value output = layer.combineExperts(down, routing);
+    func::ReturnOp::create(b, layer.add(output, function[x], function[result]));
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Entry points
+  //===--------------------------------------------------------------------===//
+
+  NamedAttribute named(StringRef name, StringRef value) {
+    return b.getNamedAttr(("mxfp4." + name).str(), b.getStringAttr(value));
+  }
+
+  unsigned addWeight(FunctionBuilder &function, const std::string &name) {
+    return function.add(
+        getArgumentName(name), weightTypes.at(name),
+        {named("buffer", name), named("kind", "weight"),
+         b.getNamedAttr("mxfp4.source", TypeAttr::get(weightTypes.at(name))),
+         b.getNamedAttr(
+             bufferization::BufferizationDialect::kWritableAttrName,
+             b.getBoolAttr(false))});
+  }
+
+  void setEntry(func::FuncOp function, int64_t maxTokens) {
+    function->setAttr("mxfp4.entry", function.getSymNameAttr());
+    function->setAttr("mxfp4.max_tokens", b.getI64IntegerAttr(maxTokens));
+  }
+
+  /// The numbers of the arguments of an entry point that runs all layers.
+  struct LayerArguments {
+    unsigned tokens, position, embedding, norm;
+    SmallVector<SmallVector<unsigned>> attention, experts;
+    SmallVector<std::pair<unsigned, unsigned>> caches;
+  };
+
+  LayerArguments addLayerArguments(FunctionBuilder &function, int64_t tokens) {
+    LayerArguments arguments;
+    SmallVector<NamedAttribute> ids = {named("buffer", "tokens"),
+                                       named("kind", "input")};
+    if (tokens != 1)
+      ids.push_back(named("dim", "tokens"));
+    arguments.tokens = function.add(
+        "tokens", RankedTensorType::get({tokens}, b.getI32Type()), ids);
+    arguments.position = function.add("position", b.getIndexType(),
+                                      {named("value", "position")});
+    arguments.embedding = addWeight(function, "model.embed_tokens.weight");
+    for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
+      SmallVector<unsigned> &attention = arguments.attention.emplace_back();
+      for (const char *part : kAttentionWeights)
+        attention.push_back(addWeight(function, getLayerName(i, part)));
+      SmallVector<unsigned> &experts = arguments.experts.emplace_back();
+      for (const char *part : kExpertWeights)
+        experts.push_back(addWeight(function, getLayerName(i, part)));
+    }
+    arguments.norm = addWeight(function, "model.norm.weight");
+    for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
+      auto addCache = [&](const Twine &name) {
+        std::string full = (name + "." + Twine(i)).str();
+        SmallVector<NamedAttribute> attributes = {named("buffer", full),
+                                                  named("kind", "cache")};
+        if (!config.slidingLayers[i])
+          attributes.push_back(named("dim", "context"));
+        return function.add((name + "_" + Twine(i)).str(),
+                            getCacheType(config.slidingLayers[i]), attributes);
+      };
+      unsigned keys = addCache("key_cache");
+      arguments.caches.push_back({keys, addCache("value_cache")});
+    }
+    return arguments;
+  }
+
+  /// Calls the layers one after another. Returns the residual stream after the
+  /// last, and the caches.
+  std::pair<Value, SmallVector<Value>> callLayers(FunctionBuilder &function,
+                                                  const LayerArguments &arguments,
+                                                  LayerBuilder &layer,
+                                                  int64_t tokens) {
+    Value x = layer.embedding(function[arguments.tokens],
+                              function[arguments.embedding]);
+    SmallVector<Value> caches;
+    for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
+      bool isSliding = config.slidingLayers[i];
+      SmallVector<Value> operands = {x, function[arguments.position]};
+      for (unsigned weight : arguments.attention[i])
+        operands.push_back(function[weight]);
+      operands.push_back(function[arguments.caches[i].first]);
+      operands.push_back(function[arguments.caches[i].second]);
+      operands.push_back(layer.empty(config.hiddenSize, f32));
+      Type cache = getCacheType(isSliding);
+      auto attention = func::CallOp::create(
+          b, getAttentionName(tokens, isSliding),
+          TypeRange{getHiddenType(tokens), cache, cache}, operands);
+      caches.append({attention.getResult(1), attention.getResult(2)});
+
+      operands = {attention.getResult(0)};
+      for (unsigned weight : arguments.experts[i])
+        operands.push_back(function[weight]);
+      operands.push_back(layer.empty(config.hiddenSize, f32));
+      x = func::CallOp::create(b, (getVariant(tokens) + "_experts").str(),
+                               getHiddenType(tokens), operands)
+              .getResult(0);
+    }
+    return {x, caches};
+  }
+
+  SmallVector<unsigned> withCaches(unsigned result,
+                                   const LayerArguments &arguments) {
+    SmallVector<unsigned> results = {result};
+    for (auto [keys, values] : arguments.caches)
+      results.append({keys, values});
+    return results;
+  }
+
+  void importPrefill() {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, "prefill");
+    int64_t tokens = ShapedType::kDynamic;
+    LayerArguments arguments = addLayerArguments(function, tokens);
+    unsigned hidden = function.add(
+        "hidden", RankedTensorType::get({tokens, config.hiddenSize}, activation),
+        {named("buffer", "hidden"), named("kind", "output"),
+         named("dim", "tokens")});
+    setEntry(function.create(withCaches(hidden, arguments)),
+             options.prefillTokens);
+    LayerBuilder layer(b, config, activation,
+                       getTokens(function[arguments.tokens], tokens));
+    auto [x, caches] = callLayers(function, arguments, layer, tokens);
+    SmallVector<Value> results = {
+        layer.rmsNorm(x, function[arguments.norm], function[hidden])};
+    results.append(caches);
+    func::ReturnOp::create(b, results);
+  }
+
+  void importDecode() {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, "decode");
+    LayerArguments arguments = addLayerArguments(function, 1);
+    unsigned head = addWeight(function, "lm_head.weight");
+    unsigned logits = function.add(
+        "logits", RankedTensorType::get({1, config.vocabSize}, f32),
+        {named("buffer", "logits"), named("kind", "output")});
+    setEntry(function.create(withCaches(logits, arguments)), 1);
+    LayerBuilder layer(b, config, activation, b.getIndexAttr(1));
+    auto [x, caches] = callLayers(function, arguments, layer, 1);
+    Value normal = layer.rmsNorm(x, function[arguments.norm]);
+    SmallVector<Value> results = {layer.linear(normal, function[head],
+                                               /*bias=*/{}, f32,
+                                               function[logits])};
+    results.append(caches);
+    func::ReturnOp::create(b, results);
+  }
+
+  void importUnembed() {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, "unembed");
+    unsigned hidden = function.add(
+        "hidden",
+        RankedTensorType::get({options.prefillTokens, config.hiddenSize},
+                              activation),
+        {named("buffer", "hidden"), named("kind", "output")});
+    unsigned count =
+        function.add("tokens", b.getIndexType(), {named("value", "tokens")});
+    unsigned first = function.add("position", b.getIndexType(),
+                                  {named("value", "position")});
+    unsigned head = addWeight(function, "lm_head.weight");
+    unsigned logits = function.add(
+        "logits",
+        RankedTensorType::get({ShapedType::kDynamic, config.vocabSize}, f32),
+        {named("buffer", "logits"), named("kind", "output"),
+         named("dim", "tokens")});
+    setEntry(function.create({logits}), options.logitsRows);
+    SmallVector<OpFoldResult> offsets = {function[first], b.getIndexAttr(0)};
+    SmallVector<OpFoldResult> sizes = {function[count],
+                                       b.getIndexAttr(config.hiddenSize)};
+    SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
+    Value rows = tensor::ExtractSliceOp::create(b, function[hidden], offsets,
+                                                sizes, strides);
+    LayerBuilder layer(b, config, activation, function[count]);
+    func::ReturnOp::create(b, layer.linear(rows, function[head], /*bias=*/{},
+                                           f32, function[logits]));
+  }
+
+  ImplicitLocOpBuilder b;
+  const mx::ModelConfig &config;
+  const ImportOptions &options;
+  Type f32, activation;
+  llvm::StringMap<RankedTensorType> weightTypes;
+};
+} // namespace
+
+void mxfp4::loadImportDialects(MLIRContext &context) {
+  context.loadDialect<MXFP4Dialect, nn::NNDialect, arith::ArithDialect,
+                      func::FuncDialect, linalg::LinalgDialect,
+                      tensor::TensorDialect>();
+}
+
+OwningOpRef<ModuleOp> mxfp4::importGptOss(MLIRContext &context,
+                                          const mx::ModelConfig &config,
+                                          const ImportOptions &options) {
+  return GptOssImporter(context, config, options).import();
+}

@@ -1,0 +1,332 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Everything that can be wrong with a Program, a checkpoint and the two
+// together is found before the first weight is loaded; after that a call only
+// checks its tokens.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Runtime/Session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/sysinfo.h>
+
+using namespace mx;
+
+const char mx::kInterrupted[] = "interrupted";
+
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+/// The context to use when `requested` is asked for (0: the default).
+static Result<int64_t> chooseContext(const Program &program,
+                                     int64_t requested) {
+  if (requested == 0)
+    return std::min(kDefaultContext, program.maxPositions);
+  if (requested < 0 || requested > program.maxPositions)
+    return Error{"expected a context of 1 to " +
+                 std::to_string(program.maxPositions) +
+                 " positions, for which the program was made, but got " +
+                 std::to_string(requested)};
+  return requested;
+}
+
+/// Checks that `checkpoint` holds every weight as `program` expects it.
+static Status checkWeights(const Program &program,
+                           const Checkpoint &checkpoint) {
+  for (const Buffer &buffer : program.buffers) {
+    if (buffer.kind != BufferKind::Weight)
+      continue;
+    std::string tensor = "tensor '" + buffer.name + "'";
+    const TensorInfo *info = checkpoint.find(buffer.name);
+    if (!info)
+      return Error{"the program needs " + tensor +
+                   ", which the checkpoint does not have"};
+    if (info->dtype != buffer.dtype || info->shape != buffer.shape)
+      return Error{"the program expects " + tensor + " to be " +
+                   describeTensor({"", buffer.dtype, buffer.shape, 0}) +
+                   ", but in the checkpoint it is " + describeTensor(*info) +
+                   "; compile this checkpoint again"};
+    if (buffer.prepare.empty() && buffer.bytes != info->bytes)
+      return Error{"the program copies " + tensor + " into " +
+                   std::to_string(buffer.bytes) + " bytes, but it has " +
+                   std::to_string(info->bytes)};
+  }
+  return {};
+}
+
+/// Refuses early what would only fail, or thrash, after minutes of loading.
+static Status checkMemory(const Program &program, int64_t context) {
+  struct sysinfo info;
+  if (sysinfo(&info) != 0)
+    return {};
+  uint64_t available =
+      (uint64_t(info.totalram) + uint64_t(info.totalswap)) * info.mem_unit;
+  uint64_t weights = program.size(BufferKind::Weight, uint64_t(context));
+  uint64_t caches = program.size(BufferKind::Cache, uint64_t(context));
+  uint64_t needed = weights + caches;
+  if (needed <= available)
+    return {};
+  return Error{"the program needs " + std::to_string(needed) +
+               " bytes of memory (weights " + std::to_string(weights) +
+               ", caches for " + std::to_string(context) + " positions " +
+               std::to_string(caches) + "), but this machine has " +
+               std::to_string(available)};
+}
+
+//===----------------------------------------------------------------------===//
+// Creation
+//===----------------------------------------------------------------------===//
+
+Result<std::unique_ptr<Session>>
+Session::create(const Program &program, Checkpoint &checkpoint,
+                const SessionOptions &options) {
+  Result<int64_t> context = chooseContext(program, options.context);
+  if (!context)
+    return context.error();
+  if (Status status = checkWeights(program, checkpoint); !status)
+    return status.error();
+  if (Status status = checkMemory(program, *context); !status)
+    return status.error();
+  Result<std::unique_ptr<CPUDevice>> device =
+      CPUDevice::create(program, options.threads, options.pin);
+  if (!device)
+    return device.error();
+
+  std::unique_ptr<Session> session(new Session);
+  session->device = std::move(*device);
+  session->cancel = options.cancel;
+  session->vocabulary = program.vocabSize;
+  session->maxLength = *context;
+  if (Status status = session->allocateBuffers(program); !status)
+    return status.error();
+  if (Status status = session->bindEntries(program); !status)
+    return status.error();
+  if (Status status = session->loadWeights(program, checkpoint, options);
+      !status)
+    return status.error();
+  return session;
+}
+
+Status Session::allocateBuffers(const Program &program) {
+  for (const Buffer &buffer : program.buffers) {
+    Result<Memory> memory = Memory::allocate(buffer.size(uint64_t(maxLength)),
+                                             "buffer '" + buffer.name + "'");
+    if (!memory)
+      return memory.error();
+    addresses.push_back(memory->data());
+    buffers.push_back(std::move(*memory));
+  }
+  return {};
+}
+
+Status Session::bindEntries(const Program &program) {
+  auto bind = [&](const char *name, bool required, Call &call) -> Status {
+    const Entry *entry = program.findEntry(name);
+    if (!entry && !required)
+      return {};
+    if (!entry)
+      return Error{std::string("the program has no entry point '") + name +
+                   "'"};
+    Result<MXEntryFunction> function = device->lookup(entry->symbol);
+    if (!function)
+      return function.error();
+    call = {*function, entry->maxTokens};
+    return {};
+  };
+  // Finds buffer `name` and checks that it has `needed` bytes or more.
+  auto find = [&](const char *name, uint64_t needed) -> Result<void *> {
+    int64_t index = program.findBuffer(name);
+    if (index < 0)
+      return Error{std::string("the program has no buffer '") + name + "'"};
+    if (uint64_t size = buffers[size_t(index)].size(); size < needed)
+      return Error{std::string("expected buffer '") + name +
+                   "' of the program to have at least " +
+                   std::to_string(needed) + " bytes, but it has " +
+                   std::to_string(size)};
+    return addresses[size_t(index)];
+  };
+
+  if (Status status = bind("prefill", true, prefillCall); !status)
+    return status;
+  if (Status status = bind("unembed", true, unembedCall); !status)
+    return status;
+  if (Status status = bind("decode", false, decodeCall); !status)
+    return status;
+
+  Result<void *> tokens =
+      find("tokens", uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
+  if (!tokens)
+    return tokens.error();
+  Result<void *> logits =
+      find("logits", uint64_t(unembedCall.maxTokens) * uint64_t(vocabulary) *
+                         sizeof(float));
+  if (!logits)
+    return logits.error();
+  if (Result<void *> hidden = find("hidden", 0); !hidden)
+    return hidden.error();
+  tokenBuffer = static_cast<int32_t *>(*tokens);
+  logitBuffer = static_cast<float *>(*logits);
+  return {};
+}
+
+Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
+                            const SessionOptions &options) {
+  // Null where a weight is copied byte for byte.
+  std::vector<MXEntryFunction> prepare(program.buffers.size());
+  uint64_t total = 0;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer &buffer = program.buffers[i];
+    if (buffer.kind != BufferKind::Weight)
+      continue;
+    total += checkpoint.find(buffer.name)->bytes;
+    if (buffer.prepare.empty())
+      continue;
+    Result<MXEntryFunction> function = device->lookup(buffer.prepare);
+    if (!function)
+      return function.error();
+    prepare[i] = *function;
+  }
+
+  uint64_t done = 0;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer &buffer = program.buffers[i];
+    if (buffer.kind != BufferKind::Weight)
+      continue;
+    if (interrupted())
+      return Error{kInterrupted};
+    Result<TensorData> source = checkpoint.load(buffer.name);
+    if (!source)
+      return source.error();
+    prepareWeight(prepare[i], *source, addresses[i]);
+    done += source->bytes;
+    *source = {};
+    checkpoint.release(buffer.name);
+    if (options.progress)
+      options.progress(done, total);
+  }
+  return {};
+}
+
+void Session::prepareWeight(MXEntryFunction prepare, const TensorData &source,
+                            void *destination) {
+  if (prepare) {
+    void *sourceAndDestination[] = {const_cast<uint8_t *>(source.data),
+                                    destination};
+    MXInvocation call = {};
+    call.buffers = sourceAndDestination;
+    call.context = maxLength;
+    device->run(prepare, call);
+    return;
+  }
+  uint64_t threads = uint64_t(device->pool().threads());
+  uint64_t part = (source.bytes + threads - 1) / threads;
+  device->pool().run([&](int64_t thread) {
+    uint64_t begin = std::min(source.bytes, uint64_t(thread) * part);
+    uint64_t end = std::min(source.bytes, begin + part);
+    if (begin < end)
+      std::memcpy(static_cast<uint8_t *>(destination) + begin,
+                  source.data + begin, end - begin);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens to logits
+//===----------------------------------------------------------------------===//
+
+Status Session::checkTokens(const int32_t *tokens, int64_t count) const {
+  if (count > maxLength - length)
+    return Error{"prompt of " + std::to_string(count) + " tokens" +
+                 (length ? " at position " + std::to_string(length) : "") +
+                 " does not fit the context of " + std::to_string(maxLength) +
+                 " (--context)"};
+  for (int64_t i = 0; i < count; ++i)
+    if (tokens[i] < 0 || tokens[i] >= vocabulary)
+      return Error{"token " + std::to_string(tokens[i]) +
+                   " is not in the vocabulary of " +
+                   std::to_string(vocabulary) + " tokens"};
+  return {};
+}
+
+void Session::run(const Call &call, int64_t tokens, int64_t position) {
+  MXInvocation invocation = {};
+  invocation.buffers = addresses.data();
+  invocation.tokens = tokens;
+  invocation.position = position;
+  invocation.context = maxLength;
+  device->run(call.function, invocation);
+}
+
+/// Computes the logits of the last `count` rows of the chunk that was prefilled
+/// last, which begin at row `first` of its hidden states.
+Status Session::computeLogits(int64_t first, int64_t count,
+                              const RowVisitor &visit) {
+  int64_t chunkStart = length - first - count;
+  for (int64_t row = first; row < first + count;) {
+    int64_t rows = std::min(unembedCall.maxTokens, first + count - row);
+    run(unembedCall, rows, row);
+    for (int64_t i = 0; i < rows; ++i, ++row) {
+      lastLogits = logitBuffer + i * vocabulary;
+      if (!visit)
+        continue;
+      if (Status status = visit(chunkStart + row, lastLogits); !status)
+        return status;
+    }
+  }
+  return {};
+}
+
+Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
+                        const RowVisitor &visit) {
+  if (Status status = checkTokens(tokens, count); !status)
+    return status;
+  for (int64_t done = 0; done < count;) {
+    if (interrupted())
+      return Error{kInterrupted};
+    int64_t chunk = std::min(prefillCall.maxTokens, count - done);
+    std::copy_n(tokens + done, chunk, tokenBuffer);
+    run(prefillCall, chunk, length);
+    length += chunk;
+    done += chunk;
+
+    Status status;
+    if (rows == Rows::All)
+      status = computeLogits(0, chunk, visit);
+    else if (rows == Rows::Last && done == count)
+      status = computeLogits(chunk - 1, 1, visit);
+    if (!status)
+      return status;
+  }
+  return {};
+}
+
+Result<const float *> Session::decode(int32_t token) {
+  if (length == maxLength)
+    return Error{"the context of " + std::to_string(maxLength) +
+                 " positions is full (--context)"};
+  if (Status status = checkTokens(&token, 1); !status)
+    return status.error();
+  *tokenBuffer = token;
+  if (decodeCall.function) {
+    run(decodeCall, 1, length);
+  } else {
+    run(prefillCall, 1, length);
+    run(unembedCall, 1, 0);
+  }
+  ++length;
+  lastLogits = logitBuffer;
+  return lastLogits;
+}
+
+uint64_t Session::bytes() const {
+  uint64_t total = 0;
+  for (const Memory &memory : buffers)
+    total += memory.size();
+  return total;
+}

@@ -1,0 +1,175 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Translates the LLVM dialect to LLVM IR, optimizes it and makes code for a CPU.
+// Code uses the instructions of a level (x86-64-v3, say) and is ordered for one
+// processor, so that a Program runs on every machine of that level.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Target/Host.h"
+
+#include "Link.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// The triple of this machine, with its target initialized.
+static llvm::Triple getHostTriple() {
+  static bool isInitialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)isInitialized;
+  return llvm::Triple(llvm::sys::getDefaultTargetTriple());
+}
+
+static std::unique_ptr<llvm::TargetMachine>
+createMachine(llvm::StringRef processor, std::string &message) {
+  llvm::Triple triple = getHostTriple();
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, processor, /*Features=*/"", llvm::TargetOptions(),
+      llvm::Reloc::PIC_, /*CM=*/std::nullopt,
+      llvm::CodeGenOptLevel::Aggressive));
+}
+
+std::string CPUTarget::describe() const {
+  return "cpu:" + processor + "/" + isa->name.str();
+}
+
+mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
+  llvm::StringRef name = target;
+  if (!name.consume_front("cpu") || (!name.empty() && !name.consume_front(":")))
+    return mx::Error{"unknown target '" + target +
+                     "': expected cpu or cpu:NAME, where NAME is a processor "
+                     "as LLVM names it, such as x86-64-v3"};
+  bool isHost = target == "cpu";
+  std::string processor =
+      isHost ? llvm::sys::getHostCPUName().str() : name.str();
+  std::string message;
+  std::unique_ptr<llvm::TargetMachine> generic = createMachine("", message);
+  if (!generic)
+    return mx::Error{"no code generator for this machine: " + message};
+  if (!generic->getMCSubtargetInfo()->isCPUStringValid(processor)) {
+    if (!isHost)
+      return mx::Error{"unknown target '" + target + "': LLVM has no processor '" +
+                       processor + "' for " + getHostTriple().getArchName().str()};
+    processor = "generic";
+  }
+
+  // The machine at hand may lack what its model has, behind a hypervisor, say.
+  llvm::StringMap<bool> hostFeatures;
+  if (isHost)
+    hostFeatures = llvm::sys::getHostCPUFeatures();
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createMachine(processor, message);
+  for (const VectorISA &isa : VectorISA::all()) {
+    bool hasAll = llvm::all_of(isa.features, [&](llvm::StringRef feature) {
+      if (isHost)
+        return hostFeatures.lookup(feature);
+      return machine->getMCSubtargetInfo()->checkFeatures("+" + feature.str());
+    });
+    if (hasAll && (isa.processor.empty() || getHostTriple().isX86()))
+      return CPUTarget{processor, &isa};
+  }
+  return mx::Error{"no instruction set for '" + target + "'"};
+}
+
+void mxfp4::registerHostTranslation(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+namespace {
+/// Machine code in the making.
+struct Code {
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+} // namespace
+
+/// The module in LLVM IR, optimized for the target.
+static mx::Result<Code> translate(ModuleOp module, const CPUTarget &target) {
+  Code code;
+  code.context = std::make_unique<llvm::LLVMContext>();
+  code.module = translateModuleToLLVMIR(module, *code.context);
+  if (!code.module)
+    return mx::Error{"cannot translate the module to LLVM IR"};
+  std::string message;
+  code.machine = createMachine(target.isa->processor, message);
+  if (!code.machine)
+    return mx::Error{"no code generator for this machine: " + message};
+  code.module->setTargetTriple(code.machine->getTargetTriple());
+  code.module->setDataLayout(code.machine->createDataLayout());
+  for (llvm::Function &function : *code.module)
+    if (!function.isDeclaration())
+      function.addFnAttr("tune-cpu", target.processor);
+
+  // Loops are already vectors, unrolled as far as they should be.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopUnrolling = false;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(code.machine.get(), tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(*code.module, modules);
+  return code;
+}
+
+static mx::Result<std::string> emit(ModuleOp module, const CPUTarget &target,
+                                    llvm::CodeGenFileType type) {
+  mx::Result<Code> code = translate(module, target);
+  if (!code)
+    return code.error();
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (code->machine->addPassesToEmitFile(passes, stream, nullptr, type))
+    return mx::Error{"the code generator cannot emit this kind of file"};
+  passes.run(*code->module);
+  return bytes.str().str();
+}
+
+mx::Result<std::string> mxfp4::emitAssembly(ModuleOp module,
+                                            const CPUTarget &target) {
+  return emit(module, target, llvm::CodeGenFileType::AssemblyFile);
+}
+
+mx::Result<std::string> mxfp4::emitSharedObject(ModuleOp module,
+                                                const CPUTarget &target) {
+  mx::Result<std::string> object =
+      emit(module, target, llvm::CodeGenFileType::ObjectFile);
+  if (!object)
+    return object.error();
+  return linkSharedObject(*object);
+}

@@ -1,0 +1,254 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A Program survives saving and loading, and no change of the file does.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/ABI/Program.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <random>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+using namespace mx;
+namespace fs = std::filesystem;
+
+namespace {
+/// A folder that is removed after the test.
+class ProgramTest : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "mxfp4-abi-XXXXXX";
+    folder = mkdtemp(pattern.data());
+    path = folder + "/program";
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::string readBytes() const {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  void writeBytes(const std::string &bytes) const {
+    // A new file each time: writing over one can wait for the disk.
+    fs::remove(path);
+    std::ofstream(path, std::ios::binary) << bytes;
+  }
+  std::string loadError() const {
+    Result<Program> program = loadProgram(path);
+    return program ? "" : program.error().message;
+  }
+
+  std::string folder;
+  std::string path;
+};
+} // namespace
+
+static Program makeProgram() {
+  Program program;
+  program.target = "cpu:skylake-avx512";
+  program.features = {"avx2", "fma"};
+  program.activations = "f32";
+  program.maxThreads = 64;
+  program.vocabSize = 2048;
+  program.hiddenSize = 192;
+  program.maxPositions = 1024;
+  Buffer weight;
+  weight.name = "lm_head.weight";
+  weight.bytes = 2048 * 192 * 2;
+  weight.dtype = "BF16";
+  weight.shape = {2048, 192};
+  weight.prepare = "prepare_0";
+  Buffer cache;
+  cache.name = "key_cache.3";
+  cache.kind = BufferKind::Cache;
+  cache.bytes = 64;
+  cache.bytesPerPosition = 256;
+  program.buffers = {weight, cache};
+  program.entries = {{"prefill", "mx_prefill", 128},
+                     {"decode", "mx_decode", 1}};
+  program.code = std::string("\x7f"
+                             "ELF\0\1",
+                             6);
+  return program;
+}
+
+/// FNV-1a, as the file ends with.
+static void fixChecksum(std::string &bytes) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (size_t i = 0; i + 8 < bytes.size(); ++i)
+    hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3;
+  for (size_t i = 0; i < 8; ++i)
+    bytes[bytes.size() - 8 + i] = char(hash >> (8 * i));
+}
+
+TEST_F(ProgramTest, SizesByKind) {
+  Program program = makeProgram();
+  EXPECT_EQ(program.size(BufferKind::Weight, 100), 2048u * 192 * 2);
+  EXPECT_EQ(program.size(BufferKind::Cache, 100), 64u + 256 * 100);
+  EXPECT_EQ(program.size(BufferKind::Arena, 100), 0u);
+  EXPECT_EQ(program.findBuffer("key_cache.3"), 1);
+  EXPECT_EQ(program.findBuffer("key_cache.4"), -1);
+  EXPECT_EQ(program.findEntry("decode")->symbol, "mx_decode");
+  EXPECT_EQ(program.findEntry("encode"), nullptr);
+}
+
+TEST_F(ProgramTest, RoundTrip) {
+  Program saved = makeProgram();
+  ASSERT_TRUE(saveProgram(saved, path));
+  Result<Program> loaded = loadProgram(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->target, saved.target);
+  EXPECT_EQ(loaded->features, saved.features);
+  EXPECT_EQ(loaded->activations, saved.activations);
+  EXPECT_EQ(loaded->maxThreads, saved.maxThreads);
+  EXPECT_EQ(loaded->vocabSize, saved.vocabSize);
+  EXPECT_EQ(loaded->hiddenSize, saved.hiddenSize);
+  EXPECT_EQ(loaded->maxPositions, saved.maxPositions);
+  ASSERT_EQ(loaded->buffers.size(), saved.buffers.size());
+  for (size_t i = 0; i < saved.buffers.size(); ++i) {
+    EXPECT_EQ(loaded->buffers[i].name, saved.buffers[i].name);
+    EXPECT_EQ(loaded->buffers[i].kind, saved.buffers[i].kind);
+    EXPECT_EQ(loaded->buffers[i].bytes, saved.buffers[i].bytes);
+    EXPECT_EQ(loaded->buffers[i].bytesPerPosition,
+              saved.buffers[i].bytesPerPosition);
+    EXPECT_EQ(loaded->buffers[i].dtype, saved.buffers[i].dtype);
+    EXPECT_EQ(loaded->buffers[i].shape, saved.buffers[i].shape);
+    EXPECT_EQ(loaded->buffers[i].prepare, saved.buffers[i].prepare);
+  }
+  ASSERT_EQ(loaded->entries.size(), saved.entries.size());
+  EXPECT_EQ(loaded->entries[0].symbol, "mx_prefill");
+  EXPECT_EQ(loaded->entries[0].maxTokens, 128);
+  EXPECT_EQ(loaded->code, saved.code);
+}
+
+TEST_F(ProgramTest, EveryChangedByteIsFound) {
+  ASSERT_TRUE(saveProgram(makeProgram(), path));
+  std::string good = readBytes();
+  for (size_t i = 0; i < good.size(); ++i) {
+    for (int change : {0x01, 0x80, 0xff}) {
+      std::string bad = good;
+      bad[i] = char(bad[i] ^ change);
+      writeBytes(bad);
+      EXPECT_NE(loadError(), "") << "byte " << i;
+    }
+  }
+}
+
+TEST_F(ProgramTest, EveryTruncationIsFound) {
+  ASSERT_TRUE(saveProgram(makeProgram(), path));
+  std::string good = readBytes();
+  for (size_t size = 0; size < good.size(); ++size) {
+    writeBytes(good.substr(0, size));
+    EXPECT_NE(loadError(), "") << "first " << size << " bytes";
+  }
+  writeBytes(good + "x");
+  EXPECT_EQ(loadError(),
+            path + ": the program ends at byte " + std::to_string(good.size()) +
+                ", but the file has " + std::to_string(good.size() + 1));
+}
+
+/// Whoever makes a hostile file also makes its checksum.
+TEST_F(ProgramTest, HostileFilesWithRightChecksum) {
+  ASSERT_TRUE(saveProgram(makeProgram(), path));
+  std::string good = readBytes();
+  std::mt19937 random(1);
+  int accepted = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string bad = good;
+    for (int changes = 1 + int(random() % 4); changes > 0; --changes) {
+      size_t at = 24 + random() % (bad.size() - 32);
+      bad[at] = random() % 2 ? char(random()) : char(0xff);
+    }
+    fixChecksum(bad);
+    writeBytes(bad);
+    if (Result<Program> program = loadProgram(path)) {
+      ++accepted;
+      uint64_t total = 0;
+      for (BufferKind kind : {BufferKind::Weight, BufferKind::Cache})
+        total += program->size(kind, uint64_t(program->maxPositions));
+      EXPECT_LT(total, uint64_t(1) << 63);
+    }
+  }
+  EXPECT_GT(accepted, 0);
+}
+
+TEST_F(ProgramTest, RefusesWhatCanNotBe) {
+  auto errorOf = [&](auto change) {
+    Program program = makeProgram();
+    change(program);
+    EXPECT_TRUE(saveProgram(program, path));
+    return loadError();
+  };
+  EXPECT_EQ(errorOf([](Program &p) { p.vocabSize = -5; }),
+            path + ": expected vocabulary size to be in [1, 2147483647], but "
+                   "found -5");
+  EXPECT_EQ(errorOf([](Program &p) { p.buffers[1].name = "lm_head.weight"; }),
+            path + ": two buffers are named 'lm_head.weight'");
+  EXPECT_EQ(errorOf([](Program &p) { p.entries[1].name = "prefill"; }),
+            path + ": two entry points are named 'prefill'");
+  EXPECT_EQ(errorOf([](Program &p) { p.buffers[0].kind = BufferKind(7); }),
+            path + ": buffer 'lm_head.weight' is of unknown kind 7");
+  EXPECT_EQ(errorOf([](Program &p) { p.entries[0].maxTokens = 0; }),
+            path + ": expected tokens of entry 'prefill' to be in [1, "
+                   "2147483647], but found 0");
+  EXPECT_NE(errorOf([](Program &p) { p.buffers[1].bytesPerPosition = ~0ull; }),
+            "");
+  EXPECT_NE(errorOf([](Program &p) { p.buffers[0].shape[1] = -1; }), "");
+}
+
+TEST_F(ProgramTest, NamesAnotherVersion) {
+  ASSERT_TRUE(saveProgram(makeProgram(), path));
+  std::string bytes = readBytes();
+  bytes[8] = char(kABIVersion + 1);
+  fixChecksum(bytes);
+  writeBytes(bytes);
+  EXPECT_EQ(loadError(),
+            path + ": expected a program of version " +
+                std::to_string(kABIVersion) + ", but found version " +
+                std::to_string(kABIVersion + 1) + "; compile the model again");
+}
+
+TEST_F(ProgramTest, RefusesWhatIsNoFile) {
+  EXPECT_EQ(loadError(), path + ": cannot open: No such file or directory");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(loadError(),
+            path + ": expected a program, but it is not a regular file");
+  path = folder;
+  EXPECT_EQ(loadError(),
+            path + ": expected a program, but it is not a regular file");
+}
+
+TEST_F(ProgramTest, SavesWholeOrNotAtAll) {
+  Program program = makeProgram();
+  ASSERT_TRUE(saveProgram(program, path));
+  std::string before = readBytes();
+
+  // A file system that takes 100 bytes.
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  auto oldHandler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = {100, old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  program.target = "cpu:other";
+  Status status = saveProgram(program, path);
+  setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, oldHandler);
+
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("File too large"), std::string::npos);
+  EXPECT_EQ(readBytes(), before);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+
+  Status missing = saveProgram(program, folder + "/absent/program");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find("cannot create"), std::string::npos);
+}

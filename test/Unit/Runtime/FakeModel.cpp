@@ -1,0 +1,63 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The fake program as a Program, and what its arithmetic gives.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FakeProgram.h"
+
+#include <fstream>
+#include <iterator>
+
+using namespace mx;
+
+std::string fakeModel() { return MXFP4_SOURCE_DIR "/models/tiny-shakespeare"; }
+
+static Buffer makeBuffer(const char *name, BufferKind kind, uint64_t bytes,
+                         uint64_t bytesPerPosition = 0) {
+  Buffer buffer;
+  buffer.name = name;
+  buffer.kind = kind;
+  buffer.bytes = bytes;
+  buffer.bytesPerPosition = bytesPerPosition;
+  return buffer;
+}
+
+Program makeFakeProgram() {
+  Program program;
+  program.target = "cpu:any";
+  program.activations = "f32";
+  program.vocabSize = kFakeVocab;
+  program.hiddenSize = 1;
+  program.maxPositions = 1000;
+  program.buffers = {
+      makeBuffer("model.norm.weight", BufferKind::Weight, kFakeNormSize * 4),
+      makeBuffer("model.layers.0.mlp.router.bias", BufferKind::Weight, 8 * 2),
+      makeBuffer("history", BufferKind::Cache, 0, 4),
+      makeBuffer("tokens", BufferKind::Input, kFakePrefillTokens * 4),
+      makeBuffer("hidden", BufferKind::Arena, kFakePrefillTokens * 4),
+      makeBuffer("logits", BufferKind::Output,
+                 kFakeUnembedTokens * kFakeVocab * 4)};
+  program.buffers[kFakeNorm].dtype = "BF16";
+  program.buffers[kFakeNorm].shape = {kFakeNormSize};
+  program.buffers[kFakeNorm].prepare = "fake_prepare";
+  program.buffers[kFakeBias].dtype = "BF16";
+  program.buffers[kFakeBias].shape = {8};
+  program.entries = {{"prefill", "fake_prefill", kFakePrefillTokens},
+                     {"unembed", "fake_unembed", kFakeUnembedTokens},
+                     {"decode", "fake_decode", 1}};
+  std::ifstream code(MXFP4_FAKE_PROGRAM, std::ios::binary);
+  program.code.assign(std::istreambuf_iterator<char>(code), {});
+  return program;
+}
+
+int32_t expectedNext(const std::vector<int32_t> &tokens) {
+  int64_t sum = 0;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    sum += int64_t(i + 1) * tokens[i];
+  return int32_t(sum % kFakeVocab);
+}

@@ -1,0 +1,82 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The code of a program whose arithmetic a test can follow: the sum of all
+// tokens, weighted with their positions, picks the next token. Its work is
+// divided among threads and meets at barriers as that of a compiled program.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FakeProgram.h"
+
+#include "mxfp4/ABI/Program.h"
+
+#include <cstring>
+
+namespace {
+/// The part of [0, count) that is the calling thread's.
+struct Range {
+  Range(const MXInvocation *call, int64_t count)
+      : begin(count * call->thread / call->threads),
+        end(count * (call->thread + 1) / call->threads) {}
+  int64_t begin;
+  int64_t end;
+};
+} // namespace
+
+/// Hidden states of all rows of the call.
+static void embed(const MXInvocation *call) {
+  auto *history = static_cast<int32_t *>(call->buffers[kFakeHistory]);
+  auto *tokens = static_cast<const int32_t *>(call->buffers[kFakeTokens]);
+  auto *hidden = static_cast<float *>(call->buffers[kFakeHidden]);
+  Range range(call, call->tokens);
+  for (int64_t row = range.begin; row < range.end; ++row)
+    history[call->position + row] = tokens[row];
+  call->barrier(call->team);
+  for (int64_t row = range.begin; row < range.end; ++row) {
+    int64_t sum = 0;
+    for (int64_t p = 0; p <= call->position + row; ++p)
+      sum += (p + 1) * history[p];
+    hidden[row] = float(sum % kFakeVocab);
+  }
+  call->barrier(call->team);
+}
+
+/// Logits of `rows` rows of hidden states from row `first`.
+static void project(const MXInvocation *call, int64_t first, int64_t rows) {
+  auto *norm = static_cast<const float *>(call->buffers[kFakeNorm]);
+  auto *hidden = static_cast<const float *>(call->buffers[kFakeHidden]);
+  auto *logits = static_cast<float *>(call->buffers[kFakeLogits]);
+  Range range(call, kFakeVocab);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t v = range.begin; v < range.end; ++v)
+      logits[row * kFakeVocab + v] =
+          norm[v % kFakeNormSize] + (hidden[first + row] == float(v) ? 100 : 0);
+}
+
+extern "C" {
+void fake_prefill(const MXInvocation *call) { embed(call); }
+
+void fake_unembed(const MXInvocation *call) {
+  project(call, call->position, call->tokens);
+}
+
+void fake_decode(const MXInvocation *call) {
+  embed(call);
+  project(call, 0, 1);
+}
+
+/// BF16 to F32.
+void fake_prepare(const MXInvocation *call) {
+  auto *source = static_cast<const unsigned char *>(call->buffers[0]);
+  auto *destination = static_cast<float *>(call->buffers[1]);
+  Range range(call, kFakeNormSize);
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    uint32_t bits = uint32_t(source[2 * i] | source[2 * i + 1] << 8) << 16;
+    std::memcpy(destination + i, &bits, sizeof(bits));
+  }
+}
+}

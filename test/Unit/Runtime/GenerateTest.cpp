@@ -1,0 +1,144 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The loop from prompt to text, with the fake program, whose next token is
+// known.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Runtime/Generate.h"
+
+#include "FakeProgram.h"
+
+#include <gtest/gtest.h>
+
+using namespace mx;
+
+namespace {
+class GenerateTest : public testing::Test {
+protected:
+  void SetUp() override {
+    Result<Checkpoint> opened = Checkpoint::open(fakeModel());
+    ASSERT_TRUE(opened) << opened.error().message;
+    checkpoint = std::make_unique<Checkpoint>(std::move(*opened));
+    Result<Tokenizer> loaded = Tokenizer::load(fakeModel());
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    tokenizer = std::make_unique<Tokenizer>(std::move(*loaded));
+    options.sampler.temperature = 0;
+    options.maxTokens = 10;
+  }
+
+  /// Generates from `prompt` in a new session and returns the text.
+  std::string run(int64_t context = 0) {
+    SessionOptions sessionOptions;
+    sessionOptions.context = context;
+    Result<std::unique_ptr<Session>> session =
+        Session::create(makeFakeProgram(), *checkpoint, sessionOptions);
+    EXPECT_TRUE(session) << session.error().message;
+    std::string text;
+    Result<Generation> result = generate(**session, *tokenizer, prompt, options,
+                                         [&](std::string_view piece) -> Status {
+                                           text += piece;
+                                           return {};
+                                         });
+    failure = result ? "" : result.error().message;
+    generation = result ? *result : Generation();
+    return text;
+  }
+
+  /// The `count` tokens that the fake program gives after the prompt.
+  std::vector<int32_t> expected(size_t count) {
+    std::vector<int32_t> all = *tokenizer->encode(prompt, {true});
+    size_t prompts = all.size();
+    while (all.size() < prompts + count)
+      all.push_back(expectedNext(all));
+    return {all.begin() + ptrdiff_t(prompts), all.end()};
+  }
+
+  std::string prompt = "To be, or not to be";
+  GenerateOptions options;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<Tokenizer> tokenizer;
+  Generation generation;
+  std::string failure;
+};
+} // namespace
+
+TEST_F(GenerateTest, FollowsTheModel) {
+  std::string text = run();
+  EXPECT_EQ(failure, "");
+  EXPECT_EQ(generation.tokens, expected(10));
+  EXPECT_EQ(generation.reason, StopReason::MaxTokens);
+  EXPECT_EQ(generation.decodeSteps, 9);
+  EXPECT_EQ(generation.promptTokens,
+            int64_t(tokenizer->encode(prompt)->size()));
+
+  StreamDecoder decoder(*tokenizer);
+  std::string whole;
+  for (int32_t token : expected(10))
+    whole += *decoder.push(token);
+  EXPECT_EQ(text, whole + decoder.flush());
+}
+
+TEST_F(GenerateTest, StopsBeforeAStopToken) {
+  std::vector<int32_t> all = expected(10);
+  options.stopTokens = {all[4]};
+  run();
+  EXPECT_EQ(generation.reason, StopReason::StopToken);
+  EXPECT_EQ(generation.tokens,
+            std::vector<int32_t>(all.begin(), all.begin() + 4));
+}
+
+TEST_F(GenerateTest, StopsAtTheEndOfTheContext) {
+  int64_t promptTokens = int64_t(tokenizer->encode(prompt)->size());
+  run(promptTokens + 3);
+  EXPECT_EQ(generation.reason, StopReason::ContextFull);
+  // Three that fit, and one that was chosen but is not fed back.
+  EXPECT_EQ(generation.tokens, expected(4));
+}
+
+TEST_F(GenerateTest, NoTokensAskedFor) {
+  options.maxTokens = 0;
+  EXPECT_EQ(run(), "");
+  EXPECT_EQ(generation.reason, StopReason::MaxTokens);
+  EXPECT_TRUE(generation.tokens.empty());
+}
+
+TEST_F(GenerateTest, CancelStopsTheLoop) {
+  std::atomic<bool> cancel{true};
+  options.cancel = &cancel;
+  run();
+  EXPECT_EQ(failure, "");
+  EXPECT_EQ(generation.reason, StopReason::Canceled);
+  EXPECT_TRUE(generation.tokens.empty());
+}
+
+TEST_F(GenerateTest, RefusesEmptyAndLongPrompts) {
+  prompt = "";
+  run();
+  EXPECT_EQ(failure, "expected a prompt of 1 or more tokens, but it is empty");
+  prompt = "one two three four five six";
+  run(2);
+  EXPECT_NE(failure.find("does not fit the context of 2 (--context)"),
+            std::string::npos);
+}
+
+TEST_F(GenerateTest, StopTokensOfTheModel) {
+  // <|endoftext|>, <|return|> and <|call|>, also named by the configurations.
+  EXPECT_EQ(findStopTokens(*checkpoint, *tokenizer),
+            (std::vector<int32_t>{2040, 2041, 2047}));
+}
+
+TEST_F(GenerateTest, DescribesWhatItDid) {
+  generation.promptTokens = 12;
+  generation.promptSeconds = 0.5;
+  generation.tokens = {1, 2, 3};
+  generation.decodeSteps = 2;
+  generation.decodeSeconds = 0.1;
+  generation.reason = StopReason::StopToken;
+  EXPECT_EQ(describe(generation),
+            "prompt 12 tokens (24.0/s), generated 3 tokens (20.0/s)");
+}

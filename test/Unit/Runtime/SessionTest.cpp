@@ -1,0 +1,256 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The fake program through a session: loading, prefill in chunks, rows of
+// logits, decode, and all that is refused.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Runtime/Session.h"
+
+#include "FakeProgram.h"
+
+#include <atomic>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace mx;
+
+namespace {
+class SessionTest : public testing::Test {
+protected:
+  void SetUp() override {
+    Result<Checkpoint> opened = Checkpoint::open(fakeModel());
+    ASSERT_TRUE(opened) << opened.error().message;
+    checkpoint = std::make_unique<Checkpoint>(std::move(*opened));
+  }
+
+  std::unique_ptr<Session> makeSession(const SessionOptions &options = {}) {
+    Result<std::unique_ptr<Session>> session =
+        Session::create(program, *checkpoint, options);
+    EXPECT_TRUE(session) << session.error().message;
+    return session ? std::move(*session) : nullptr;
+  }
+  std::string creationError(const SessionOptions &options = {}) {
+    Result<std::unique_ptr<Session>> session =
+        Session::create(program, *checkpoint, options);
+    return session ? "" : session.error().message;
+  }
+
+  /// Checks a whole row of logits after `tokens`.
+  void expectRow(const float *logits, const std::vector<int32_t> &tokens) {
+    Result<TensorData> norm = checkpoint->load("model.norm.weight");
+    ASSERT_TRUE(norm);
+    int32_t next = expectedNext(tokens);
+    for (int64_t v = 0; v < kFakeVocab; ++v) {
+      const uint8_t *source = norm->data + 2 * (v % kFakeNormSize);
+      uint32_t bits = uint32_t(source[0] | source[1] << 8) << 16;
+      float expected;
+      std::memcpy(&expected, &bits, sizeof(bits));
+      ASSERT_EQ(logits[v], expected + (v == next ? 100 : 0)) << "token " << v;
+    }
+  }
+
+  Program program = makeFakeProgram();
+  std::unique_ptr<Checkpoint> checkpoint;
+};
+} // namespace
+
+static std::vector<int32_t> countUp(int64_t count) {
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < count; ++i)
+    tokens.push_back(int32_t(i * 37 % kFakeVocab));
+  return tokens;
+}
+
+TEST_F(SessionTest, AllRowsOfPromptsOfAnyLength) {
+  for (int64_t threads : {1, 2, 5}) {
+    SessionOptions options;
+    options.threads = threads;
+    std::unique_ptr<Session> session = makeSession(options);
+    ASSERT_TRUE(session);
+    // Around multiples of both chunk sizes, 8 and 3.
+    for (int64_t count : {1, 2, 3, 4, 7, 8, 9, 16, 17, 29}) {
+      std::vector<int32_t> tokens = countUp(count);
+      std::vector<int32_t> seen;
+      session->reset();
+      Status status = session->prefill(
+          tokens.data(), count, Rows::All,
+          [&](int64_t position, const float *logits) -> Status {
+            EXPECT_EQ(position, int64_t(seen.size()));
+            seen.push_back(tokens[seen.size()]);
+            expectRow(logits, seen);
+            return {};
+          });
+      ASSERT_TRUE(status) << status.error().message;
+      EXPECT_EQ(int64_t(seen.size()), count);
+      EXPECT_EQ(session->position(), count);
+    }
+  }
+}
+
+TEST_F(SessionTest, LastRowAndNoRow) {
+  std::unique_ptr<Session> session = makeSession();
+  std::vector<int32_t> tokens = countUp(21);
+  ASSERT_TRUE(session->prefill(tokens.data(), 10, Rows::None));
+  ASSERT_TRUE(session->prefill(tokens.data() + 10, 11, Rows::Last));
+  EXPECT_EQ(session->position(), 21);
+  expectRow(session->logits(), tokens);
+}
+
+TEST_F(SessionTest, DecodeWithAndWithoutItsEntry) {
+  for (bool hasDecode : {true, false}) {
+    if (!hasDecode)
+      program.entries.pop_back();
+    std::unique_ptr<Session> session = makeSession();
+    std::vector<int32_t> tokens = countUp(5);
+    ASSERT_TRUE(session->prefill(tokens.data(), 5, Rows::Last));
+    for (int step = 0; step < 20; ++step) {
+      tokens.push_back(expectedNext(tokens));
+      Result<const float *> logits = session->decode(tokens.back());
+      ASSERT_TRUE(logits) << logits.error().message;
+      EXPECT_EQ(*logits, session->logits());
+      expectRow(*logits, tokens);
+    }
+    EXPECT_EQ(session->position(), 25);
+  }
+}
+
+TEST_F(SessionTest, DecodeDoesNotAllocate) {
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(session->decode(1));
+  int64_t before = countAllocations();
+  for (int32_t token = 0; token < 50; ++token)
+    if (!session->decode(token))
+      FAIL();
+  EXPECT_EQ(countAllocations(), before);
+}
+
+TEST_F(SessionTest, VisitorStopsThePrefill) {
+  std::unique_ptr<Session> session = makeSession();
+  std::vector<int32_t> tokens = countUp(20);
+  Status status =
+      session->prefill(tokens.data(), 20, Rows::All,
+                       [](int64_t position, const float *) -> Status {
+                         if (position == 9)
+                           return Error{"disk full"};
+                         return {};
+                       });
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "disk full");
+  EXPECT_EQ(session->position(), 16);
+}
+
+TEST_F(SessionTest, ContextIsChecked) {
+  EXPECT_EQ(makeSession()->context(), 1000);
+  SessionOptions options;
+  options.context = 12;
+  std::unique_ptr<Session> session = makeSession(options);
+  EXPECT_EQ(session->context(), 12);
+  std::vector<int32_t> tokens = countUp(13);
+  Status status = session->prefill(tokens.data(), 13, Rows::Last);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "prompt of 13 tokens does not fit the context of 12 (--context)");
+  ASSERT_TRUE(session->prefill(tokens.data(), 12, Rows::Last));
+  Result<const float *> logits = session->decode(0);
+  ASSERT_FALSE(logits);
+  EXPECT_EQ(logits.error().message,
+            "the context of 12 positions is full (--context)");
+  status = session->prefill(tokens.data(), 3, Rows::Last);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "prompt of 3 tokens at position 12 does "
+                                    "not fit the context of 12 (--context)");
+  session->reset();
+  EXPECT_TRUE(session->decode(0));
+
+  options.context = 1001;
+  EXPECT_EQ(creationError(options),
+            "expected a context of 1 to 1000 positions, for which the program "
+            "was made, but got 1001");
+}
+
+TEST_F(SessionTest, TokensAreChecked) {
+  std::unique_ptr<Session> session = makeSession();
+  for (int32_t token : {int32_t(kFakeVocab), -1}) {
+    Result<const float *> logits = session->decode(token);
+    ASSERT_FALSE(logits);
+    EXPECT_EQ(logits.error().message,
+              "token " + std::to_string(token) +
+                  " is not in the vocabulary of 2048 tokens");
+  }
+  EXPECT_EQ(session->position(), 0);
+}
+
+TEST_F(SessionTest, WeightsAreChecked) {
+  Buffer &norm = program.buffers[kFakeNorm];
+  norm.shape = {96, 2};
+  EXPECT_EQ(creationError(),
+            "the program expects tensor 'model.norm.weight' to be BF16 [96, "
+            "2], but in the checkpoint it is BF16 [192]; compile this "
+            "checkpoint again");
+  norm.shape = {192};
+  norm.dtype = "F32";
+  EXPECT_NE(creationError(), "");
+  norm.dtype = "BF16";
+  norm.prepare = "";
+  EXPECT_EQ(creationError(), "the program copies tensor 'model.norm.weight' "
+                             "into 768 bytes, but it has 384");
+  norm.prepare = "absent";
+  EXPECT_EQ(creationError(),
+            "the program's code does not define symbol 'absent'");
+  norm.name = "other.weight";
+  EXPECT_EQ(creationError(), "the program needs tensor 'other.weight', which "
+                             "the checkpoint does not have");
+}
+
+TEST_F(SessionTest, EntriesAndBuffersAreChecked) {
+  program.entries[0].name = "refill";
+  EXPECT_EQ(creationError(), "the program has no entry point 'prefill'");
+  program.entries[0].name = "prefill";
+  program.entries[0].maxTokens = 9;
+  EXPECT_EQ(creationError(), "expected buffer 'tokens' of the program to have "
+                             "at least 36 bytes, but it has 32");
+  program.entries[0].maxTokens = 8;
+  program.buffers[kFakeLogits].name = "other";
+  EXPECT_EQ(creationError(), "the program has no buffer 'logits'");
+}
+
+TEST_F(SessionTest, MemoryIsChecked) {
+  program.buffers[kFakeHistory].bytesPerPosition = uint64_t(1) << 34;
+  EXPECT_NE(creationError().find("of memory (weights"), std::string::npos);
+  program.buffers[kFakeHistory].bytesPerPosition = 4;
+  program.buffers[kFakeHidden].bytes = uint64_t(1) << 60;
+  EXPECT_NE(creationError().find("cannot allocate 1152921504606846976 bytes "
+                                 "for buffer 'hidden'"),
+            std::string::npos);
+}
+
+TEST_F(SessionTest, ProgressEndsAtTotal) {
+  std::vector<uint64_t> done;
+  uint64_t size = 0;
+  SessionOptions options;
+  options.progress = [&](uint64_t bytes, uint64_t total) {
+    done.push_back(bytes);
+    size = total;
+  };
+  ASSERT_TRUE(makeSession(options));
+  EXPECT_EQ(done, (std::vector<uint64_t>{384, 400}));
+  EXPECT_EQ(size, 400u);
+}
+
+TEST_F(SessionTest, CancelStopsLoadingAndPrefill) {
+  std::atomic<bool> cancel{false};
+  SessionOptions options;
+  options.cancel = &cancel;
+  std::unique_ptr<Session> session = makeSession(options);
+  cancel = true;
+  int32_t token = 1;
+  Status status = session->prefill(&token, 1, Rows::None);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, kInterrupted);
+  EXPECT_EQ(creationError(options), kInterrupted);
+}

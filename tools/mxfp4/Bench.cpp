@@ -1,0 +1,156 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// mxfp4 bench: tokens per second, as a table like that of llama-bench.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Verbs.h"
+
+#include "mxfp4/Driver/Bench.h"
+#include "mxfp4/Driver/Flags.h"
+#include "mxfp4/Driver/Plan.h"
+#include "mxfp4/Driver/Table.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+using namespace mx;
+
+namespace {
+struct Flags {
+  std::string model;
+  EngineOptions engine;
+  SessionFlags session;
+  BenchOptions bench;
+  bool json = false;
+};
+
+/// What is the same for all tests.
+struct Setup {
+  std::string model;
+  /// Bytes of the checkpoint.
+  uint64_t bytes;
+  uint64_t parameters;
+  std::string target;
+  std::string activations;
+  int64_t threads;
+};
+} // namespace
+
+/// The last part of the path of a folder.
+static std::string nameOf(const std::string &folder) {
+  std::filesystem::path path =
+      std::filesystem::path(folder + "/").lexically_normal();
+  std::string name = path.parent_path().filename().string();
+  return name.empty() ? folder : name;
+}
+
+static std::string formatNumber(const char *format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+static std::string formatTable(const Setup &setup,
+                               const std::vector<BenchResult> &results) {
+  std::vector<std::vector<std::string>> rows = {{"model", "size", "params",
+                                                 "target", "activations",
+                                                 "threads", "test", "t/s"}};
+  constexpr double kGibibyte = 1 << 30;
+  for (const BenchResult &result : results)
+    rows.push_back(
+        {setup.model, formatNumber("%.2f GiB", double(setup.bytes) / kGibibyte),
+         formatNumber("%.2f B", double(setup.parameters) / 1e9), setup.target,
+         setup.activations, std::to_string(setup.threads), result.name(),
+         formatNumber("%.2f", mean(result.tokensPerSecond)) +
+             formatNumber(" ± %.2f",
+                          standardDeviation(result.tokensPerSecond))});
+  return mx::formatTable(rows);
+}
+
+static std::string formatJson(const Setup &setup,
+                              const std::vector<BenchResult> &results) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const BenchResult &result : results)
+    list.push_back({{"model", setup.model},
+                    {"model_size", setup.bytes},
+                    {"model_n_params", setup.parameters},
+                    {"target", setup.target},
+                    {"activations", setup.activations},
+                    {"n_threads", setup.threads},
+                    {"test", result.name()},
+                    {"n_prompt", result.promptTokens},
+                    {"n_gen", result.decodeTokens},
+                    {"n_depth", result.depth},
+                    {"avg_ts", mean(result.tokensPerSecond)},
+                    {"stddev_ts", standardDeviation(result.tokensPerSecond)},
+                    {"samples_ts", result.tokensPerSecond}});
+  // The name of a folder need not be UTF-8.
+  return list.dump(2, ' ', false,
+                   nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+static Status run(const Flags &flags) {
+  Result<Engine> engine = openEngine(flags.model, flags.engine);
+  if (!engine)
+    return engine.error();
+  Result<std::unique_ptr<Session>> session =
+      engine->openSession(flags.session, benchContext(flags.bench));
+  if (!session)
+    return session.error();
+  Result<std::vector<BenchResult>> results = runBench(**session, flags.bench);
+  if (!results)
+    return results.error();
+
+  const ModelConfig &config = engine->checkpoint().config();
+  Setup setup;
+  setup.model = nameOf(flags.model);
+  setup.bytes = planMemory(config, engine->program(), (*session)->context())
+                    .total.checkpointBytes;
+  setup.parameters = countParameters(config);
+  setup.target = engine->program().target;
+  setup.activations = engine->program().activations;
+  setup.threads = (*session)->threads();
+  return print(flags.json ? formatJson(setup, *results)
+                          : formatTable(setup, *results));
+}
+
+void mx::addBenchVerb(CLI::App &app, Action &action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App *verb = app.add_subcommand(
+      "bench", "Measure tokens per second with random tokens: pp is a prompt "
+               "in one piece, tg is decoding one by one");
+  addEngineFlags(*verb, flags->model, flags->engine);
+  constexpr int64_t kMaxTokens = int64_t(1) << 30;
+  verb->add_option("-p,--prompt", flags->bench.promptTokens,
+                   "Tokens of the prompt; 0 leaves this test out")
+      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->capture_default_str();
+  verb->add_option("-n,--tokens", flags->bench.decodeTokens,
+                   "Tokens to decode; 0 leaves this test out")
+      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->capture_default_str();
+  verb->add_option("-r,--repetitions", flags->bench.repetitions,
+                   "Runs of each test, after one that is not counted")
+      ->check(CLI::Range(int64_t(1), int64_t(1'000'000)))
+      ->capture_default_str();
+  verb->add_option("-d,--depth", flags->bench.depth,
+                   "Tokens that are in the caches before each test")
+      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->capture_default_str();
+  addFittedSessionFlags(*verb, flags->session);
+  verb->add_flag("--json", flags->json,
+                 "Print a list with an object for each test");
+  verb->footer("Examples:\n"
+               "  mxfp4 bench gpt-oss-20b\n"
+               "  mxfp4 bench gpt-oss-20b -p 0 -n 32 -r 3 --depth 4096 "
+               "--json");
+  onChosen(*verb, action, flags, run);
+}
