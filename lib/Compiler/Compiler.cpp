@@ -15,6 +15,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mxfp4/Checkpoint/Schema.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
@@ -30,41 +31,43 @@ namespace {
 /// How far a module has been lowered.
 enum class Stage { Graph, Fused, Vector, LLVM };
 
-/// A module on its way from import to code, with the errors of its passes.
+/// A module on its way to code, with the errors of its passes.
 class Compilation {
 public:
+  /// Imports a model.
   static mx::Result<std::unique_ptr<Compilation>>
   create(const mx::ModelConfig &config, const mx::CompileOptions &options) {
-    if (options.activations != "f32" && options.activations != "bf16")
-      return mx::Error{"unknown activations '" + options.activations +
-                       "': expected f32 or bf16"};
-    if (options.prefillTokens < 1 || options.prefillTokens > (1 << 16))
-      return mx::Error{"expected 1 to 65536 prompt tokens in a call of prefill, "
-                       "but got " +
-                       std::to_string(options.prefillTokens)};
-    mx::Result<CPUTarget> target = resolveCPU(options.target);
-    if (!target)
-      return target.error();
-    auto compilation = std::unique_ptr<Compilation>(
-        new Compilation(config, options, *target));
-    return compilation;
-  }
-
-  /// Lowers the imported module to `stage`.
-  mx::Status lower(Stage stage) {
-    std::string messages;
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-        return success();
-      llvm::raw_string_ostream stream(messages);
-      stream << (messages.empty() ? "" : "; ") << diagnostic;
-      return success();
-    });
+    mx::Result<std::unique_ptr<Compilation>> result = create(options);
+    if (!result)
+      return result;
     ImportOptions importOptions;
     importOptions.bf16Activations = options.activations == "bf16";
     importOptions.prefillTokens = options.prefillTokens;
-    module = importGptOss(context, config, importOptions);
+    loadImportDialects((*result)->context);
+    (*result)->module =
+        importGptOss((*result)->context, config, importOptions);
+    return result;
+  }
 
+  /// Parses a module; `name` stands for the text in messages.
+  static mx::Result<std::unique_ptr<Compilation>>
+  create(const std::string &text, const std::string &name,
+         const mx::CompileOptions &options) {
+    mx::Result<std::unique_ptr<Compilation>> result = create(options);
+    if (!result)
+      return result;
+    Compilation &compilation = **result;
+    ErrorCollector errors(compilation.context);
+    compilation.module = parseSourceString<ModuleOp>(
+        text, ParserConfig(&compilation.context), name);
+    if (!compilation.module)
+      return mx::Error{errors.messages};
+    return result;
+  }
+
+  /// Lowers the module to `stage`.
+  mx::Status lower(Stage stage) {
+    ErrorCollector errors(context);
     PassManager manager(&context);
     if (stage >= Stage::Fused && options.fuse && !options.reference)
       buildFusionPipeline(manager);
@@ -77,7 +80,7 @@ public:
     if (stage >= Stage::LLVM)
       buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
-      return mx::Error{"cannot compile the model: " + messages};
+      return mx::Error{"cannot compile the module: " + errors.messages};
     return {};
   }
 
@@ -94,23 +97,62 @@ public:
   /// The Program without its code. The module is in the LLVM stage.
   mx::Program describe();
 
+  /// The Program with its code.
+  mx::Result<mx::Program> finish() {
+    mx::Program program = describe();
+    mx::Result<std::string> code = emitSharedObject(*module, target);
+    if (!code)
+      return code.error();
+    program.code = std::move(*code);
+    return program;
+  }
+
   ModuleOp getModule() { return *module; }
   const CPUTarget &getTarget() const { return target; }
 
 private:
-  Compilation(const mx::ModelConfig &config, const mx::CompileOptions &options,
-              const CPUTarget &target)
-      : config(config), options(options), target(target) {
+  /// Keeps the errors that are reported while it lives.
+  struct ErrorCollector {
+    explicit ErrorCollector(MLIRContext &context)
+        : handler(&context, [this](Diagnostic &diagnostic) {
+            if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+              return success();
+            llvm::raw_string_ostream stream(messages);
+            stream << (messages.empty() ? "" : "; ");
+            if (!isa<UnknownLoc>(diagnostic.getLocation()))
+              stream << diagnostic.getLocation() << ": ";
+            stream << diagnostic;
+            return success();
+          }) {}
+    std::string messages;
+    ScopedDiagnosticHandler handler;
+  };
+
+  static mx::Result<std::unique_ptr<Compilation>>
+  create(const mx::CompileOptions &options) {
+    if (options.activations != "f32" && options.activations != "bf16")
+      return mx::Error{"unknown activations '" + options.activations +
+                       "': expected f32 or bf16"};
+    if (options.prefillTokens < 1 || options.prefillTokens > (1 << 16))
+      return mx::Error{"expected 1 to 65536 prompt tokens in a call of prefill, "
+                       "but got " +
+                       std::to_string(options.prefillTokens)};
+    mx::Result<CPUTarget> target = resolveCPU(options.target);
+    if (!target)
+      return target.error();
+    return std::unique_ptr<Compilation>(new Compilation(options, *target));
+  }
+
+  Compilation(const mx::CompileOptions &options, const CPUTarget &target)
+      : options(options), target(target) {
     DialectRegistry registry;
     registerAllDialects(registry);
     registerAllExtensions(registry);
     mlir::mxfp4::registerDialects(registry);
     registerHostTranslation(registry);
     context.appendDialectRegistry(registry);
-    loadImportDialects(context);
   }
 
-  mx::ModelConfig config;
   mx::CompileOptions options;
   CPUTarget target;
   MLIRContext context;
@@ -147,10 +189,6 @@ mx::Program Compilation::describe() {
     program.features.push_back(feature.str());
   program.activations = options.activations;
   program.maxThreads = options.reference ? 1 : 0;
-  program.vocabSize = config.vocabSize;
-  program.hiddenSize = config.hiddenSize;
-  program.maxPositions = config.maxPositionEmbeddings;
-
   for (Attribute attribute :
        module.get()->getAttrOfType<ArrayAttr>("mxfp4.buffers")) {
     auto fields = cast<DictionaryAttr>(attribute);
@@ -177,6 +215,13 @@ mx::Program Compilation::describe() {
   return program;
 }
 
+/// What a Program says of its model besides its buffers.
+static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
+  program.vocabSize = config.vocabSize;
+  program.hiddenSize = config.hiddenSize;
+  program.maxPositions = config.maxPositionEmbeddings;
+}
+
 mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
                                       const CompileOptions &options) {
   mx::Result<std::unique_ptr<Compilation>> compilation =
@@ -185,7 +230,9 @@ mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
     return compilation.error();
   if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
     return status.error();
-  return (*compilation)->describe();
+  Program program = (*compilation)->describe();
+  describeModel(config, program);
+  return program;
 }
 
 mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
@@ -196,13 +243,22 @@ mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
     return compilation.error();
   if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
     return status.error();
-  Program program = (*compilation)->describe();
-  mx::Result<std::string> code = emitSharedObject(
-      (*compilation)->getModule(), (*compilation)->getTarget());
-  if (!code)
-    return code.error();
-  program.code = std::move(*code);
+  mx::Result<Program> program = (*compilation)->finish();
+  if (program)
+    describeModel(config, *program);
   return program;
+}
+
+mx::Result<mx::Program> mx::compileModule(const std::string &text,
+                                          const std::string &name,
+                                          const CompileOptions &options) {
+  mx::Result<std::unique_ptr<Compilation>> compilation =
+      Compilation::create(text, name, options);
+  if (!compilation)
+    return compilation.error();
+  if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
+    return status.error();
+  return (*compilation)->finish();
 }
 
 mx::Result<std::string> mx::emitStage(const ModelConfig &config,

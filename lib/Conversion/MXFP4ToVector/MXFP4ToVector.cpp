@@ -84,15 +84,14 @@ static LogicalResult lowerPack(PackOp op) {
         int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
         if (rows % perGroup == 0)
           return copy();
+        Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+        vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
         Value isRow = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
                                             constantIndex(b, rows));
-        auto branch = scf::IfOp::create(b, isRow, /*withElseRegion=*/true);
+        auto branch = scf::IfOp::create(b, isRow);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(branch.thenBlock()->getTerminator());
         copy();
-        b.setInsertionPoint(branch.elseBlock()->getTerminator());
-        Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-        vector::StoreOp::create(b, zeros, op.getInit(), to);
       });
     });
   });
