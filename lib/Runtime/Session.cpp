@@ -178,33 +178,45 @@ Status Session::bindEntries(const Program &program) {
 
 Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
                             const SessionOptions &options) {
-  // Null where a weight is copied byte for byte.
-  std::vector<MXEntryFunction> prepare(program.buffers.size());
+  struct Step {
+    const Buffer *buffer;
+    void *destination;
+    /// Null where the weight is copied byte for byte.
+    MXEntryFunction prepare = nullptr;
+    uint64_t bytes;
+  };
+  std::vector<Step> steps;
   uint64_t total = 0;
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer &buffer = program.buffers[i];
     if (buffer.kind != BufferKind::Weight)
       continue;
-    total += checkpoint.find(buffer.name)->bytes;
-    if (buffer.prepare.empty())
-      continue;
-    Result<MXEntryFunction> function = device->lookup(buffer.prepare);
-    if (!function)
-      return function.error();
-    prepare[i] = *function;
+    Step step = {&buffer, addresses[i], nullptr,
+                 checkpoint.find(buffer.name)->bytes};
+    total += step.bytes;
+    if (!buffer.prepare.empty()) {
+      Result<MXEntryFunction> function = device->lookup(buffer.prepare);
+      if (!function)
+        return function.error();
+      step.prepare = *function;
+    }
+    steps.push_back(step);
   }
+  // While a weight is rearranged its source is in memory too: the largest come
+  // first, when there is little else.
+  std::stable_sort(
+      steps.begin(), steps.end(),
+      [](const Step &a, const Step &b) { return a.bytes > b.bytes; });
 
   uint64_t done = 0;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
-    const Buffer &buffer = program.buffers[i];
-    if (buffer.kind != BufferKind::Weight)
-      continue;
+  for (const Step &step : steps) {
+    const Buffer &buffer = *step.buffer;
     if (interrupted())
       return Error{kInterrupted};
     Result<TensorData> source = checkpoint.load(buffer.name);
     if (!source)
       return source.error();
-    prepareWeight(prepare[i], *source, addresses[i]);
+    prepareWeight(step.prepare, *source, step.destination);
     done += source->bytes;
     *source = {};
     checkpoint.release(buffer.name);

@@ -42,12 +42,22 @@ struct BufferInfo {
 };
 } // namespace
 
-/// Bytes of the static dimensions of `type`.
-static int64_t getStaticBytes(MemRefType type) {
+/// True if `type` is numbers one after another, as the runtime keeps them.
+static bool isPlainBuffer(MemRefType type) {
+  return type.getElementType().isIntOrFloat() &&
+         type.getLayout().isIdentity() && !type.getMemorySpace();
+}
+
+/// Bytes of a memref with `count` for each dynamic dimension, or nothing if that
+/// is more than any machine has.
+static std::optional<int64_t> getBytes(MemRefType type, int64_t count) {
+  constexpr int64_t maxBits = int64_t(1) << 60;
   int64_t bits = type.getElementTypeBitWidth();
   for (int64_t size : type.getShape())
-    if (!ShapedType::isDynamic(size))
-      bits *= size;
+    if (llvm::MulOverflow(bits, ShapedType::isDynamic(size) ? count : size,
+                          bits) ||
+        bits > maxBits)
+      return std::nullopt;
   return llvm::divideCeil(bits, 8);
 }
 
@@ -104,8 +114,9 @@ struct LowerEntryPointsPass final
   void runOnOperation() override {
     ModuleOp module = getOperation();
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (auto barrier = function.getSymName(); barrier == "mxfp4_barrier") {
-        defineBarrier(function);
+      if (function.getSymName() == "mxfp4_barrier") {
+        if (failed(defineBarrier(function)))
+          return signalPassFailure();
       } else if (!function->hasAttr("mxfp4.entry")) {
         makeInternal(function);
       } else if (failed(lowerEntry(function))) {
@@ -125,11 +136,15 @@ private:
   }
 
   /// Calls the function of the runtime that the invocation carries.
-  void defineBarrier(func::FuncOp function) {
+  LogicalResult defineBarrier(func::FuncOp function) {
     ImplicitLocOpBuilder b(function.getLoc(), &getContext());
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    if (!function.isExternal() ||
+        function.getFunctionType() != b.getFunctionType(pointer, TypeRange()))
+      return function.emitOpError("cannot be defined: expected the declaration "
+                                  "that mxfp4-distribute-loops makes");
     b.setInsertionPointToStart(function.addEntryBlock());
     InvocationReader reader(b, function.getArgument(0));
-    Type pointer = LLVM::LLVMPointerType::get(&getContext());
     Value callee = reader.loadField(offsetof(MXInvocation, barrier), pointer);
     Value team = reader.loadField(offsetof(MXInvocation, team), pointer);
     auto type = LLVM::LLVMFunctionType::get(
@@ -137,6 +152,7 @@ private:
     LLVM::CallOp::create(b, type, ValueRange{callee, team});
     func::ReturnOp::create(b);
     makeInternal(function);
+    return success();
   }
 
   LogicalResult lowerEntry(func::FuncOp function) {
@@ -158,7 +174,8 @@ private:
     for (unsigned i = 0; i < count; ++i) {
       BlockArgument argument = block.getArgument(i);
       Value bound;
-      if (auto type = dyn_cast<MemRefType>(argument.getType())) {
+      auto type = dyn_cast<MemRefType>(argument.getType());
+      if (type && isPlainBuffer(type)) {
         bool isArena = isNamed(function, i, "mxfp4.kind", "arena");
         FailureOr<int64_t> index =
             isPrepare && !isArena ? nextBuffer++
@@ -176,8 +193,8 @@ private:
       if (!bound || bound.getType() != argument.getType())
         return function.emitOpError()
                << "cannot be an entry point: expected argument " << i
-               << " to be a memref with 'mxfp4.buffer' or a number with "
-                  "'mxfp4.value', but got "
+               << " to be a plain memref of numbers with 'mxfp4.buffer' or an "
+                  "index with 'mxfp4.value', but got "
                << argument.getType();
       argument.replaceAllUsesWith(bound);
     }
@@ -213,16 +230,21 @@ private:
     info.kind = kind;
     info.source = function.getArgAttr(index, "mxfp4.source");
     info.prepare = function.getArgAttr(index, "mxfp4.prepare");
-    int64_t bytes = getStaticBytes(type);
     auto maxTokens = function->getAttrOfType<IntegerAttr>("mxfp4.max_tokens");
+    bool countsTokens =
+        isNamed(function, index, "mxfp4.dim", "tokens") && maxTokens;
+    std::optional<int64_t> bytes =
+        getBytes(type, countsTokens ? maxTokens.getInt() : 1);
+    if (!bytes)
+      return function.emitOpError()
+             << "cannot be an entry point: expected argument " << index
+             << " to have fewer than 2^57 bytes, but got " << type;
     if (kind.getValue() == "arena")
       info.bytes = getArenaBytes();
     else if (isNamed(function, index, "mxfp4.dim", "context"))
-      info.bytesPerPosition = bytes;
-    else if (isNamed(function, index, "mxfp4.dim", "tokens") && maxTokens)
-      info.bytes = bytes * maxTokens.getInt();
-    else if (type.hasStaticShape())
-      info.bytes = bytes;
+      info.bytesPerPosition = *bytes;
+    else if (countsTokens || type.hasStaticShape())
+      info.bytes = *bytes;
     else
       return function.emitOpError()
              << "cannot be an entry point: expected 'mxfp4.dim' on argument "

@@ -64,6 +64,13 @@ static Value extractWeight(ImplicitLocOpBuilder &b, Value values, Value scales,
   return arith::MulFOp::create(b, element, decodeE8M0(b, byte));
 }
 
+/// `tensor` as a value of `type`, of which either may know more of the shape.
+static Value castTensor(ImplicitLocOpBuilder &b, Value tensor, Type type) {
+  if (tensor.getType() == type)
+    return tensor;
+  return tensor::CastOp::create(b, type, tensor);
+}
+
 namespace {
 /// One multiplication per element.
 struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
@@ -84,7 +91,7 @@ struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
                                             llvm::to_vector(indices)),
                               element);
         });
-    rewriter.replaceOp(op, result);
+    rewriter.replaceOp(op, castTensor(b, result, op.getResult().getType()));
     return success();
   }
 };
@@ -189,7 +196,8 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
           return arith::TruncIOp::create(b, b.getI8Type(),
                                          arith::OrIOp::create(b, low, high));
         });
-    rewriter.replaceOp(op, {values, scales});
+    rewriter.replaceOp(op, {castTensor(b, values, valuesType),
+                            castTensor(b, scales, scalesType)});
     return success();
   }
 };

@@ -48,7 +48,8 @@ static Value extractIndex(ImplicitLocOpBuilder &b, Value tensor,
 namespace {
 /// A pattern that replaces a destination-style op on tensors by what `lower`
 /// returns.
-template <typename OpTy, SmallVector<Value> (*lower)(OpTy, ImplicitLocOpBuilder &)>
+template <typename OpTy,
+          SmallVector<Value> (*lower)(OpTy, ImplicitLocOpBuilder &)>
 struct OpLowering final : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 
@@ -56,6 +57,9 @@ struct OpLowering final : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     if (op->getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
+    if constexpr (std::is_same_v<OpTy, LinearOp>)
+      if (op.getLayout())
+        return rewriter.notifyMatchFailure(op, "weight is rearranged");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, lower(op, b));
     return success();

@@ -89,7 +89,7 @@ static void lowerRMSNorm(RMSNormOp op, const VectorISA &isa) {
 static void lowerSwiGLU(SwiGLUOp op, const VectorISA &isa) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   int64_t rank = op.getInit().getType().getRank();
-  int64_t width = op.getInit().getType().getDimSize(rank - 1);
+  int64_t width = op.getInput().getType().getDimSize(rank - 1) / 2;
   SmallVector<Value> sizes;
   for (int64_t i = 0; i + 1 < rank; ++i)
     sizes.push_back(getSize(b, op.getInit(), i));

@@ -10,6 +10,7 @@
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
 
 using namespace mlir;
@@ -23,6 +24,25 @@ LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t lanes,
   if (depth < 1 || depth > kBlockSize || kBlockSize % depth != 0)
     return emitError() << "expected a depth that divides " << kBlockSize
                        << ", but got " << depth;
+  return success();
+}
+
+LogicalResult LayoutAttr::verifyEncoding(
+    ArrayRef<int64_t> shape, Type elementType,
+    function_ref<InFlightDiagnostic()> emitError) const {
+  if (shape.size() < 2 || ShapedType::isDynamicShape(shape.take_back(2)))
+    return emitError() << "expected static rows and columns in a tensor of "
+                          "layout "
+                       << *this;
+  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  if (elementType.isInteger(8))
+    columns *= 2; // F2
+  if (columns % getDepth() != 0)
+    return emitError() << "expected a multiple of the depth " << getDepth()
+                       << " columns, but got " << columns;
+  if (getPaired() && rows % 2 != 0)
+    return emitError() << "expected an even number of rows to pair, but got "
+                       << rows;
   return success();
 }
 

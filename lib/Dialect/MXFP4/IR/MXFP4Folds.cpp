@@ -4,11 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Folders of the mxfp4 dialect.
+// Folders of the mxfp4 dialect, and the constants that they make.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
@@ -18,12 +20,19 @@ using namespace mlir::mxfp4;
 OpFoldResult DequantizeOp::fold(FoldAdaptor adaptor) {
   auto values = dyn_cast_or_null<SplatElementsAttr>(adaptor.getValues());
   auto scales = dyn_cast_or_null<SplatElementsAttr>(adaptor.getScales());
-  if (!values || !scales || !isa<FloatType>(values.getElementType()))
+  RankedTensorType type = getResult().getType();
+  if (!values || !scales || !isa<FloatType>(values.getElementType()) ||
+      !type.hasStaticShape())
     return {};
   if (!values.getSplatValue<APFloat>().isPosZero() ||
       scales.getSplatValue<APFloat>().isNaN())
     return {};
-  auto type = getResult().getType();
   return SplatElementsAttr::get(
       type, FloatAttr::get(type.getElementType(), 0.0));
+}
+
+Operation *MXFP4Dialect::materializeConstant(OpBuilder &builder,
+                                             Attribute value, Type type,
+                                             Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
 }

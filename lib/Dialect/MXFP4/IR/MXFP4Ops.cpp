@@ -45,6 +45,12 @@ SmallVector<int64_t> mxfp4::getStoredShape(ShapedType type,
   return shape;
 }
 
+bool mxfp4::haveOneSemantics(OperandRange operands) {
+  TypeRange types(operands);
+  return llvm::none_of(types, llvm::IsaPred<RankedTensorType>) ||
+         llvm::none_of(types, llvm::IsaPred<MemRefType>);
+}
+
 void mxfp4::getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
@@ -100,21 +106,19 @@ static LogicalResult verifyBlocks(Operation *op, ShapedType values,
   return success();
 }
 
-/// Checks a weight `[..., rows, columns]`, in `layout` if given, and that it
-/// has `columns` columns. Rows that only pad a group cannot be told apart, so
-/// with a layout `rows` is checked by the number of groups.
-static LogicalResult verifyWeight(Operation *op, StringRef name,
-                                  ShapedType weight, LayoutAttr layout,
-                                  ArrayRef<int64_t> expected) {
-  if (!layout)
-    return success();
+/// Checks that a weight `[..., rows, columns]` of shape `expected` is arranged by
+/// `layout`. Rows that only pad a group cannot be told apart, so rows are checked
+/// by the number of groups.
+static LogicalResult verifyArranged(Operation *op, StringRef name,
+                                    ShapedType weight, LayoutAttr layout,
+                                    ArrayRef<int64_t> expected) {
   SmallVector<int64_t> shape = getElementShape(weight);
   LayoutAttr own = layout;
   if (isa<Float8E8M0FNUType>(weight.getElementType()))
     own = LayoutAttr::get(layout.getContext(), layout.getLanes(), 1,
                           layout.getPaired());
   SmallVector<int64_t> packed = own.getPackedShape(expected);
-  if (succeeded(verifyCompatibleShape(shape, packed)))
+  if (shape == packed)
     return success();
   return op->emitOpError() << "expected '" << name << "' arranged by " << own
                            << " to have " << packed.size()
@@ -134,11 +138,14 @@ static LogicalResult verifyBlockWeight(Operation *op, ShapedType values,
                                << " in elements, but got " << values;
     return success();
   }
+  if (plain.back() % kBlockSize != 0)
+    return op->emitOpError() << "expected whole blocks of " << kBlockSize
+                             << " columns, but got " << plain.back();
   SmallVector<int64_t> blocks(plain);
   blocks.back() /= kBlockSize;
-  if (failed(verifyWeight(op, "values", values, layout, plain)))
+  if (failed(verifyArranged(op, "values", values, layout, plain)))
     return failure();
-  return verifyWeight(op, "scales", scales, layout, blocks);
+  return verifyArranged(op, "scales", scales, layout, blocks);
 }
 
 //===----------------------------------------------------------------------===//
@@ -211,9 +218,16 @@ LogicalResult PackOp::verify() {
     return emitOpError() << "expected a source [..., rows, columns] of static "
                             "shape, but got "
                          << source;
-  LayoutAttr encoding;
-  if (auto tensor = dyn_cast<RankedTensorType>(init))
-    encoding = dyn_cast_or_null<LayoutAttr>(tensor.getEncoding());
+  auto getEncoding = [](ShapedType type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor ? dyn_cast_or_null<LayoutAttr>(tensor.getEncoding())
+                  : LayoutAttr();
+  };
+  LayoutAttr encoding = getEncoding(init);
+  if (getEncoding(source) || !init.hasStaticShape())
+    return emitOpError() << "expected a source without a layout and an 'init' "
+                            "of static shape, but got "
+                         << source << " and " << init;
   LayoutAttr layout = getLayout().value_or(encoding);
   if (!layout || (encoding && getLayout()))
     return emitOpError("expected a layout either as the encoding of 'init' or "
@@ -284,6 +298,10 @@ LogicalResult MatmulByExpertOp::verify() {
   int64_t tokens = experts.getDimSize(0), slots = experts.getDimSize(1);
   if (ShapedType::isDynamic(slots))
     return emitOpError("expected a static number of slots in 'experts'");
+  if (input.getRank() < 2 || init.getRank() < 2)
+    return emitOpError() << "expected 'input' [T, K] or [T, S, K] and 'init' "
+                            "[T, N] or [T, S, N], but got "
+                         << input << " and " << init;
 
   if (input.getRank() == 2) {
     if (failed(verifySameShape(*this, "input", input, "experts",

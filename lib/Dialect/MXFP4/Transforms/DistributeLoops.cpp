@@ -37,17 +37,19 @@ struct Team {
 };
 } // namespace
 
-/// True if `op` writes to memory that other threads can see.
-static bool writesMemory(Operation *op) {
-  if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(op))
-    return false;
-  bool writes = false;
-  op->walk([&](Operation *nested) {
-    if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(nested))
-      return;
-    writes |= hasEffect<MemoryEffects::Write>(nested);
-  });
-  return writes;
+/// True if `op`, or an op in it, has an effect on memory that other threads can
+/// see.
+template <typename EffectTy>
+static bool touchesMemory(Operation *op) {
+  return op->walk([](Operation *nested) {
+             bool isAllocation =
+                 isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(
+                     nested);
+             return !isAllocation && hasEffect<EffectTy>(nested)
+                        ? WalkResult::interrupt()
+                        : WalkResult::advance();
+           })
+      .wasInterrupted();
 }
 
 /// True if something in `op` is for all threads.
@@ -128,9 +130,19 @@ struct DistributeLoopsPass final
   void runOnOperation() override {
     ModuleOp module = getOperation();
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    if (module.lookupSymbol(kBarrierName)) {
+      module.emitOpError() << "cannot be divided among threads: expected no '"
+                           << kBarrierName << "' before";
+      return signalPassFailure();
+    }
     for (auto function : module.getOps<func::FuncOp>()) {
       if (function.isExternal())
         continue;
+      if (!function.getBody().hasOneBlock()) {
+        function.emitOpError("cannot be divided among threads: expected one "
+                             "block");
+        return signalPassFailure();
+      }
       Type index = IndexType::get(&getContext());
       Location loc = function.getLoc();
       std::pair<StringRef, Type> arguments[] = {
@@ -166,6 +178,11 @@ private:
         if (failed(distributeParallel(parallel, team)))
           return failure();
       } else if (auto call = dyn_cast<func::CallOp>(op)) {
+        auto callee =
+            getOperation().lookupSymbol<func::FuncOp>(call.getCallee());
+        if (!callee || callee.isExternal())
+          return op.emitOpError("cannot be divided among threads: expected a "
+                                "callee with a body");
         call.getOperandsMutable().assign(llvm::to_vector(llvm::concat<Value>(
             SmallVector<Value>{team.thread, team.threads, team.invocation},
             SmallVector<Value>(call.getOperands()))));
@@ -174,7 +191,7 @@ private:
           for (Block &nested : region)
             if (failed(distribute(nested, team)))
               return failure();
-      } else if (writesMemory(&op)) {
+      } else if (touchesMemory<MemoryEffects::Write>(&op)) {
         if (op.getNumResults() != 0)
           return op.emitOpError("cannot be given to one thread: expected no "
                                 "results where memory is written");
@@ -185,7 +202,7 @@ private:
         auto branch = scf::IfOp::create(b, isFirst);
         emitBarrier(b, team);
         op.moveBefore(branch.thenBlock()->getTerminator());
-      } else if (hasEffect<MemoryEffects::Read>(&op)) {
+      } else if (touchesMemory<MemoryEffects::Read>(&op)) {
         // No thread may go on and write here before all have read.
         ImplicitLocOpBuilder b(op.getLoc(), &getContext());
         b.setInsertionPointAfter(&op);
@@ -200,7 +217,20 @@ private:
       return op.emitOpError("cannot be divided among threads: expected no "
                             "reduction");
     SmallVector<scf::ParallelOp> inner;
-    op.getBody()->walk([&](scf::ParallelOp nested) { inner.push_back(nested); });
+    WalkResult result = op.getBody()->walk([&](Operation *nested) {
+      auto parallel = dyn_cast<scf::ParallelOp>(nested);
+      if (isa<func::CallOp>(nested) ||
+          (parallel && parallel.getNumReductions() != 0)) {
+        nested->emitOpError("cannot be given to one thread: expected no call "
+                            "and no reduction in a parallel loop");
+        return WalkResult::interrupt();
+      }
+      if (parallel)
+        inner.push_back(parallel);
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
     for (scf::ParallelOp nested : inner)
       lowerParallel(nested, /*team=*/nullptr);
     ImplicitLocOpBuilder b(op.getLoc(), op);

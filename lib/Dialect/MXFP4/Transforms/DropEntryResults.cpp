@@ -38,12 +38,14 @@ struct DropEntryResultsPass final
         while (auto cast = value.getDefiningOp<memref::CastOp>())
           value = cast.getSource();
         auto argument = dyn_cast<BlockArgument>(value);
-        if (argument && argument.getOwner()->isEntryBlock())
+        if (argument && isa<MemRefType>(value.getType()) &&
+            argument.getOwner()->isEntryBlock())
           continue;
         function.emitOpError()
             << "cannot be an entry point: expected result " << index
-            << " to be an argument that it writes, but it is a buffer of its "
-               "own";
+            << " to be a memref argument that it writes, but got another value "
+               "of type "
+            << value.getType();
         return WalkResult::interrupt();
       }
       op.getOperandsMutable().clear();

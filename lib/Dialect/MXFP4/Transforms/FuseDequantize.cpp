@@ -45,7 +45,7 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
                                 PatternRewriter &rewriter) const override {
     if (!isTransposedMatmul(op))
-      return rewriter.notifyMatchFailure(op, "weight is not [out, in]");
+      return rewriter.notifyMatchFailure(op, "is not input x [out, in]");
     auto weight = op.getInputs()[1].getDefiningOp<DequantizeOp>();
     if (!weight)
       return rewriter.notifyMatchFailure(op, "weight is not dequantized here");

@@ -27,11 +27,20 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The op that makes `value`, if it is an `OpTy` that nothing else reads.
+/// The op that makes `value`, if it is an `OpTy` that only `reader` reads, and as
+/// often as it is made: one outside of the reader's loop would move into it.
 template <typename OpTy>
-static OpTy getOnlyReadHere(Value value) {
+static OpTy getOnlyReadBy(Operation *reader, Value value) {
   auto op = value.getDefiningOp<OpTy>();
-  return op && op->hasOneUse() ? op : OpTy();
+  return op && op->hasOneUse() && op->getBlock() == reader->getBlock() ? op
+                                                                      : OpTy();
+}
+
+/// True if the weight of `op` has been given an arrangement, which depends on
+/// what the op does.
+static bool isArranged(MatmulByExpertOp op) {
+  auto values = dyn_cast<RankedTensorType>(op.getValues().getType());
+  return op.getLayout() || (values && values.getEncoding());
 }
 
 /// If `op` computes `matrix[t, n] + vector[n]` in f32 and rounds it once to its
@@ -63,7 +72,7 @@ static bool matchBiasAdd(linalg::GenericOp op, Value &matrix, Value &vector) {
     return false;
   matrix = op.getInputs()[0];
   vector = op.getInputs()[1];
-  return true;
+  return isFloatOperand(vector) && isFloatOperand(op.getResult(0));
 }
 
 namespace {
@@ -82,16 +91,12 @@ struct NameDenseMatmul final : OpRewritePattern<linalg::MatmulOp> {
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
                                 PatternRewriter &rewriter) const override {
     if (!isTransposedMatmul(op))
-      return rewriter.notifyMatchFailure(op, "weight is not [out, in]");
+      return rewriter.notifyMatchFailure(op, "is not input x [out, in]");
     if (op.getInputs()[1].getDefiningOp<DequantizeOp>())
       return rewriter.notifyMatchFailure(op, "weight is block-scaled");
     Value init = getZeroFilledInit(op);
     if (!init)
       return rewriter.notifyMatchFailure(op, "does not start from zero");
-    auto inputType = cast<ShapedType>(op.getInputs()[0].getType());
-    auto initType = cast<ShapedType>(init.getType());
-    if (inputType.isDynamicDim(1) || initType.isDynamicDim(1))
-      return rewriter.notifyMatchFailure(op, "K or N is dynamic");
     rewriter.replaceOpWithNewOp<nn::LinearOp>(
         op, op->getResultTypes(), op.getInputs()[0], op.getInputs()[1],
         /*bias=*/Value(), /*residual=*/Value(), init, /*layout=*/LayoutAttr());
@@ -118,7 +123,7 @@ struct FuseBias final : OpRewritePattern<linalg::GenericOp> {
     Value matrix, vector;
     if (!matchBiasAdd(op, matrix, vector))
       return rewriter.notifyMatchFailure(op, "does not add a bias");
-    auto matmul = getOnlyReadHere<MatmulTy>(matrix);
+    auto matmul = getOnlyReadBy<MatmulTy>(op, matrix);
     if (!matmul)
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");
     if (!matmul.getInit().getType().getElementType().isF32())
@@ -152,7 +157,7 @@ struct FuseResidual final : OpRewritePattern<linalg::AddOp> {
       return rewriter.notifyMatchFailure(op, "is not on tensors");
     Type type = op.getResult(0).getType();
     for (auto [sum, residual] : {std::pair(0, 1), std::pair(1, 0)}) {
-      auto matmul = getOnlyReadHere<MatmulTy>(op.getInputs()[sum]);
+      auto matmul = getOnlyReadBy<MatmulTy>(op, op.getInputs()[sum]);
       if (!matmul || matmul.getResidual() || !takesResidual(matmul))
         continue;
       // Both must be what the sum is, or a rounding would be lost.
@@ -191,10 +196,12 @@ struct FuseExpertBias final : OpRewritePattern<nn::AddExpertBiasOp> {
 
   LogicalResult matchAndRewrite(nn::AddExpertBiasOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadHere<MatmulByExpertOp>(op.getInput());
+    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
     if (!matmul)
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");
-    if (matmul.getExperts() != op.getExperts())
+    if (matmul.getExperts() != op.getExperts() ||
+        matmul.getValues().getType().getDimSize(0) !=
+            op.getBias().getType().getDimSize(0))
       return rewriter.notifyMatchFailure(op, "bias of other experts");
     if (matmul.getBias() || matmul.getActivation() || matmul.getWeights())
       return rewriter.notifyMatchFailure(matmul, "has an epilogue");
@@ -222,11 +229,13 @@ struct FuseSwiGLU final : OpRewritePattern<nn::SwiGLUOp> {
 
   LogicalResult matchAndRewrite(nn::SwiGLUOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadHere<MatmulByExpertOp>(op.getInput());
+    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
     if (!matmul)
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");
     if (matmul.getActivation() || matmul.getWeights())
       return rewriter.notifyMatchFailure(matmul, "has an epilogue");
+    if (isArranged(matmul))
+      return rewriter.notifyMatchFailure(matmul, "rows are not in pairs");
     if (!matmul.getInit().getType().getElementType().isF32())
       return rewriter.notifyMatchFailure(matmul, "result is rounded before");
     auto fused = cast<MatmulByExpertOp>(rewriter.clone(*matmul));
@@ -251,7 +260,7 @@ struct FuseCombineExperts final : OpRewritePattern<nn::CombineExpertsOp> {
 
   LogicalResult matchAndRewrite(nn::CombineExpertsOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadHere<MatmulByExpertOp>(op.getInput());
+    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
     if (!matmul)
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");
     if (matmul.getActivation() || matmul.getWeights())

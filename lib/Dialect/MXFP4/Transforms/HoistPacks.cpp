@@ -30,8 +30,8 @@ static RankedTensorType getPackedType(BlockArgument argument) {
   RankedTensorType type;
   for (OpOperand &use : argument.getUses()) {
     auto pack = dyn_cast<PackOp>(use.getOwner());
-    if (!pack || pack->getNumResults() == 0 ||
-        use.get() != pack.getSource())
+    if (!pack || pack->getNumResults() == 0 || pack.getLayout() ||
+        &use != &pack.getSourceMutable())
       return {};
     auto packed = cast<RankedTensorType>(pack->getResult(0).getType());
     if (type && type != packed)
@@ -45,7 +45,7 @@ static RankedTensorType getPackedType(BlockArgument argument) {
 static void takePacked(func::FuncOp function, BlockArgument argument,
                        RankedTensorType type) {
   for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
-    Operation *init = cast<PackOp>(user).getInit().getDefiningOp();
+    auto init = cast<PackOp>(user).getInit().getDefiningOp<tensor::EmptyOp>();
     user->getResult(0).replaceAllUsesWith(argument);
     user->erase();
     if (init && init->use_empty())
@@ -75,9 +75,11 @@ struct HoistPacksPass final : mxfp4::impl::HoistPacksPassBase<HoistPacksPass> {
     }
     SymbolTable symbolTable(module);
     SmallVector<func::FuncOp> entries;
-    for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal() && function->hasAttr("mxfp4.entry"))
+    for (auto function : module.getOps<func::FuncOp>()) {
+      auto entry = function->getAttrOfType<StringAttr>("mxfp4.entry");
+      if (entry && entry.getValue() != "prepare" && users.useEmpty(function))
         entries.push_back(function);
+    }
     for (func::FuncOp entry : entries)
       hoistToPrepare(entry, symbolTable);
   }

@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace mlir::mxfp4 {
 
@@ -25,11 +26,23 @@ inline Value getZeroFilledInit(linalg::MatmulOp op) {
   return fill.getOutputs()[0];
 }
 
-/// True for `input [T, K] x weight [N, K]` on tensors of f32 results.
+/// True for the float types that our ops compute with.
+inline bool isFloatOperand(Value value) {
+  Type element = getElementTypeOrSelf(value);
+  return element.isF32() || element.isBF16() || element.isF16();
+}
+
+/// True for `input [T, K] x weight [N, K]` on tensors of f32 results, with
+/// static K and N as our ops have them.
 inline bool isTransposedMatmul(linalg::MatmulOp op) {
-  return isa<linalg::MatmulTransposeBOp>(op.getOperation()) &&
-         op.hasPureTensorSemantics() &&
-         cast<ShapedType>(op.getResult(0).getType()).getElementType().isF32();
+  if (!isa<linalg::MatmulTransposeBOp>(op.getOperation()) ||
+      !op.hasPureTensorSemantics() ||
+      !llvm::all_of(op.getInputs(), isFloatOperand))
+    return false;
+  auto input = cast<ShapedType>(op.getInputs()[0].getType());
+  auto result = cast<ShapedType>(op.getResult(0).getType());
+  return result.getElementType().isF32() && !input.isDynamicDim(1) &&
+         !result.isDynamicDim(1);
 }
 
 } // namespace mlir::mxfp4

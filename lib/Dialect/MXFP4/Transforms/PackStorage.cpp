@@ -12,7 +12,7 @@
 
 #include "TensorTypes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mxfp4/Dialect/NN/IR/NN.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #define DEBUG_TYPE "mxfp4-pack-storage"
 
@@ -24,15 +24,32 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-static bool holdsElements(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && isa<Float4E2M1FNType>(tensor.getElementType());
+static bool holdsElements(RankedTensorType type) {
+  return isa<Float4E2M1FNType>(type.getElementType());
 }
 
 /// True if `op` means the same when its 4-bit tensors become bytes.
 static bool knowsStorageForm(Operation *op) {
-  return isa<MXFP4Dialect, nn::NNDialect, func::FuncDialect>(op->getDialect()) ||
-         isa<tensor::EmptyOp>(op);
+  return isa<tensor::EmptyOp, func::FuncOp, func::CallOp, func::ReturnOp>(op) ||
+         isa_and_present<MXFP4Dialect>(op->getDialect());
+}
+
+/// Fails unless `type`, which `op` uses, has a storage form.
+static LogicalResult checkPackable(Operation *op, RankedTensorType type) {
+  if (!holdsElements(type))
+    return success();
+  if (!knowsStorageForm(op))
+    return op->emitOpError()
+           << "cannot be packed: expected only mxfp4 ops to use 4-bit tensors, "
+              "but got "
+           << type;
+  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1) ||
+      type.getShape().back() % 2 != 0)
+    return op->emitOpError()
+           << "cannot be packed: expected an even static last dimension, but "
+              "got "
+           << type;
+  return success();
 }
 
 namespace {
@@ -41,31 +58,7 @@ struct PackStoragePass final
   using Base::Base;
 
   void runOnOperation() override {
-    WalkResult result = getOperation().walk([](Operation *op) {
-      for (Type type : llvm::concat<const Type>(
-               SmallVector<Type>(op->getOperandTypes()),
-               SmallVector<Type>(op->getResultTypes()))) {
-        if (!holdsElements(type))
-          continue;
-        if (!knowsStorageForm(op)) {
-          op->emitOpError() << "cannot be packed: expected only mxfp4 ops to "
-                               "use 4-bit tensors, but got "
-                            << type;
-          return WalkResult::interrupt();
-        }
-        auto tensor = cast<RankedTensorType>(type);
-        if (tensor.getRank() == 0 ||
-            tensor.isDynamicDim(tensor.getRank() - 1) ||
-            tensor.getShape().back() % 2 != 0) {
-          op->emitOpError() << "cannot be packed: expected an even static last "
-                               "dimension, but got "
-                            << type;
-          return WalkResult::interrupt();
-        }
-      }
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
+    if (failed(checkTensorTypes(getOperation(), checkPackable)))
       return signalPassFailure();
 
     convertTensorTypes(getOperation(), [&](RankedTensorType type) {

@@ -29,13 +29,16 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+/// No temporary is as large as this: sums of a few million such do not overflow.
+static constexpr int64_t kMaxBits = int64_t(8) << 40;
+
 namespace {
 /// One temporary: its size, the operations of the block it lives between, and
 /// its place.
 struct Temporary {
   memref::AllocOp alloc;
-  int64_t bytes = 0;
-  int64_t begin = 0, end = 0;
+  int64_t bytes;
+  int64_t begin, end;
   int64_t offset = 0;
 };
 } // namespace
@@ -46,15 +49,28 @@ static int64_t getOrder(Operation *op, Block *block,
   return order.lookup(block->findAncestorOpInBlock(*op));
 }
 
-/// Where `value`, or a view of it, is used last.
-static int64_t getLastUse(Value value, Block *block,
-                          const DenseMap<Operation *, int64_t> &order) {
+/// Where `value`, or a view of it, is used last. Fails where it gets another name
+/// that is no view, so that its uses are not known.
+static FailureOr<int64_t>
+getLastUse(Value value, Block *block,
+           const DenseMap<Operation *, int64_t> &order) {
   int64_t last = 0;
   for (Operation *user : value.getUsers()) {
     last = std::max(last, getOrder(user, block, order));
-    if (isa<ViewLikeOpInterface>(user))
-      for (Value result : user->getResults())
-        last = std::max(last, getLastUse(result, block, order));
+    bool isView = isa<ViewLikeOpInterface>(user);
+    if (user->hasTrait<OpTrait::IsTerminator>() ||
+        (!isView && llvm::any_of(user->getResultTypes(),
+                                 llvm::IsaPred<BaseMemRefType>)))
+      return user->emitOpError("cannot take a temporary in the arena: expected "
+                               "it to be read, written and viewed alone");
+    if (!isView)
+      continue;
+    for (Value result : user->getResults()) {
+      FailureOr<int64_t> viewed = getLastUse(result, block, order);
+      if (failed(viewed))
+        return failure();
+      last = std::max(last, *viewed);
+    }
   }
   return last;
 }
@@ -122,8 +138,32 @@ struct PlanMemoryPass final : mxfp4::impl::PlanMemoryPassBase<PlanMemoryPass> {
   }
 
 private:
+  /// The size of a temporary, up to where the next may start.
+  FailureOr<int64_t> getBytes(memref::AllocOp alloc) {
+    MemRefType type = alloc.getType();
+    Type element = type.getElementType();
+    if (!element.isIntOrIndexOrFloat() || !type.getLayout().isIdentity() ||
+        type.getMemorySpace())
+      return alloc.emitOpError("cannot be placed in the arena: expected numbers "
+                               "in plain order in the default memory space");
+    if (type.getNumDynamicDims() != 0 && maxTokens == 0)
+      return alloc.emitOpError("cannot be placed in the arena: expected "
+                               "'mxfp4.max_tokens' on an entry point");
+    int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+    for (int64_t size : type.getShape()) {
+      int64_t most = ShapedType::isDynamic(size) ? maxTokens : size;
+      if (llvm::MulOverflow(bits, most, bits) || bits > kMaxBits)
+        return alloc.emitOpError("cannot be placed in the arena: expected at "
+                                 "most 2^40 bytes");
+    }
+    return llvm::alignTo(llvm::divideCeil(bits, 8), mx::kBufferAlignment);
+  }
+
   /// Places the temporaries of one function.
   LogicalResult planFrame(func::FuncOp function) {
+    if (!function.getBody().hasOneBlock())
+      return function.emitOpError("cannot be given a place in the arena: "
+                                  "expected one block");
     Block *block = &function.getBody().front();
     DenseMap<Operation *, int64_t> order;
     for (auto [number, op] : llvm::enumerate(*block))
@@ -136,20 +176,11 @@ private:
                           "top level of a function");
         return WalkResult::interrupt();
       }
-      MemRefType type = alloc.getType();
-      int64_t elements = 1;
-      for (int64_t size : type.getShape())
-        elements *= ShapedType::isDynamic(size) ? maxTokens : size;
-      int64_t bits = type.getElementType().isIndex()
-                         ? 64
-                         : type.getElementTypeBitWidth();
-      Temporary temporary;
-      temporary.alloc = alloc;
-      temporary.bytes = llvm::alignTo(llvm::divideCeil(elements * bits, 8),
-                                      mx::kBufferAlignment);
-      temporary.begin = order[alloc];
-      temporary.end = getLastUse(alloc, block, order);
-      temporaries.push_back(temporary);
+      FailureOr<int64_t> bytes = getBytes(alloc);
+      FailureOr<int64_t> lastUse = getLastUse(alloc, block, order);
+      if (failed(bytes) || failed(lastUse))
+        return WalkResult::interrupt();
+      temporaries.push_back({alloc, *bytes, order[alloc], *lastUse});
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
@@ -180,6 +211,10 @@ private:
       Value view =
           memref::ViewOp::create(b, temporary.alloc.getType(), arena, offset,
                                  temporary.alloc.getDynamicSizes());
+      for (Operation *user : llvm::make_early_inc_range(
+               temporary.alloc->getUsers()))
+        if (isa<memref::DeallocOp>(user))
+          user->erase();
       temporary.alloc.replaceAllUsesWith(view);
       temporary.alloc.erase();
     }
@@ -190,6 +225,8 @@ private:
   /// below it. Fails if the function calls itself.
   FailureOr<int64_t> getDepth(func::FuncOp function, SymbolTable &symbols,
                               SmallVector<func::FuncOp> callers) {
+    if (auto known = depths.find(function); known != depths.end())
+      return known->second;
     if (llvm::is_contained(callers, function))
       return function.emitOpError("cannot be given a place in the arena: it "
                                   "calls itself");
@@ -207,7 +244,7 @@ private:
     });
     if (result.wasInterrupted())
       return failure();
-    return frames[function] + below;
+    return depths[function] = frames[function] + below;
   }
 
   /// Hands the rest of the arena to the functions that `function` calls.
@@ -225,8 +262,9 @@ private:
     });
   }
 
-  int64_t maxTokens = 1;
+  /// The largest of the entry points, or 0.
+  int64_t maxTokens = 0;
   SmallVector<func::FuncOp> functions;
-  DenseMap<func::FuncOp, int64_t> frames;
+  DenseMap<func::FuncOp, int64_t> frames, depths;
 };
 } // namespace

@@ -10,8 +10,9 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
-#include "mxfp4/Dialect/NN/IR/NN.h"
 #include "TensorTypes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/Dialect/NN/IR/NN.h"
 
 #define DEBUG_TYPE "mxfp4-resolve-layouts"
 
@@ -29,12 +30,26 @@ static LayoutAttr getEncodedLayout(Value value) {
   return type ? dyn_cast_or_null<LayoutAttr>(type.getEncoding()) : LayoutAttr();
 }
 
+/// Fails if `op` uses a tensor of a layout and would mean something else when
+/// that has its shape in memory.
+static LogicalResult checkResolvable(Operation *op, RankedTensorType type) {
+  if (!isa_and_present<LayoutAttr>(type.getEncoding()) ||
+      isa<tensor::EmptyOp, func::FuncOp, func::CallOp, func::ReturnOp, PackOp,
+          nn::LinearOp, MatmulOp, MatmulByExpertOp>(op))
+    return success();
+  return op->emitOpError() << "cannot be resolved: expected only matmuls to use "
+                              "tensors of a layout, but got "
+                           << type;
+}
+
 namespace {
 struct ResolveLayoutsPass final
     : mxfp4::impl::ResolveLayoutsPassBase<ResolveLayoutsPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    if (failed(checkTensorTypes(getOperation(), checkResolvable)))
+      return signalPassFailure();
     getOperation().walk([](Operation *op) {
       if (auto pack = dyn_cast<PackOp>(op))
         setLayout(pack, pack.getInit());

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Changes tensor types throughout a module, functions included.
+// Looks at and changes tensor types throughout a module, functions included.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +15,35 @@
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::mxfp4 {
+
+/// Calls `check` with every op and each ranked tensor type that a value or a
+/// signature of it has. Fails where `check` does.
+inline LogicalResult
+checkTensorTypes(ModuleOp module,
+                 function_ref<LogicalResult(Operation *, RankedTensorType)>
+                     check) {
+  auto checkAll = [&](Operation *op, TypeRange types) {
+    return success(llvm::all_of(types, [&](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return !tensor || succeeded(check(op, tensor));
+    }));
+  };
+  WalkResult result = module.walk([&](Operation *op) -> WalkResult {
+    if (failed(checkAll(op, op->getOperandTypes())) ||
+        failed(checkAll(op, op->getResultTypes())))
+      return failure();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        if (failed(checkAll(op, block.getArgumentTypes())))
+          return failure();
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      if (failed(checkAll(op, function.getArgumentTypes())) ||
+          failed(checkAll(op, function.getResultTypes())))
+        return failure();
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
 
 /// Gives every value whose type is a ranked tensor the type that `convert`
 /// returns for it, and functions the signatures that follow.

@@ -89,6 +89,10 @@ LogicalResult LinearOp::verify() {
   if (mxfp4::LayoutAttr layout = getLayoutAttr()) {
     if (layout.getPaired())
       return emitOpError("expected a layout that is not paired");
+    if (plain.back() % layout.getDepth() != 0)
+      return emitOpError() << "expected a multiple of the depth "
+                           << layout.getDepth() << " columns, but got "
+                           << plain.back();
     plain = layout.getPackedShape(plain);
   }
   if (failed(verifySameShape(*this, "weight", weight, "input and init", plain)))

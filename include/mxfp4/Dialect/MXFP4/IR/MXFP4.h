@@ -16,6 +16,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -50,6 +51,9 @@ void getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects);
+
+/// True unless some of the operands are tensors and others memrefs.
+bool haveOneSemantics(OperandRange operands);
 
 /// Fails unless the static dimensions of `a` and `b` agree.
 LogicalResult verifySameShape(Operation *op, StringRef nameA, ShapedType a,

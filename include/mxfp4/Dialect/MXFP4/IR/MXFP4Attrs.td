@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// How a weight is arranged in memory, and the activation that a matmul may apply.
+// How a weight is arranged in memory, the activation that a matmul may apply, and
+// what the ops of both dialects have in common.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,14 +13,17 @@
 #define MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/TensorEncoding.td"
 include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.td"
 
-class MXFP4_Attr<string name, string attrMnemonic>
-    : AttrDef<MXFP4_Dialect, name> {
+class MXFP4_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<MXFP4_Dialect, name, traits> {
   let mnemonic = attrMnemonic;
 }
 
-def MXFP4_LayoutAttr : MXFP4_Attr<"Layout", "layout"> {
+def MXFP4_LayoutAttr
+    : MXFP4_Attr<"Layout", "layout",
+                 [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let summary = "How the rows of a weight are interleaved in memory";
   let description = [{
     A weight `[..., rows, columns]` is kept as
@@ -32,7 +36,8 @@ def MXFP4_LayoutAttr : MXFP4_Attr<"Layout", "layout"> {
     group 2p holds the even rows `2 * (p * lanes + lane)` and group 2p + 1 the
     odd rows `2 * (p * lanes + lane) + 1`.
 
-    As the encoding of a tensor type it says how the tensor will be arranged;
+    As the encoding of a tensor type it says how the tensor will be arranged, so
+    the tensor has static rows and columns that can be arranged this way;
     `mxfp4-resolve-layouts` makes that its shape, and the attribute `layout` of
     the ops that read it.
 
@@ -65,5 +70,10 @@ def MXFP4_SwiGLUAttr : MXFP4_Attr<"SwiGLU", "swiglu"> {
   let parameters = (ins "FloatAttr":$alpha, "FloatAttr":$limit);
   let assemblyFormat = "`<` `alpha` `=` $alpha `,` `limit` `=` $limit `>`";
 }
+
+/// Bufferization changes all operands of an op together.
+def MXFP4_AllTensorsOrAllMemRefs
+    : PredOpTrait<"its shaped operands are all tensors or all memrefs",
+                  CPred<"::mlir::mxfp4::haveOneSemantics($_op.getOperands())">>;
 
 #endif // MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD

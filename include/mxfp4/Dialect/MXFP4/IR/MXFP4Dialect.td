@@ -43,7 +43,11 @@ def MXFP4_Dialect : Dialect {
     - `mxfp4.source` is the type a weight has in the checkpoint and
       `mxfp4.prepare` the function that rearranges it.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
 }
 
 #endif // MXFP4_DIALECT_MXFP4_IR_MXFP4DIALECT_TD

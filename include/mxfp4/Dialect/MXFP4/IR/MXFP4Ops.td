@@ -90,6 +90,7 @@ def MXFP4_QuantizeOp
 /// Reads its operands and writes `init`, whose values before do not matter.
 class MXFP4_DestinationOp<string mnemonic, list<Trait> traits = []>
     : MXFP4_Op<mnemonic, traits # [DestinationStyleOpInterface,
+          MXFP4_AllTensorsOrAllMemRefs,
           DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }

@@ -73,6 +73,7 @@ def NN_Indices : NN_Ranked<[I32]>;
 
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : Op<NN_Dialect, mnemonic, traits # [DestinationStyleOpInterface,
+          MXFP4_AllTensorsOrAllMemRefs,
           DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let extraClassDeclaration = [{
     MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }

@@ -1,0 +1,203 @@
+// RUN: mxfp4-opt %s --mxfp4-fuse-dequantize | FileCheck %s
+
+// CHECK-LABEL: func.func @weight_has_one_reader
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<?x64xf32>, %[[VALUES:[^:]+]]: tensor<12x64xf4E2M1FN>, %[[SCALES:[^:]+]]: tensor<12x2xf8E8M0FNU>, %[[INIT:[^:]+]]: tensor<?x12xf32>
+// CHECK-NOT:     mxfp4.dequantize
+// CHECK:         %[[Y:.+]] = mxfp4.matmul ins(%[[X]], %[[VALUES]], %[[SCALES]] : {{.*}}) outs(%[[INIT]] : tensor<?x12xf32>)
+// CHECK-NOT:     linalg.matmul
+// CHECK:         return %[[Y]]
+func.func @weight_has_one_reader(%x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// bf16 holds every product of an element and a scale (F6).
+// CHECK-LABEL: func.func @weight_is_expanded_to_bf16
+// CHECK:         mxfp4.matmul
+func.func @weight_is_expanded_to_bf16(%x: tensor<?x64xbf16>,
+    %values: tensor<12x32xi8>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x32xi8>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xbf16>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xbf16>, tensor<12x64xbf16>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// f16 does not.
+// CHECK-LABEL: func.func @weight_is_expanded_to_f16
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @weight_is_expanded_to_f16(%x: tensor<?x64xf16>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf16>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf16>, tensor<12x64xf16>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// The second reader needs the wide weight, so nothing is gained by fusing.
+// CHECK-LABEL: func.func @weight_has_two_readers
+// CHECK:         mxfp4.dequantize
+// CHECK-NOT:     mxfp4.matmul
+func.func @weight_has_two_readers(%x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> (tensor<?x12xf32>, tensor<12x64xf32>) {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y, %weight : tensor<?x12xf32>, tensor<12x64xf32>
+}
+
+// CHECK-LABEL: func.func @weight_is_in_by_out
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @weight_is_in_by_out(%x: tensor<?x64xf32>,
+    %values: tensor<64x32xf4E2M1FN>, %scales: tensor<64x1xf8E8M0FNU>,
+    %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<64x32xf4E2M1FN>, tensor<64x1xf8E8M0FNU> -> tensor<64x32xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %y = linalg.matmul ins(%x, %weight : tensor<?x64xf32>, tensor<64x32xf32>)
+      outs(%zeros : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}
+
+// CHECK-LABEL: func.func @weight_is_the_first_operand
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @weight_is_the_first_operand(%x: tensor<5x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<12x5xf32>) -> tensor<12x5xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<12x5xf32>) -> tensor<12x5xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%weight, %x : tensor<12x64xf32>, tensor<5x64xf32>)
+      outs(%zeros : tensor<12x5xf32>) -> tensor<12x5xf32>
+  return %y : tensor<12x5xf32>
+}
+
+/// The op does not add to what is there.
+// CHECK-LABEL: func.func @sum_does_not_start_from_zero
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @sum_does_not_start_from_zero(%x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %sum: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%sum : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @sum_starts_from_one
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @sum_starts_from_one(%x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %one = arith.constant 1.0 : f32
+  %ones = linalg.fill ins(%one : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%ones : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// A sum in bf16 is rounded at each step, the op's once.
+// CHECK-LABEL: func.func @sum_is_in_bf16
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @sum_is_in_bf16(%x: tensor<?x64xbf16>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xbf16>) -> tensor<?x12xbf16> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xbf16>
+  %zero = arith.constant 0.0 : bf16
+  %zeros = linalg.fill ins(%zero : bf16) outs(%init : tensor<?x12xbf16>) -> tensor<?x12xbf16>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xbf16>, tensor<12x64xbf16>)
+      outs(%zeros : tensor<?x12xbf16>) -> tensor<?x12xbf16>
+  return %y : tensor<?x12xbf16>
+}
+
+/// The op has static K and N.
+// CHECK-LABEL: func.func @columns_are_dynamic
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @columns_are_dynamic(%x: tensor<?x?xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x?xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// The op reads floats of at most 32 bits.
+// CHECK-LABEL: func.func @input_is_of_bytes
+// CHECK-NOT:     mxfp4.matmul
+// CHECK:         linalg.matmul
+func.func @input_is_of_bytes(%x: tensor<?x64xi8>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xi8>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}

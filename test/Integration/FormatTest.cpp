@@ -1,0 +1,294 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// mxfp4.dequantize, mxfp4.quantize and the arrangement of weights, bit for bit
+// against lib/Format.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelRunner.h"
+
+#include "mxfp4/Conversion/VectorISA.h"
+#include "mxfp4/Format/Layout.h"
+#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/Quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace mx;
+using namespace mx::test;
+
+//===----------------------------------------------------------------------===//
+// Dequantize
+//===----------------------------------------------------------------------===//
+
+static Kernel makeDequantize(const HostTensor &elements,
+                             const HostTensor &scales, ElementType output) {
+  Shape shape = elements.shape;
+  Kernel kernel;
+  kernel.addWeight("v", elements);
+  kernel.addWeight("s", scales);
+  kernel.addOutput("out", output, shape);
+  kernel.body =
+      "  %w = mxfp4.dequantize %v, %s : {v}, {s} -> {out}\n"
+      "  %y = linalg.copy ins(%w : {out}) outs(%out : {out}) -> {out}";
+  kernel.results = {{"%y", "out"}};
+  // Rounded from f32, which every value fits (F6).
+  HostTensor rounded(output, shape, decodeWeight(elements, scales));
+  kernel.addCall(1).expected = {{"out", rounded.values(), {}}};
+  return kernel;
+}
+
+TEST(Dequantize, EveryCodeAndScale) {
+  // F3 to F6: a row for each scale, NaN included, with all codes at even and
+  // odd places.
+  HostTensor elements(ElementType::E2M1, {256, 32});
+  HostTensor scales(ElementType::E8M0, {256, 1});
+  for (size_t i = 0; i < elements.bytes.size(); ++i)
+    elements.bytes[i] = uint8_t(i % 16 | (15 - i % 16) << 4);
+  for (size_t i = 0; i < scales.bytes.size(); ++i)
+    scales.bytes[i] = uint8_t(i);
+  std::vector<Kernel> kernels;
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16})
+    kernels.push_back(makeDequantize(elements, scales, type));
+  checkKernels(kernels);
+}
+
+TEST(Dequantize, Shapes) {
+  Random random(41);
+  std::vector<Kernel> kernels;
+  for (const Shape &shape :
+       std::vector<Shape>{{32}, {1, 96}, {3, 64}, {2, 5, 32}}) {
+    Shape blocks = shape;
+    blocks.back() /= 32;
+    kernels.push_back(makeDequantize(random.elements(shape),
+                                     random.scales(blocks, 0, 254),
+                                     ElementType::F32));
+  }
+  checkKernels(kernels);
+}
+
+//===----------------------------------------------------------------------===//
+// Quantize
+//===----------------------------------------------------------------------===//
+
+static Kernel makeQuantize(const HostTensor &input) {
+  Shape packed = input.shape, blocks = input.shape;
+  packed.back() /= 2;
+  blocks.back() /= 32;
+  Kernel kernel(input.shape[0]);
+  kernel.addInput("x", input.type, input.shape);
+  kernel.addOutput("v", ElementType::I8, packed);
+  kernel.addOutput("s", ElementType::E8M0, blocks);
+  kernel.body = "  %a, %b = mxfp4.quantize %x : {x} -> {v}, {s}\n"
+                "  %c = linalg.copy ins(%a : {v}) outs(%v : {v}) -> {v}\n"
+                "  %d = linalg.copy ins(%b : {s}) outs(%s : {s}) -> {s}";
+  kernel.results = {{"%c", "v"}, {"%d", "s"}};
+  std::vector<double> values = input.values();
+  std::vector<float> wide(values.begin(), values.end());
+  HostTensor elements(ElementType::I8, packed),
+      scales(ElementType::E8M0, blocks);
+  quantizeRows(wide.data(), input.size() / input.shape.back(),
+               input.shape.back(), elements.bytes.data(), scales.bytes.data());
+  Call &call = kernel.addCall(input.shape[0]);
+  call.data["x"] = input;
+  call.expected = {{"v", elements.values(), {}}, {"s", scales.values(), {}}};
+  return kernel;
+}
+
+TEST(Quantize, RandomBlocks) {
+  Random random(42);
+  std::vector<Kernel> kernels;
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+    std::vector<double> values;
+    for (int block = 0; block < 200; ++block) {
+      // From subnormal blocks to the largest.
+      int exponent = int(random.integer(-149, 127));
+      if (type == ElementType::F16)
+        exponent = int(random.integer(-24, 15));
+      for (int i = 0; i < 32; ++i)
+        values.push_back(std::ldexp(random.real(), exponent));
+    }
+    kernels.push_back(makeQuantize(HostTensor(type, {100, 64}, values)));
+  }
+  checkKernels(kernels);
+}
+
+TEST(Quantize, TiesAndSpecialBlocks) {
+  std::vector<double> values;
+  auto addBlock = [&](std::vector<double> block, double rest = 0.0) {
+    block.resize(32, rest);
+    values.insert(values.end(), block.begin(), block.end());
+  };
+  // F7: the borders between elements and their neighbors, at several scales.
+  for (int exponent : {0, -20, 60, -126, -127, -129, 124}) {
+    std::vector<double> block = {4.0};
+    for (double border : {0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0})
+      for (float value : {float(border), std::nextafter(float(border), 0.0f),
+                          std::nextafter(float(border), 8.0f), -float(border)})
+        block.push_back(value);
+    for (double &value : block)
+      value = std::ldexp(value, exponent);
+    addBlock(block);
+  }
+  // F9: just below a power of two; clipped; FLT_MAX.
+  double largest = std::numeric_limits<float>::max();
+  addBlock({std::nextafter(8.0f, 0.0f), 4, 1, -7, 6.5, 5.5, -5});
+  addBlock({largest, -std::ldexp(1.0, 127), std::ldexp(1.0, 126)});
+  // F10: zeros of both signs, and blocks below the smallest scale.
+  addBlock({0.0, -0.0, 0.0, -0.0});
+  addBlock({std::ldexp(1.0, -126), std::ldexp(1.0, -127), std::ldexp(1.0, -128),
+            -std::ldexp(1.0, -129), std::ldexp(1.0, -130),
+            std::ldexp(1.0, -149)});
+  // F11: a NaN or an infinity anywhere.
+  double nan = std::numeric_limits<double>::quiet_NaN();
+  double infinity = std::numeric_limits<double>::infinity();
+  addBlock({nan}, 1.0);
+  addBlock({1.0, -infinity}, 3.0);
+  addBlock({1.0, infinity, nan}, -2.0);
+  std::vector<double> last(32, -6.0);
+  last.back() = nan;
+  addBlock(last);
+  int64_t blocks = int64_t(values.size()) / 32;
+  std::vector<Kernel> kernels;
+  for (ElementType type : {ElementType::F32, ElementType::BF16})
+    kernels.push_back(makeQuantize(HostTensor(type, {blocks, 32}, values)));
+  checkKernels(kernels);
+}
+
+TEST(Quantize, ThenDequantize) {
+  Random random(43);
+  HostTensor x = random.floats(ElementType::F32, {5, 96}, 100.0);
+  Kernel kernel(5);
+  kernel.addInput("x", ElementType::F32, {5, 96});
+  kernel.addOutput("out", ElementType::F32, {5, 96});
+  kernel.body =
+      "  %v, %s = mxfp4.quantize %x : {x} -> tensor<5x96xf4E2M1FN>, "
+      "tensor<5x3xf8E8M0FNU>\n"
+      "  %w = mxfp4.dequantize %v, %s : tensor<5x96xf4E2M1FN>, "
+      "tensor<5x3xf8E8M0FNU> -> {out}\n"
+      "  %y = linalg.copy ins(%w : {out}) outs(%out : {out}) -> {out}";
+  kernel.results = {{"%y", "out"}};
+  std::vector<double> values = x.values();
+  std::vector<float> wide(values.begin(), values.end());
+  HostTensor elements(ElementType::E2M1, {5, 96});
+  HostTensor scales(ElementType::E8M0, {5, 3});
+  quantizeRows(wide.data(), 5, 96, elements.bytes.data(), scales.bytes.data());
+  Call &call = kernel.addCall(5);
+  call.data["x"] = x;
+  call.expected = {{"out", decodeWeight(elements, scales), {}}};
+  checkKernels({kernel});
+}
+
+//===----------------------------------------------------------------------===//
+// Pack
+//===----------------------------------------------------------------------===//
+
+/// Kernels whose weights get arranged: blocks, plain and paired, and dense.
+static std::vector<Kernel> makePacked() {
+  Random random(44);
+  std::vector<Kernel> kernels;
+  const std::string swiglu =
+      " activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)";
+  for (int64_t rows : {1, 2, 3, 7, 8, 9, 16, 17, 31, 32, 33, 70})
+    for (bool isPaired : {false, true}) {
+      int64_t columns = 32 * random.integer(1, 3);
+      int64_t experts = random.integer(1, 3);
+      int64_t allRows = isPaired ? 2 * rows : rows;
+      Kernel kernel;
+      kernel.addInput("x", ElementType::F32, {1, columns});
+      kernel.addWeight("v", random.elements({experts, allRows, columns}));
+      kernel.addWeight("s", random.scales({experts, allRows, columns / 32}));
+      kernel.addInput("e", ElementType::I32, {1, 1});
+      kernel.addOutput("out", ElementType::F32, {1, 1, rows});
+      kernel.body = "  %y = mxfp4.matmul_by_expert ins(%x, %v, %s, %e : {x}, "
+                    "{v}, {s}, {e})" +
+                    (isPaired ? swiglu : std::string()) +
+                    " outs(%out : {out}) -> {out}";
+      kernel.results = {{"%y", "out"}};
+      kernels.push_back(kernel);
+    }
+  for (int64_t rows : {1, 3, 8, 17, 33})
+    for (ElementType type : {ElementType::BF16, ElementType::F32}) {
+      int64_t columns = 2 * random.integer(1, 20);
+      Kernel kernel;
+      kernel.addInput("x", ElementType::F32, {1, columns});
+      kernel.addWeight("v", random.floats(type, {rows, columns}));
+      kernel.addOutput("out", ElementType::F32, {1, rows});
+      kernel.body = "  %y = nn.linear ins(%x, %v : {x}, {v}) outs(%out : "
+                    "{out}) -> {out}";
+      kernel.results = {{"%y", "out"}};
+      kernels.push_back(kernel);
+    }
+  return kernels;
+}
+
+/// `weight` as packInterleaved arranges it, one matrix after another.
+static std::vector<uint8_t> pack(const HostTensor &weight, int64_t lanes,
+                                 bool isPaired) {
+  int64_t bits = bitsOf(weight.type);
+  int64_t rows = weight.shape[weight.shape.size() - 2];
+  int64_t columns = weight.shape.back();
+  int64_t matrices = weight.size() / (rows * columns);
+  // 32 bits of a row stand together, and one scale.
+  InterleavedLayout layout{lanes, 32 / bits, isPaired};
+  if (weight.type == ElementType::E8M0)
+    layout.depth = 1;
+  if (bits == 32) { // as two halves
+    layout.depth = 2;
+    columns *= 2;
+    bits = 16;
+  }
+  EXPECT_TRUE(layout.check(rows, columns, bits));
+  int64_t size = layout.byteCount(rows, columns, bits);
+  std::vector<uint8_t> packed(size_t(matrices * size));
+  for (int64_t i = 0; i < matrices; ++i)
+    packInterleaved(layout,
+                    &weight.bytes[size_t(i * rows * columns * bits / 8)], rows,
+                    columns, bits, &packed[size_t(i * size)]);
+  return packed;
+}
+
+TEST(Pack, MatchesLayout) {
+  std::vector<Kernel> kernels = makePacked();
+  std::string text = writeModule(kernels);
+  for (const Variant &variant : fastPaths()) {
+    Result<Program> program = compileModule(text, "pack", variant.options);
+    ASSERT_TRUE(program) << program.error().message;
+    // The target ends with the name of the instruction set.
+    std::string isa = program->target.substr(program->target.rfind('/') + 1);
+    const mlir::mxfp4::VectorISA *set = mlir::mxfp4::VectorISA::find(isa);
+    ASSERT_TRUE(set) << program->target;
+    for (int64_t threads : {1, 3}) {
+      Result<std::unique_ptr<KernelRunner>> runner =
+          KernelRunner::create(*program, kernels, threads);
+      if (!runner) {
+        EXPECT_TRUE(isForOtherMachine(runner.error()))
+            << runner.error().message;
+        break;
+      }
+      for (size_t k = 0; k < kernels.size(); ++k)
+        for (const Kernel::Argument &argument : kernels[k].arguments) {
+          if (argument.kind != BufferKind::Weight)
+            continue;
+          bool isPaired =
+              kernels[k].body.find("activation") != std::string::npos;
+          std::string name = "k" + std::to_string(k) + "." + argument.name;
+          const GuardedBuffer *buffer = (*runner)->find(name);
+          ASSERT_TRUE(buffer) << name;
+          std::vector<uint8_t> made(buffer->data(),
+                                    buffer->data() + buffer->size());
+          EXPECT_EQ(made, pack(argument.weight, set->lanes, isPaired))
+              << variant.name << ": " << name;
+        }
+    }
+  }
+}

@@ -1,0 +1,192 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Test data. The generator's numbers are used as they are: the distributions of
+// the standard library differ from one to the next.
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostTensor.h"
+
+#include "mxfp4/Format/MXFP4.h"
+
+#include <cmath>
+#include <cstring>
+
+using namespace mx;
+using namespace mx::test;
+
+const char *mx::test::nameOf(ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return "f32";
+  case ElementType::BF16:
+    return "bf16";
+  case ElementType::F16:
+    return "f16";
+  case ElementType::I32:
+    return "i32";
+  case ElementType::I8:
+    return "i8";
+  case ElementType::E2M1:
+    return "f4E2M1FN";
+  case ElementType::E8M0:
+    return "f8E8M0FNU";
+  }
+  return "";
+}
+
+int64_t mx::test::bitsOf(ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+  case ElementType::I32:
+    return 32;
+  case ElementType::BF16:
+  case ElementType::F16:
+    return 16;
+  case ElementType::I8:
+  case ElementType::E8M0:
+    return 8;
+  case ElementType::E2M1:
+    return 4;
+  }
+  return 0;
+}
+
+double mx::test::decodeF16(uint16_t bits) {
+  int exponent = bits >> 10 & 31;
+  double mantissa = bits & 1023;
+  double magnitude;
+  if (exponent == 31)
+    magnitude = mantissa != 0 ? std::nan("") : INFINITY;
+  else if (exponent == 0)
+    magnitude = std::ldexp(mantissa, -24);
+  else
+    magnitude = std::ldexp(mantissa + 1024, exponent - 25);
+  return bits >> 15 ? -magnitude : magnitude;
+}
+
+uint16_t mx::test::encodeF16(float value) {
+  uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  double magnitude = std::fabs(double(value));
+  if (std::isnan(value))
+    return sign | 0x7E00;
+  // The numbers below the next power of two stand 2^-10 of it apart.
+  int exponent = 0;
+  std::frexp(magnitude, &exponent);
+  int step = std::max(exponent - 11, -24);
+  double rounded =
+      std::ldexp(std::nearbyint(std::ldexp(magnitude, -step)), step);
+  if (rounded > 65504)
+    return sign | 0x7C00;
+  if (rounded < std::ldexp(1.0, -14))
+    return uint16_t(sign | uint16_t(std::ldexp(rounded, 24)));
+  std::frexp(rounded, &exponent);
+  int mantissa = int(std::ldexp(rounded, 11 - exponent)) - 1024;
+  return uint16_t(sign | (exponent + 14) << 10 | mantissa);
+}
+
+HostTensor::HostTensor(ElementType type, Shape shape)
+    : type(type), shape(std::move(shape)) {
+  bytes.resize(size_t(size() * bitsOf(type) / 8));
+}
+
+HostTensor::HostTensor(ElementType type, Shape shape,
+                       const std::vector<double> &values)
+    : HostTensor(type, std::move(shape)) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    float value = float(values[i]);
+    int32_t integer = type == ElementType::I32 ? int32_t(values[i]) : 0;
+    uint16_t half =
+        type == ElementType::F16 ? encodeF16(value) : encodeBF16(value);
+    if (type == ElementType::F32)
+      std::memcpy(&bytes[4 * i], &value, 4);
+    else if (type == ElementType::I32)
+      std::memcpy(&bytes[4 * i], &integer, 4);
+    else
+      std::memcpy(&bytes[2 * i], &half, 2);
+  }
+}
+
+int64_t HostTensor::size() const {
+  int64_t count = 1;
+  for (int64_t extent : shape)
+    count *= extent;
+  return count;
+}
+
+std::vector<double> HostTensor::values() const {
+  auto read = [&](size_t index, auto value) {
+    std::memcpy(&value, &bytes[index * sizeof(value)], sizeof(value));
+    return value;
+  };
+  std::vector<double> result(bytes.size() * 8 /
+                             size_t(std::max<int64_t>(8, bitsOf(type))));
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (type == ElementType::F32)
+      result[i] = read(i, float());
+    else if (type == ElementType::I32)
+      result[i] = read(i, int32_t());
+    else if (type == ElementType::BF16)
+      result[i] = decodeBF16(read(i, uint16_t()));
+    else if (type == ElementType::F16)
+      result[i] = decodeF16(read(i, uint16_t()));
+    else
+      result[i] = bytes[i];
+  }
+  return result;
+}
+
+int64_t Random::integer(int64_t low, int64_t high) {
+  return low + int64_t(engine() % uint64_t(high - low + 1));
+}
+
+int64_t Random::pick(std::initializer_list<int64_t> choices) {
+  return choices.begin()[integer(0, int64_t(choices.size()) - 1)];
+}
+
+double Random::real(double bound) {
+  return bound * std::ldexp(double(int64_t(engine())), -63);
+}
+
+HostTensor Random::floats(ElementType type, Shape shape, double bound) {
+  HostTensor tensor(type, shape);
+  std::vector<double> values(size_t(tensor.size()));
+  for (double &value : values)
+    value = real(bound);
+  return HostTensor(type, std::move(shape), values);
+}
+
+HostTensor Random::indices(Shape shape, int64_t count) {
+  HostTensor tensor(ElementType::I32, shape);
+  std::vector<double> values(size_t(tensor.size()));
+  for (double &value : values)
+    value = double(integer(0, count - 1));
+  return HostTensor(ElementType::I32, std::move(shape), values);
+}
+
+HostTensor Random::elements(Shape shape) {
+  HostTensor tensor(ElementType::E2M1, std::move(shape));
+  for (uint8_t &byte : tensor.bytes)
+    byte = uint8_t(engine());
+  return tensor;
+}
+
+HostTensor Random::scales(Shape shape, int64_t low, int64_t high) {
+  HostTensor tensor(ElementType::E8M0, std::move(shape));
+  for (uint8_t &byte : tensor.bytes)
+    byte = uint8_t(integer(low, high));
+  return tensor;
+}
+
+std::vector<double> mx::test::decodeWeight(const HostTensor &elements,
+                                           const HostTensor &scales) {
+  int64_t columns = elements.shape.back();
+  std::vector<float> values(size_t(elements.size()));
+  dequantizeRows(elements.bytes.data(), scales.bytes.data(),
+                 elements.size() / columns, columns, values.data());
+  return std::vector<double>(values.begin(), values.end());
+}

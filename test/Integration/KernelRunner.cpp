@@ -1,0 +1,461 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Outputs and temporaries hold NaN before each call, so a value that is used
+// before it is written shows in the result.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelRunner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+using namespace mx;
+using namespace mx::test;
+
+//===----------------------------------------------------------------------===//
+// Kernels as text
+//===----------------------------------------------------------------------===//
+
+void Kernel::addWeight(const std::string &name, HostTensor weight) {
+  Argument argument{name, BufferKind::Weight, weight.type, weight.shape, {}};
+  argument.weight = std::move(weight);
+  arguments.push_back(std::move(argument));
+}
+
+void Kernel::addInput(const std::string &name, ElementType type, Shape shape) {
+  arguments.push_back(
+      {name, BufferKind::Input, type, std::move(shape), HostTensor()});
+}
+
+void Kernel::addCache(const std::string &name, ElementType type, Shape shape) {
+  arguments.push_back(
+      {name, BufferKind::Cache, type, std::move(shape), HostTensor()});
+}
+
+void Kernel::addOutput(const std::string &name, ElementType type, Shape shape) {
+  arguments.push_back(
+      {name, BufferKind::Output, type, std::move(shape), HostTensor()});
+}
+
+Call &Kernel::addCall(int64_t tokens, int64_t position, int64_t context) {
+  Call call;
+  call.tokens = tokens;
+  call.position = position;
+  call.context = context;
+  calls.push_back(std::move(call));
+  return calls.back();
+}
+
+const Kernel::Argument *Kernel::find(const std::string &name) const {
+  for (const Argument &argument : arguments)
+    if (argument.name == name)
+      return &argument;
+  return nullptr;
+}
+
+std::string Kernel::typeOf(const std::string &name) const {
+  const Argument *argument = find(name);
+  if (!argument)
+    return "{" + name + "}";
+  std::string text = "tensor<";
+  for (int64_t extent : argument->shape)
+    text += (extent < 0 ? "?" : std::to_string(extent)) + "x";
+  return text + nameOf(argument->type) + ">";
+}
+
+/// `body` with `{x}` replaced by the type of argument x.
+static std::string insertTypes(const Kernel &kernel) {
+  std::string text;
+  for (size_t at = 0; at < kernel.body.size();) {
+    size_t end = std::string::npos;
+    if (kernel.body[at] == '{')
+      end = kernel.body.find('}', at);
+    std::string name;
+    if (end != std::string::npos)
+      name = kernel.body.substr(at + 1, end - at - 1);
+    if (kernel.find(name)) {
+      text += kernel.typeOf(name);
+      at = end + 1;
+    } else {
+      text += kernel.body[at++];
+    }
+  }
+  return text;
+}
+
+static const char *nameOf(BufferKind kind) {
+  switch (kind) {
+  case BufferKind::Weight:
+    return "weight";
+  case BufferKind::Cache:
+    return "cache";
+  case BufferKind::Input:
+    return "input";
+  case BufferKind::Output:
+    return "output";
+  case BufferKind::Arena:
+    return "arena";
+  }
+  return "";
+}
+
+static std::string writeArgument(const Kernel &kernel,
+                                 const Kernel::Argument &argument,
+                                 const std::string &prefix) {
+  std::string type = kernel.typeOf(argument.name);
+  std::string text = "%" + argument.name + ": " + type + " {mxfp4.buffer = \"" +
+                     prefix + "." + argument.name + "\", mxfp4.kind = \"" +
+                     nameOf(argument.kind) + "\"";
+  if (argument.kind == BufferKind::Weight)
+    text += ", mxfp4.source = " + type + ", bufferization.writable = false";
+  if (argument.shape[0] == kTokens)
+    text += ", mxfp4.dim = \"tokens\"";
+  if (argument.shape[0] == kContext)
+    text += ", mxfp4.dim = \"context\"";
+  return text + "}";
+}
+
+std::string mx::test::writeModule(const std::vector<Kernel> &kernels) {
+  std::string text;
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const Kernel &kernel = kernels[i];
+    std::string name = "k" + std::to_string(i);
+    text += "func.func @" + name + "(";
+    for (const Kernel::Argument &argument : kernel.arguments)
+      text += writeArgument(kernel, argument, name) + ",\n    ";
+    text += "%tokens: index {mxfp4.value = \"tokens\"}, "
+            "%position: index {mxfp4.value = \"position\"}) -> (";
+    std::string values, types;
+    for (const auto &[value, argument] : kernel.results) {
+      values += (values.empty() ? "" : ", ") + value;
+      types += (types.empty() ? "" : ", ") + kernel.typeOf(argument);
+    }
+    text += types + ")\n    attributes {mxfp4.entry = \"" + name +
+            "\", mxfp4.max_tokens = " + std::to_string(kernel.maxTokens) +
+            " : i64} {\n" + insertTypes(kernel) + "\n  return " + values +
+            " : " + types + "\n}\n";
+  }
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Variants
+//===----------------------------------------------------------------------===//
+
+Variant mx::test::exactPath() {
+  Variant variant{"exact", {}};
+  variant.options.reference = true;
+  return variant;
+}
+
+std::vector<Variant> mx::test::fastPaths(bool fuse) {
+  std::vector<Variant> variants;
+  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
+    Variant variant{std::string(target) + (fuse ? "" : " unfused"), {}};
+    variant.options.target = target;
+    variant.options.fuse = fuse;
+    variants.push_back(variant);
+  }
+  return variants;
+}
+
+std::vector<Variant> mx::test::allPaths() {
+  std::vector<Variant> variants = fastPaths();
+  variants.insert(variants.begin(), exactPath());
+  return variants;
+}
+
+//===----------------------------------------------------------------------===//
+// GuardedBuffer
+//===----------------------------------------------------------------------===//
+
+static constexpr uint64_t kPage = 4096;
+static constexpr uint8_t kGuardByte = 0xC9;
+
+static uint64_t roundUp(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+GuardedBuffer::GuardedBuffer(uint64_t bytes) : bytes(bytes) {
+  uint64_t used = roundUp(bytes, kBufferAlignment);
+  uint64_t usable = roundUp(used + kBufferAlignment, kPage);
+  mappingBytes = usable + kPage;
+  void *base = mmap(nullptr, mappingBytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) {
+    ADD_FAILURE() << "cannot map " << mappingBytes << " bytes";
+    std::abort();
+  }
+  mapping = static_cast<uint8_t *>(base);
+  std::memset(mapping, kGuardByte, usable);
+  mprotect(mapping + usable, kPage, PROT_NONE);
+  start = mapping + usable - used;
+}
+
+GuardedBuffer::GuardedBuffer(GuardedBuffer &&other) noexcept {
+  std::swap(mapping, other.mapping);
+  std::swap(mappingBytes, other.mappingBytes);
+  std::swap(start, other.start);
+  std::swap(bytes, other.bytes);
+}
+
+GuardedBuffer::~GuardedBuffer() {
+  if (mapping)
+    munmap(mapping, mappingBytes);
+}
+
+bool GuardedBuffer::isIntact() const {
+  auto isGuard = [](uint8_t byte) { return byte == kGuardByte; };
+  return std::all_of(mapping, start, isGuard) &&
+         std::all_of(start + bytes, mapping + mappingBytes - kPage, isGuard);
+}
+
+//===----------------------------------------------------------------------===//
+// KernelRunner
+//===----------------------------------------------------------------------===//
+
+Result<std::unique_ptr<KernelRunner>>
+KernelRunner::create(const Program &program, const std::vector<Kernel> &kernels,
+                     int64_t threads) {
+  std::unique_ptr<KernelRunner> runner(new KernelRunner(program, kernels));
+  Result<std::unique_ptr<CPUDevice>> device =
+      CPUDevice::create(program, threads);
+  if (!device)
+    return device.error();
+  runner->device = std::move(*device);
+  int64_t context = 0;
+  for (const Kernel &kernel : kernels)
+    for (const Call &call : kernel.calls)
+      context = std::max(context, call.context);
+  for (const Buffer &buffer : program.buffers) {
+    runner->buffers.emplace_back(buffer.size(uint64_t(context)));
+    runner->addresses.push_back(runner->buffers.back().data());
+  }
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    std::string name = "k" + std::to_string(i);
+    const Entry *entry = program.findEntry(name);
+    if (!entry)
+      return Error{"the program has no entry '" + name + "'"};
+    Result<MXEntryFunction> function = runner->device->lookup(entry->symbol);
+    if (!function)
+      return function.error();
+    runner->functions.push_back(*function);
+  }
+  if (Status status = runner->prepareWeights(); !status)
+    return status.error();
+  return runner;
+}
+
+Status KernelRunner::prepareWeights() {
+  for (size_t i = 0; i < kernels.size(); ++i)
+    for (const Kernel::Argument &argument : kernels[i].arguments) {
+      if (argument.kind != BufferKind::Weight)
+        continue;
+      std::string name = "k" + std::to_string(i) + "." + argument.name;
+      int64_t index = program.findBuffer(name);
+      if (index < 0)
+        return Error{"the program has no buffer '" + name + "'"};
+      const Buffer &buffer = program.buffers[size_t(index)];
+      const std::vector<uint8_t> &source = argument.weight.bytes;
+      if (buffer.prepare.empty()) {
+        if (buffer.bytes != source.size())
+          return Error{"expected buffer '" + name + "' of " +
+                       std::to_string(source.size()) + " bytes, but got " +
+                       std::to_string(buffer.bytes)};
+        std::memcpy(addresses[size_t(index)], source.data(), source.size());
+        continue;
+      }
+      Result<MXEntryFunction> prepare = device->lookup(buffer.prepare);
+      if (!prepare)
+        return prepare.error();
+      GuardedBuffer guarded(source.size());
+      std::memcpy(guarded.data(), source.data(), source.size());
+      void *both[] = {guarded.data(), addresses[size_t(index)]};
+      MXInvocation call = {};
+      call.buffers = both;
+      device->run(*prepare, call);
+      EXPECT_TRUE(guarded.isIntact() && buffers[size_t(index)].isIntact())
+          << "preparing " << name << " writes past its buffer";
+    }
+  return {};
+}
+
+std::map<std::string, HostTensor> KernelRunner::run(size_t kernel,
+                                                    const Call &call) {
+  std::string prefix = "k" + std::to_string(kernel) + ".";
+  // NaN in every float type.
+  constexpr int unwritten = 0xFF;
+  for (size_t i = 0; i < buffers.size(); ++i)
+    if (program.buffers[i].kind == BufferKind::Arena)
+      std::memset(addresses[i], unwritten, buffers[i].size());
+
+  std::map<std::string, HostTensor> results;
+  for (const Kernel::Argument &argument : kernels[kernel].arguments) {
+    const GuardedBuffer *buffer = find(prefix + argument.name);
+    if (argument.kind == BufferKind::Weight || !buffer)
+      continue;
+    std::memset(buffer->data(), unwritten, buffer->size());
+    auto data = call.data.find(argument.name);
+    if (data != call.data.end())
+      std::memcpy(
+          buffer->data(), data->second.bytes.data(),
+          std::min<uint64_t>(buffer->size(), data->second.bytes.size()));
+  }
+
+  MXInvocation invocation = {};
+  invocation.buffers = addresses.data();
+  invocation.tokens = call.tokens;
+  invocation.position = call.position;
+  invocation.context = call.context;
+  device->run(functions[kernel], invocation);
+
+  for (size_t i = 0; i < buffers.size(); ++i)
+    EXPECT_TRUE(buffers[i].isIntact())
+        << "written next to " << program.buffers[i].name;
+  for (const Kernel::Argument &argument : kernels[kernel].arguments) {
+    const GuardedBuffer *buffer = find(prefix + argument.name);
+    if (argument.kind == BufferKind::Weight || !buffer)
+      continue;
+    Shape shape = argument.shape;
+    if (shape[0] == kTokens)
+      shape[0] = call.tokens;
+    if (shape[0] == kContext)
+      shape[0] = call.context;
+    HostTensor result(argument.type, shape);
+    std::memcpy(result.bytes.data(), buffer->data(), result.bytes.size());
+    results[argument.name] = std::move(result);
+  }
+  return results;
+}
+
+const GuardedBuffer *KernelRunner::find(const std::string &name) const {
+  int64_t index = program.findBuffer(name);
+  return index < 0 ? nullptr : &buffers[size_t(index)];
+}
+
+//===----------------------------------------------------------------------===//
+// Comparison
+//===----------------------------------------------------------------------===//
+
+/// Half a step between neighbors of `type` at `value`.
+static double roundingOf(ElementType type, double value) {
+  double magnitude = std::fabs(value);
+  switch (type) {
+  case ElementType::BF16:
+    return std::max(std::ldexp(magnitude, -8), std::ldexp(1.0, -134));
+  case ElementType::F16:
+    return std::max(std::ldexp(magnitude, -11), std::ldexp(1.0, -25));
+  default:
+    return std::max(std::ldexp(magnitude, -24), std::ldexp(1.0, -150));
+  }
+}
+
+static bool isAsExpected(ElementType type, double value, double expected,
+                         const double *slack) {
+  if (std::isnan(expected))
+    return std::isnan(value);
+  if (!slack || std::isinf(expected))
+    return value == expected && std::signbit(value) == std::signbit(expected);
+  return std::fabs(value - expected) <= *slack + roundingOf(type, expected);
+}
+
+static void compare(const HostTensor &result, const Expected &expected,
+                    const std::string &what) {
+  std::vector<double> values = result.values();
+  ASSERT_EQ(values.size(), expected.values.size()) << what;
+  ASSERT_TRUE(expected.slack.empty() || expected.slack.size() == values.size())
+      << what;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double *slack = expected.slack.empty() ? nullptr : &expected.slack[i];
+    ASSERT_TRUE(isAsExpected(result.type, values[i], expected.values[i], slack))
+        << what << ": element " << i << " of '" << expected.argument << "' is "
+        << values[i] << ", expected " << expected.values[i] << " within "
+        << (slack ? *slack : 0.0) << " and one rounding";
+  }
+}
+
+/// Inputs and caches have the sizes that their arguments say.
+static void checkData(const Kernel &kernel, const Call &call,
+                      const std::string &what) {
+  for (const Kernel::Argument &argument : kernel.arguments) {
+    auto data = call.data.find(argument.name);
+    bool isNeeded = argument.kind == BufferKind::Input ||
+                    argument.kind == BufferKind::Cache;
+    ASSERT_EQ(isNeeded, data != call.data.end()) << what << argument.name;
+    if (!isNeeded)
+      continue;
+    Shape shape = argument.shape;
+    if (shape[0] < 0)
+      shape[0] = shape[0] == kTokens ? call.tokens : call.context;
+    ASSERT_EQ(shape, data->second.shape) << what << argument.name;
+    ASSERT_EQ(argument.type, data->second.type) << what << argument.name;
+  }
+}
+
+bool mx::test::isForOtherMachine(const Error &error) {
+  return error.message.find("which this machine lacks") != std::string::npos;
+}
+
+static void checkVariant(const std::vector<Kernel> &kernels,
+                         const std::string &text, const Variant &variant) {
+  Result<Program> program = compileModule(text, variant.name, variant.options);
+  ASSERT_TRUE(program) << program.error().message << "\n" << text;
+
+  std::vector<int64_t> teams = {1, 2, 3, 7};
+  if (variant.options.reference)
+    teams = {1};
+  std::vector<std::vector<std::map<std::string, HostTensor>>> first;
+  for (int64_t threads : teams) {
+    Result<std::unique_ptr<KernelRunner>> runner =
+        KernelRunner::create(*program, kernels, threads);
+    if (!runner && isForOtherMachine(runner.error()))
+      return;
+    ASSERT_TRUE(runner) << runner.error().message;
+    bool isFirst = threads == teams.front();
+    if (isFirst)
+      first.resize(kernels.size());
+    for (size_t k = 0; k < kernels.size(); ++k)
+      for (size_t c = 0; c < kernels[k].calls.size(); ++c) {
+        const Call &call = kernels[k].calls[c];
+        std::string what = variant.name + ": kernel " + std::to_string(k) +
+                           ", call " + std::to_string(c) + ": ";
+        if (isFirst)
+          checkData(kernels[k], call, what);
+        std::map<std::string, HostTensor> results = (*runner)->run(k, call);
+        if (!isFirst) {
+          for (const auto &[name, result] : results)
+            ASSERT_EQ(result.bytes, first[k][c].at(name).bytes)
+                << what << "'" << name << "' depends on the number of threads, "
+                << threads;
+          continue;
+        }
+        for (const Expected &expected : call.expected)
+          compare(results.at(expected.argument), expected, what);
+        std::map<std::string, HostTensor> again = (*runner)->run(k, call);
+        for (const auto &[name, result] : results)
+          ASSERT_EQ(result.bytes, again.at(name).bytes)
+              << what << "'" << name << "' differs when run again";
+        first[k].push_back(std::move(results));
+        if (testing::Test::HasFailure())
+          FAIL() << text;
+      }
+  }
+}
+
+void mx::test::checkKernels(const std::vector<Kernel> &kernels,
+                            const std::vector<Variant> &variants) {
+  std::string text = writeModule(kernels);
+  for (const Variant &variant : variants) {
+    checkVariant(kernels, text, variant);
+    if (testing::Test::HasFatalFailure())
+      return;
+  }
+}

@@ -1,0 +1,236 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// mxfp4.matmul and nn.linear: sizes around the width of vectors and tiles,
+// every epilogue, every scale.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelRunner.h"
+#include "Oracles.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+using namespace mx;
+using namespace mx::test;
+
+namespace {
+/// A matmul to test.
+struct MatmulCase {
+  /// Of mxfp4.matmul; else nn.linear with a weight of this type.
+  bool isScaled = true;
+  ElementType weightType = ElementType::BF16;
+  int64_t rows = 1;
+  int64_t columns = 32;
+  /// The numbers of tokens of the calls; a single one is a static size.
+  std::vector<int64_t> tokens = {1};
+  ElementType input = ElementType::F32;
+  ElementType output = ElementType::F32;
+  bool hasBias = false;
+  bool hasResidual = false;
+};
+} // namespace
+
+static Kernel makeMatmul(Random &random, const MatmulCase &c) {
+  int64_t rows = c.rows, columns = c.columns;
+  bool isStatic = c.tokens.size() == 1;
+  int64_t dim = isStatic ? c.tokens[0] : kTokens;
+  Kernel kernel(*std::max_element(c.tokens.begin(), c.tokens.end()));
+  std::vector<double> weight;
+  std::string operands, types;
+  if (c.isScaled) {
+    HostTensor elements = random.elements({rows, columns});
+    HostTensor scales = random.scales({rows, columns / 32});
+    weight = decodeWeight(elements, scales);
+    kernel.addWeight("v", elements);
+    kernel.addWeight("s", scales);
+    operands = "%v, %s";
+    types = "{v}, {s}";
+  } else {
+    HostTensor dense = random.floats(c.weightType, {rows, columns});
+    weight = dense.values();
+    kernel.addWeight("v", dense);
+    operands = "%v";
+    types = "{v}";
+  }
+  kernel.addInput("x", c.input, {dim, columns});
+  std::string parts;
+  std::vector<double> bias;
+  if (c.hasBias) {
+    HostTensor tensor = random.floats(
+        random.coin() ? ElementType::BF16 : ElementType::F32, {rows});
+    bias = tensor.values();
+    kernel.addWeight("b", tensor);
+    parts += " bias(%b : {b})";
+  }
+  ElementType residualType = random.coin() ? ElementType::F32 : c.output;
+  if (c.hasResidual) {
+    kernel.addInput("r", residualType, {dim, rows});
+    parts += " residual(%r : {r})";
+  }
+  kernel.addOutput("out", c.output, {dim, rows});
+  kernel.body =
+      "  %y = " + std::string(c.isScaled ? "mxfp4.matmul" : "nn.linear") +
+      " ins(%x, " + operands + " : {x}, " + types + ")" + parts +
+      " outs(%out : {out}) -> {out}";
+  kernel.results = {{"%y", "out"}};
+
+  for (int64_t tokens : c.tokens) {
+    Call &call = kernel.addCall(tokens);
+    HostTensor x = random.floats(c.input, {tokens, columns});
+    call.data["x"] = x;
+    std::vector<double> residual;
+    if (c.hasResidual) {
+      HostTensor tensor = random.floats(residualType, {tokens, rows});
+      residual = tensor.values();
+      call.data["r"] = tensor;
+    }
+    Exact exact = multiply(x.values(), weight, columns, bias, residual);
+    call.expected = {{"out", exact.values, exact.slack}};
+  }
+  return kernel;
+}
+
+TEST(Matmul, RowsAroundVectorWidths) {
+  Random random(1);
+  std::vector<Kernel> kernels;
+  for (int64_t rows : {1, 3, 7, 8, 9, 16, 17, 31, 33, 63, 65, 130}) {
+    MatmulCase c;
+    c.rows = rows;
+    c.columns = 32 * random.integer(1, 4);
+    c.tokens = {1, 2, 3, 4, 5, 9};
+    kernels.push_back(makeMatmul(random, c));
+    c.tokens = {1};
+    kernels.push_back(makeMatmul(random, c));
+  }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, EveryEpilogueAndType) {
+  Random random(2);
+  std::vector<Kernel> kernels;
+  for (bool isScaled : {true, false})
+    for (int parts = 0; parts < 4; ++parts)
+      for (int types = 0; types < 4; ++types) {
+        MatmulCase c;
+        c.isScaled = isScaled;
+        c.rows = random.pick({1, 5, 16, 23, 40});
+        c.columns = 32 * random.integer(1, 3);
+        c.hasBias = parts & 1;
+        c.hasResidual = parts & 2;
+        c.input = types & 1 ? ElementType::BF16 : ElementType::F32;
+        c.output = types & 2 ? ElementType::BF16 : ElementType::F32;
+        c.tokens = random.coin() ? std::vector<int64_t>{random.integer(1, 6)}
+                                 : std::vector<int64_t>{1, 7};
+        kernels.push_back(makeMatmul(random, c));
+      }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, DenseColumnsThatFillNoVector) {
+  Random random(3);
+  std::vector<Kernel> kernels;
+  for (ElementType type : {ElementType::BF16, ElementType::F32})
+    for (int64_t columns : {2, 6, 10, 34, 100}) {
+      MatmulCase c;
+      c.isScaled = false;
+      c.weightType = type;
+      c.rows = random.pick({1, 3, 17, 33});
+      c.columns = columns;
+      c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
+      c.tokens = {1, 6};
+      kernels.push_back(makeMatmul(random, c));
+    }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, RandomShapes) {
+  Random random(4);
+  std::vector<Kernel> kernels;
+  for (int i = 0; i < 40; ++i) {
+    MatmulCase c;
+    c.isScaled = random.integer(0, 2) != 0;
+    c.weightType = random.coin() ? ElementType::BF16 : ElementType::F32;
+    c.rows = random.integer(1, 70);
+    c.columns = 32 * random.integer(1, 10);
+    c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
+    c.output = random.coin() ? ElementType::BF16 : ElementType::F32;
+    c.hasBias = random.coin();
+    c.hasResidual = random.coin();
+    c.tokens = {random.integer(1, 20)};
+    if (random.coin())
+      c.tokens.push_back(random.integer(1, 40));
+    kernels.push_back(makeMatmul(random, c));
+  }
+  checkKernels(kernels);
+}
+
+/// A matrix whose rows have one scale each, times `x`.
+static Kernel makeScaleRow(const std::vector<uint8_t> &scaleBytes,
+                           uint8_t codeMask, double x) {
+  int64_t rows = int64_t(scaleBytes.size()), columns = 32;
+  HostTensor elements(ElementType::E2M1, {rows, columns});
+  for (size_t i = 0; i < elements.bytes.size(); ++i) {
+    uint8_t code = uint8_t(i % 16 & codeMask);
+    elements.bytes[i] = uint8_t(code | code << 4);
+  }
+  HostTensor scales(ElementType::E8M0, {rows, 1});
+  scales.bytes = scaleBytes;
+  // A sum over k that no two terms cancel in.
+  std::vector<double> inputs;
+  for (int64_t k = 0; k < columns; ++k)
+    inputs.push_back(x * double(k + 1) * (k % 16 / 8 ? -1 : 1));
+  HostTensor input(ElementType::F32, {1, columns}, inputs);
+
+  Kernel kernel;
+  kernel.addInput("x", ElementType::F32, {1, columns});
+  kernel.addWeight("v", elements);
+  kernel.addWeight("s", scales);
+  kernel.addOutput("out", ElementType::F32, {1, rows});
+  kernel.body = "  %y = mxfp4.matmul ins(%x, %v, %s : {x}, {v}, {s}) "
+                "outs(%out : {out}) -> {out}";
+  kernel.results = {{"%y", "out"}};
+  Call &call = kernel.addCall(1);
+  call.data["x"] = input;
+  Exact exact =
+      multiply(input.values(), decodeWeight(elements, scales), columns, {}, {});
+  call.expected = {{"out", exact.values, exact.slack}};
+  return kernel;
+}
+
+TEST(Matmul, EveryScale) {
+  // F4: 0 is 2^-127. The largest scales with elements up to 1.5, since larger
+  // products are infinite; small activations keep the sums finite.
+  std::vector<uint8_t> low, high;
+  for (int byte = 0; byte < 128; ++byte)
+    low.push_back(uint8_t(byte));
+  for (int byte = 128; byte < 255; ++byte)
+    high.push_back(uint8_t(byte));
+  checkKernels({makeScaleRow(low, 15, 1.0), makeScaleRow({0, 1, 0}, 15, 1e30),
+                makeScaleRow(high, 11, 1e-20)});
+}
+
+TEST(Matmul, RefusesWhatItCannotLower) {
+  auto compile = [](const std::string &input) {
+    Kernel kernel;
+    Random random(5);
+    kernel.addWeight("v", random.elements({4, 32}));
+    kernel.addWeight("s", random.scales({4, 1}));
+    kernel.addInput("x", ElementType::F16, {1, 32});
+    kernel.addOutput("out", ElementType::F32, {1, 4});
+    kernel.body =
+        "  %y = mxfp4.matmul ins(" + input + ") outs(%out : {out}) -> {out}";
+    kernel.results = {{"%y", "out"}};
+    Result<Program> program =
+        compileModule(writeModule({kernel}), "test", CompileOptions());
+    return program ? std::string() : program.error().message;
+  };
+  EXPECT_NE(compile("%x, %v, %s : {x}, {v}, {s}")
+                .find("expected an f32 or bf16 input, but got"),
+            std::string::npos);
+  EXPECT_NE(compile("%x, %v : {x}, {v}").find("test:"), std::string::npos);
+}

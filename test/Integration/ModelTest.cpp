@@ -1,0 +1,284 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A small trained model from checkpoint to logits, against those of an
+// independent implementation, and against itself: however a text is cut into
+// calls, on whatever path, it has the same logits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Checkpoint/Checkpoint.h"
+#include "mxfp4/Compiler/Compiler.h"
+#include "mxfp4/Runtime/Session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace mx;
+
+static const std::string kModel = MXFP4_SOURCE_DIR "/models/tiny-shakespeare";
+
+// Its window and the length before YaRN scaling.
+constexpr int64_t kWindow = 64;
+constexpr int64_t kOriginalLength = 256;
+
+/// Between two orders of the same f32 additions. Six layers carry some 2^-22.
+constexpr double kOrderError = 1e-5;
+
+/// Between bf16 activations and f32 ones. The reference library's own bf16 run
+/// is off by 3.5e-3.
+constexpr double kBF16Error = 6e-3;
+
+namespace {
+/// Logits of all positions, one row after another.
+using Logits = std::vector<float>;
+
+struct Reference {
+  std::vector<int32_t> tokens;
+  Logits logits;
+};
+} // namespace
+
+static Reference readReference() {
+  Reference reference;
+  Result<SafetensorsFile> file =
+      SafetensorsFile::open(kModel + "/reference.safetensors");
+  EXPECT_TRUE(file) << file.error().message;
+  const MappedTensor *tokens = file->find("input_ids");
+  const MappedTensor *logits = file->find("logits");
+  reference.tokens.resize(tokens->info.bytes / sizeof(int32_t));
+  std::memcpy(reference.tokens.data(), tokens->data, tokens->info.bytes);
+  reference.logits.resize(logits->info.bytes / sizeof(float));
+  std::memcpy(reference.logits.data(), logits->data, logits->info.bytes);
+  return reference;
+}
+
+/// The reference text again and again.
+static std::vector<int32_t> makeTokens(int64_t count) {
+  std::vector<int32_t> tokens = readReference().tokens, result;
+  for (int64_t i = 0; i < count; ++i)
+    result.push_back(tokens[size_t(i) % tokens.size()]);
+  return result;
+}
+
+static CompileOptions makeOptions(const std::string &activations,
+                                  int64_t prefillTokens = 512,
+                                  bool reference = false) {
+  CompileOptions options;
+  options.activations = activations;
+  options.prefillTokens = prefillTokens;
+  options.reference = reference;
+  return options;
+}
+
+/// A session with the model compiled by `options`, or null on a machine that
+/// cannot run the target.
+static std::unique_ptr<Session> makeSession(const CompileOptions &options,
+                                            int64_t threads = 2) {
+  static std::map<std::string, Program> programs;
+  std::string key = options.target + "|" + options.activations + "|" +
+                    std::to_string(options.prefillTokens) +
+                    (options.reference ? "|exact" : "") +
+                    (options.fuse ? "" : "|unfused");
+  Result<Checkpoint> checkpoint = Checkpoint::open(kModel);
+  EXPECT_TRUE(checkpoint) << checkpoint.error().message;
+  auto known = programs.find(key);
+  if (known == programs.end()) {
+    Result<Program> program = compileModel(checkpoint->config(), options);
+    EXPECT_TRUE(program) << program.error().message;
+    known = programs.emplace(key, std::move(*program)).first;
+  }
+  SessionOptions sessionOptions;
+  sessionOptions.threads = options.reference ? 1 : threads;
+  sessionOptions.context = 1024;
+  Result<std::unique_ptr<Session>> session =
+      Session::create(known->second, *checkpoint, sessionOptions);
+  if (session)
+    return std::move(*session);
+  EXPECT_NE(session.error().message.find("which this machine lacks"),
+            std::string::npos)
+      << session.error().message;
+  return nullptr;
+}
+
+/// Appends `count` tokens by prefill; their logits go to the end of `logits`.
+static void prefill(Session &session, const int32_t *tokens, int64_t count,
+                    Logits &logits) {
+  int64_t next = session.position();
+  Status status = session.prefill(
+      tokens, count, Rows::All, [&](int64_t position, const float *row) {
+        EXPECT_EQ(position, next++);
+        logits.insert(logits.end(), row, row + session.vocabSize());
+        return Status();
+      });
+  EXPECT_TRUE(status) << status.error().message;
+}
+
+/// Appends `count` tokens one by one.
+static void decode(Session &session, const int32_t *tokens, int64_t count,
+                   Logits &logits) {
+  for (int64_t i = 0; i < count; ++i) {
+    Result<const float *> row = session.decode(tokens[i]);
+    ASSERT_TRUE(row) << row.error().message;
+    logits.insert(logits.end(), *row, *row + session.vocabSize());
+  }
+}
+
+static Logits prefill(Session &session, const std::vector<int32_t> &tokens) {
+  Logits logits;
+  prefill(session, tokens.data(), int64_t(tokens.size()), logits);
+  return logits;
+}
+
+/// The length of the difference over the length of `expected`.
+static double relativeError(const float *logits, const float *expected,
+                            size_t count) {
+  double difference = 0.0, length = 0.0;
+  for (size_t i = 0; i < count; ++i) {
+    double delta = double(logits[i]) - double(expected[i]);
+    difference += delta * delta;
+    length += double(expected[i]) * double(expected[i]);
+  }
+  return std::sqrt(difference / length);
+}
+
+/// The largest relative error of a position.
+static double largestError(const Logits &logits, const Logits &expected,
+                           int64_t vocabSize) {
+  EXPECT_EQ(logits.size(), expected.size());
+  if (logits.size() != expected.size())
+    return 1.0;
+  double largest = 0.0;
+  for (size_t row = 0; row < logits.size(); row += size_t(vocabSize)) {
+    double error =
+        relativeError(&logits[row], &expected[row], size_t(vocabSize));
+    largest = error > largest || std::isnan(error) ? error : largest;
+  }
+  return largest;
+}
+
+static std::vector<int64_t> chooseGreedily(const Logits &logits,
+                                           int64_t vocabSize) {
+  std::vector<int64_t> tokens;
+  for (auto row = logits.begin(); row != logits.end(); row += vocabSize)
+    tokens.push_back(std::max_element(row, row + vocabSize) - row);
+  return tokens;
+}
+
+static void checkReference(const CompileOptions &options, double tolerance) {
+  std::unique_ptr<Session> session = makeSession(options);
+  if (!session)
+    return;
+  Reference reference = readReference();
+  Logits logits = prefill(*session, reference.tokens);
+  ASSERT_EQ(logits.size(), reference.logits.size());
+  EXPECT_LE(
+      relativeError(logits.data(), reference.logits.data(), logits.size()),
+      tolerance);
+  EXPECT_EQ(chooseGreedily(logits, session->vocabSize()),
+            chooseGreedily(reference.logits, session->vocabSize()));
+}
+
+TEST(TinyModel, ExactPathMatchesReference) {
+  checkReference(makeOptions("f32", 512, true), kOrderError);
+  checkReference(makeOptions("bf16", 512, true), kBF16Error);
+}
+
+TEST(TinyModel, FastPathMatchesReference) {
+  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
+    SCOPED_TRACE(target);
+    CompileOptions options = makeOptions("f32");
+    options.target = target;
+    checkReference(options, kOrderError);
+    options.activations = "bf16";
+    checkReference(options, kBF16Error);
+  }
+}
+
+TEST(TinyModel, UnfusedMatchesFused) {
+  Reference reference = readReference();
+  CompileOptions options = makeOptions("f32");
+  std::unique_ptr<Session> fused = makeSession(options);
+  options.fuse = false;
+  std::unique_ptr<Session> unfused = makeSession(options);
+  EXPECT_LE(largestError(prefill(*unfused, reference.tokens),
+                         prefill(*fused, reference.tokens), fused->vocabSize()),
+            kOrderError);
+}
+
+/// Chunks that end before, at and after the end of the window and of the
+/// original length.
+TEST(TinyModel, ChunksDoNotMatter) {
+  std::vector<int32_t> tokens = makeTokens(2 * kOriginalLength + 60);
+  std::unique_ptr<Session> session = makeSession(makeOptions("f32", 1));
+  Logits expected;
+  decode(*session, tokens.data(), int64_t(tokens.size()), expected);
+  for (int64_t prefillTokens :
+       {int64_t(1), int64_t(7), kWindow, int64_t(100), int64_t(512)}) {
+    session = makeSession(makeOptions("f32", prefillTokens));
+    Logits logits = prefill(*session, tokens);
+    EXPECT_LE(largestError(logits, expected, session->vocabSize()), kOrderError)
+        << "in chunks of " << prefillTokens;
+  }
+}
+
+TEST(TinyModel, PrefillAndDecodeInTurn) {
+  std::vector<int32_t> tokens = makeTokens(kOriginalLength + 100);
+  std::unique_ptr<Session> session = makeSession(makeOptions("f32"));
+  Logits expected = prefill(*session, tokens);
+  session->reset();
+  Logits logits;
+  const int32_t *next = tokens.data(), *end = next + tokens.size();
+  bool isDecode = false;
+  for (int64_t count : {60, 3, 1, 2, 63, 1, 64, 5, 65, 90}) {
+    count = std::min<int64_t>(count, end - next);
+    if (isDecode)
+      decode(*session, next, count, logits);
+    else
+      prefill(*session, next, count, logits);
+    next += count;
+    isDecode = !isDecode;
+  }
+  ASSERT_EQ(session->position(), next - tokens.data());
+  expected.resize(logits.size());
+  EXPECT_LE(largestError(logits, expected, session->vocabSize()), kOrderError);
+}
+
+TEST(TinyModel, ExactPathChunksDoNotMatter) {
+  std::vector<int32_t> tokens = makeTokens(kWindow + 16);
+  Logits expected =
+      prefill(*makeSession(makeOptions("f32", 512, true)), tokens);
+  for (int64_t prefillTokens : {7, 64}) {
+    std::unique_ptr<Session> session =
+        makeSession(makeOptions("f32", prefillTokens, true));
+    Logits logits;
+    prefill(*session, tokens.data(), 40, logits);
+    decode(*session, tokens.data() + 40, 3, logits);
+    prefill(*session, tokens.data() + 43, int64_t(tokens.size()) - 43, logits);
+    EXPECT_LE(largestError(logits, expected, session->vocabSize()), kOrderError)
+        << "in chunks of " << prefillTokens;
+  }
+}
+
+TEST(TinyModel, BitsDoNotDependOnThreads) {
+  std::vector<int32_t> tokens = makeTokens(100);
+  for (const char *activations : {"f32", "bf16"}) {
+    Logits expected;
+    for (int64_t threads : {1, 2, 3, 7, 1}) {
+      std::unique_ptr<Session> session =
+          makeSession(makeOptions(activations), threads);
+      Logits logits;
+      prefill(*session, tokens.data(), 90, logits);
+      decode(*session, tokens.data() + 90, 10, logits);
+      if (expected.empty())
+        expected = logits;
+      EXPECT_EQ(logits, expected) << activations << " on " << threads;
+    }
+  }
+}

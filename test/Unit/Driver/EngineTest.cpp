@@ -1,0 +1,118 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A model opened and run through the library, by the reference path, which
+// compiles fast.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Driver/Engine.h"
+
+#include "mxfp4/Driver/Bench.h"
+#include "mxfp4/Driver/Evaluate.h"
+#include "mxfp4/Driver/Plan.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace mx;
+
+namespace {
+/// The small trained model; it is compiled once for all tests.
+class EngineTest : public testing::Test {
+protected:
+  static void SetUpTestSuite() {
+    EngineOptions options;
+    options.compile.reference = true;
+    options.cache.enabled = false;
+    Result<Engine> opened =
+        Engine::open(MXFP4_SOURCE_DIR "/models/tiny-shakespeare", options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    engine = std::make_unique<Engine>(std::move(*opened));
+  }
+  static void TearDownTestSuite() { engine.reset(); }
+
+  static std::unique_ptr<Engine> engine;
+};
+} // namespace
+
+std::unique_ptr<Engine> EngineTest::engine;
+
+TEST_F(EngineTest, RefusesFoldersWithoutCheckpoint) {
+  Result<Engine> absent = Engine::open("/absent", {});
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().message,
+            "/absent/config.json: cannot open: No such file or directory");
+}
+
+TEST_F(EngineTest, DescribesItself) {
+  EXPECT_EQ(engine->describe().rfind("program for cpu:", 0), 0u);
+  EXPECT_NE(engine->describe().find(" compiled in "), std::string::npos);
+}
+
+TEST_F(EngineTest, ContextIsWhatTheUserSaysElseWhatIsNeeded) {
+  EXPECT_EQ((*engine->openSession({}, 17))->context(), 17);
+  SessionFlags flags;
+  flags.context = 40;
+  EXPECT_EQ((*engine->openSession(flags, 17))->context(), 40);
+  EXPECT_EQ((*engine->openSession({}))->context(), 1024);
+  EXPECT_FALSE(engine->openSession({}, 1025));
+}
+
+TEST_F(EngineTest, PlanIsWhatASessionAllocates) {
+  Result<std::unique_ptr<Session>> session = engine->openSession({}, 100);
+  ASSERT_TRUE(session) << session.error().message;
+  MemoryPlan plan =
+      planMemory(engine->checkpoint().config(), engine->program(), 100);
+  EXPECT_EQ(plan.total.bytes, (*session)->bytes());
+}
+
+TEST_F(EngineTest, EvaluatesWindowsAsSequencesOfTheirOwn) {
+  Result<std::unique_ptr<Session>> session = engine->openSession({}, 8);
+  ASSERT_TRUE(session) << session.error().message;
+  // The same window twice, and a part of one that is left out.
+  std::vector<int32_t> ids;
+  for (int32_t i = 0; i < 20; ++i)
+    ids.push_back(100 + i % 8);
+  Result<Evaluation> twice = evaluate(**session, ids, 8);
+  ASSERT_TRUE(twice) << twice.error().message;
+  EXPECT_EQ(twice->tokens, 16);
+  ids.resize(9);
+  Result<Evaluation> once = evaluate(**session, ids, 8);
+  ASSERT_TRUE(once) << once.error().message;
+  EXPECT_EQ(once->tokens, 8);
+  EXPECT_DOUBLE_EQ(once->loss, twice->loss);
+  EXPECT_TRUE(std::isfinite(once->loss));
+}
+
+TEST_F(EngineTest, RefusesTextsThatCannotBeEvaluated) {
+  Result<std::unique_ptr<Session>> session = engine->openSession({}, 8);
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(evaluate(**session, {1, 2, 3}, 8).error().message,
+            "expected a text of more than 8 tokens, which is one window, but "
+            "it has 3");
+  EXPECT_EQ(evaluate(**session, {1, 2, 2048}, 2).error().message,
+            "token 2048 of the text is not in the vocabulary of 2048 tokens of "
+            "the model");
+  EXPECT_FALSE(evaluate(**session, {1, 2, 3}, 0));
+}
+
+TEST_F(EngineTest, MeasuresWhatIsAskedFor) {
+  BenchOptions options;
+  options.promptTokens = 3;
+  options.decodeTokens = 0;
+  options.depth = 2;
+  options.repetitions = 2;
+  Result<std::unique_ptr<Session>> session =
+      engine->openSession({}, benchContext(options));
+  ASSERT_TRUE(session) << session.error().message;
+  Result<std::vector<BenchResult>> results = runBench(**session, options);
+  ASSERT_TRUE(results) << results.error().message;
+  ASSERT_EQ(results->size(), 1u);
+  EXPECT_EQ(results->front().name(), "pp3 @ d2");
+  EXPECT_EQ(results->front().tokensPerSecond.size(), 2u);
+  EXPECT_EQ((*session)->position(), 5);
+}
