@@ -204,9 +204,9 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
   }
   // While a weight is rearranged its source is in memory too: the largest come
   // first, when there is little else.
-  std::stable_sort(
-      steps.begin(), steps.end(),
-      [](const Step &a, const Step &b) { return a.bytes > b.bytes; });
+  std::sort(steps.begin(), steps.end(), [](const Step &a, const Step &b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.buffer < b.buffer;
+  });
 
   uint64_t done = 0;
   for (const Step &step : steps) {

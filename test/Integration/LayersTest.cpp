@@ -342,8 +342,9 @@ static Kernel makeRoute(const HostTensor &logits, int64_t slots,
         logit = -kInfinity;
     std::vector<int64_t> order(static_cast<size_t>(experts));
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return row[size_t(a)] > row[size_t(b)];
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return row[size_t(a)] > row[size_t(b)] ||
+             (row[size_t(a)] == row[size_t(b)] && a < b);
     });
     double sum = 0.0;
     std::vector<double> exponentials;

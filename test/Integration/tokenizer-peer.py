@@ -198,18 +198,44 @@ def load_tiktoken(path: str) -> Callable[[str, bool], List[int]]:
     return encode
 
 
-def our_ids(command: str, path: str, special: bool, texts: List[str]):
-    arguments = shlex.split(command) + [path, "--jsonl"]
-    if not special:
-        arguments.append("--no-special")
-    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-    done = subprocess.run(arguments, input=lines.encode(), stdout=subprocess.PIPE)
+def run_tokenize(command: str, path: str, flags: List[str], lines: List[dict]):
+    """The answers of `mxfp4 tokenize` to JSON lines, one for each."""
+    arguments = shlex.split(command) + [path, "--jsonl"] + flags
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    done = subprocess.run(arguments, input=text.encode(), stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit(f"{shlex.join(arguments)}: status {done.returncode}")
-    answers = done.stdout.decode().splitlines()
-    if len(answers) != len(texts):
-        sys.exit(f"expected {len(texts)} lines, but got {len(answers)}")
-    return [json.loads(answer)["ids"] for answer in answers]
+    # Not splitlines(), which also ends lines at U+2028 and others.
+    answers = done.stdout.decode().split("\n")[:-1]
+    if len(answers) != len(lines):
+        sys.exit(f"expected {len(lines)} lines, but got {len(answers)}")
+    return [json.loads(answer) for answer in answers]
+
+
+def compare(command: str, path: str, texts: List[str]) -> bool:
+    """True if ids and decoded texts are as they should be."""
+    is_tiktoken = re.search(r"\.tiktoken$", path)
+    encode = load_tiktoken(path) if is_tiktoken else load_tokenizers(path)
+    agree = True
+    for special in (True, False):
+        flags = [] if special else ["--no-special"]
+        answers = run_tokenize(command, path, flags, [{"text": t} for t in texts])
+        theirs = [encode(text, special) for text in texts]
+        different = [i for i, a in enumerate(answers) if a["ids"] != theirs[i]]
+        decoded = run_tokenize(command, path, ["--decode"], answers)
+        changed = [i for i, a in enumerate(decoded) if a["text"] != texts[i]]
+        print(
+            f"{path}, special tokens {'parsed' if special else 'as text'}: "
+            f"{len(texts) - len(different)} of {len(texts)} texts have the same "
+            f"ids ({sum(map(len, theirs))}), {len(texts) - len(changed)} decode "
+            "to themselves"
+        )
+        for i in different[:5]:
+            print(f"  text   {texts[i]!r}\n  ours   {answers[i]}\n  theirs {theirs[i]}")
+        for i in changed[:5]:
+            print(f"  text    {texts[i]!r}\n  decoded {decoded[i]}")
+        agree = agree and not different and not changed
+    return agree
 
 
 def main() -> None:
@@ -218,27 +244,20 @@ def main() -> None:
     parser.add_argument("--command", required=True, help="such as 'mxfp4 tokenize'")
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--text", help="a file to compare as well")
     arguments = parser.parse_args()
 
+    try:
+        import tiktoken, tokenizers  # noqa: F401
+    except ImportError as error:
+        print(f"skipped: {error}")
+        sys.exit(77)
     texts = make_texts(arguments.count, arguments.seed)
-    failed = False
-    for path in arguments.paths:
-        is_tiktoken = re.search(r"\.tiktoken$", path)
-        encode = load_tiktoken(path) if is_tiktoken else load_tokenizers(path)
-        for special in (True, False):
-            ours = our_ids(arguments.command, path, special, texts)
-            theirs = [encode(text, special) for text in texts]
-            different = [i for i, ids in enumerate(ours) if ids != theirs[i]]
-            tokens = sum(map(len, theirs))
-            print(
-                f"{path}, special tokens {'parsed' if special else 'as text'}: "
-                f"{len(texts) - len(different)} of {len(texts)} texts agree "
-                f"({tokens} tokens)"
-            )
-            for i in different[:5]:
-                print(f"  text   {texts[i]!r}\n  ours   {ours[i]}\n  theirs {theirs[i]}")
-            failed = failed or bool(different)
-    sys.exit(1 if failed else 0)
+    if arguments.text:
+        with open(arguments.text, encoding="utf-8") as file:
+            texts.append(file.read())
+    results = [compare(arguments.command, path, texts) for path in arguments.paths]
+    sys.exit(0 if all(results) else 1)
 
 
 if __name__ == "__main__":

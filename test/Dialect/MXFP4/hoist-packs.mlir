@@ -19,7 +19,7 @@ func.func private @layer(%weight: tensor<8x8xf32>, %x: tensor<4x8xf32>) -> tenso
 }
 
 // CHECK-LABEL: func.func @model
-// CHECK-SAME:    %[[A:[^:]+]]: tensor<8x8xf32, #[[LAYOUT]]> {mxfp4.buffer = "a", mxfp4.kind = "weight", mxfp4.prepare = @[[PREPARE:.+]], mxfp4.source = tensor<8x8xf32>},
+// CHECK-SAME:    %[[A:[^:]+]]: tensor<8x8xf32, #[[LAYOUT]]> {mxfp4.buffer = "a", mxfp4.kind = "weight", mxfp4.prepare = @[[PREPARE:[^,]+]], mxfp4.source = tensor<8x8xf32>},
 // CHECK-SAME:    %[[B:[^:]+]]: tensor<8x8xf32, #[[LAYOUT]]> {mxfp4.buffer = "b", mxfp4.kind = "weight", mxfp4.prepare = @[[PREPARE]], mxfp4.source = tensor<8x8xf32>}
 // CHECK-NOT:     mxfp4.pack
 // CHECK:         call @layer(%[[A]],

@@ -54,7 +54,8 @@ struct AssignLayoutsPass final
 
   void runOnOperation() override {
     if (lanes < 1 || lanes > 64) {
-      getOperation().emitError() << "expected 1 to 64 lanes, but got " << lanes;
+      getOperation().emitError() << "expected 1 to 64 lanes, but got "
+                                << lanes.getValue();
       return signalPassFailure();
     }
     OpBuilder builder(&getContext());

@@ -1,0 +1,259 @@
+// RUN: mxfp4-opt %s --mxfp4-distribute-loops --split-input-file --verify-diagnostics | FileCheck %s
+
+// CHECK: func.func private @mxfp4_barrier(!llvm.ptr)
+
+/// Thread i of n runs the iterations from i * 10 / n to (i + 1) * 10 / n.
+// CHECK-LABEL: func.func @loop
+// CHECK-SAME:    %[[THREAD:[^:]+]]: index {mxfp4.value = "thread"}, %[[THREADS:[^:]+]]: index {mxfp4.value = "threads"}, %[[INVOCATION:[^:]+]]: !llvm.ptr {mxfp4.value = "invocation"}, %[[M:[^:]+]]: memref<30xf32>
+// CHECK-DAG:     %[[LOWER:.+]] = arith.constant 10 : index
+// CHECK-DAG:     %[[UPPER:.+]] = arith.constant 30 : index
+// CHECK-DAG:     %[[STEP:.+]] = arith.constant 2 : index
+// CHECK:         %[[ONE:.+]] = arith.constant 1 : index
+// CHECK:         %[[SPAN:.+]] = arith.subi %[[UPPER]], %[[LOWER]]
+// CHECK:         %[[COUNT:.+]] = arith.ceildivui %[[SPAN]], %[[STEP]]
+// CHECK:         %[[MINE:.+]] = arith.muli %[[COUNT]], %[[THREAD]]
+// CHECK:         %[[FIRST:.+]] = arith.divui %[[MINE]], %[[THREADS]]
+// CHECK:         %[[OFFSET:.+]] = arith.muli %[[FIRST]], %[[STEP]]
+// CHECK:         %[[BEGIN:.+]] = arith.addi %[[LOWER]], %[[OFFSET]]
+// CHECK:         %[[NEXT:.+]] = arith.addi %[[THREAD]], %[[ONE]]
+// CHECK:         %[[NEXTS:.+]] = arith.muli %[[COUNT]], %[[NEXT]]
+// CHECK:         %[[LAST:.+]] = arith.divui %[[NEXTS]], %[[THREADS]]
+// CHECK:         %[[OFFSET2:.+]] = arith.muli %[[LAST]], %[[STEP]]
+// CHECK:         %[[STOP:.+]] = arith.addi %[[LOWER]], %[[OFFSET2]]
+// CHECK:         %[[END:.+]] = arith.minui %[[STOP]], %[[UPPER]]
+// CHECK:         scf.for %[[I:.+]] = %[[BEGIN]] to %[[END]] step %[[STEP]] {
+// CHECK:           memref.store %{{.+}}, %[[M]][%[[I]]]
+// CHECK:         }
+// CHECK-NEXT:    call @mxfp4_barrier(%[[INVOCATION]])
+// CHECK-NEXT:    return
+func.func @loop(%m: memref<30xf32>) {
+  %lower = arith.constant 10 : index
+  %upper = arith.constant 30 : index
+  %step = arith.constant 2 : index
+  %x = arith.constant 1.0 : f32
+  scf.parallel (%i) = (%lower) to (%upper) step (%step) {
+    memref.store %x, %m[%i] : memref<30xf32>
+  }
+  return
+}
+
+/// A dimension of one iteration is not worth dividing.
+// CHECK-LABEL: func.func @first_dimension_is_one
+// CHECK:         %[[COUNT:.+]] = arith.ceildivui
+// CHECK:         scf.for %[[J:.+]] = %{{.+}} to %{{.+}} step %{{.+}} {
+// CHECK:           scf.for %[[I:.+]] = %{{.+}} to %{{.+}} step %{{.+}} {
+// CHECK-NOT:       arith
+// CHECK:           memref.store %{{.+}}, %{{.+}}[%[[I]], %[[J]]]
+// CHECK:         call @mxfp4_barrier
+// CHECK-NOT:     call @mxfp4_barrier
+func.func @first_dimension_is_one(%m: memref<1x?xf32>, %n: index, %x: f32) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  scf.parallel (%i, %j) = (%zero, %zero) to (%one, %n) step (%one, %one) {
+    memref.store %x, %m[%i, %j] : memref<1x?xf32>
+  }
+  return
+}
+
+/// The loop inside is run by the thread that has its iteration.
+// CHECK-LABEL: func.func @loop_in_a_loop
+// CHECK:         arith.ceildivui
+// CHECK:         scf.for
+// CHECK:           scf.for
+// CHECK-NOT:       arith.ceildivui
+// CHECK:             memref.store
+// CHECK:         call @mxfp4_barrier
+// CHECK-NOT:     call @mxfp4_barrier
+// CHECK-NOT:     scf.parallel
+func.func @loop_in_a_loop(%m: memref<?x?xf32>, %n: index, %x: f32) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  scf.parallel (%i) = (%zero) to (%n) step (%one) {
+    scf.parallel (%j) = (%zero) to (%n) step (%one) {
+      memref.store %x, %m[%i, %j] : memref<?x?xf32>
+    }
+  }
+  return
+}
+
+// CHECK-LABEL: func.func @store_by_one_thread
+// CHECK-SAME:    %[[THREAD:[^:]+]]: index
+// CHECK:         %[[ZERO:.+]] = arith.constant 0 : index
+// CHECK:         %[[FIRST:.+]] = arith.cmpi eq, %[[THREAD]], %[[ZERO]]
+// CHECK:         scf.if %[[FIRST]] {
+// CHECK-NEXT:      memref.store
+// CHECK-NEXT:    }
+// CHECK-NEXT:    call @mxfp4_barrier
+func.func @store_by_one_thread(%m: memref<4xf32>, %i: index, %x: f32) {
+  memref.store %x, %m[%i] : memref<4xf32>
+  return
+}
+
+/// A loop of stores has one barrier, after the loop.
+// CHECK-LABEL: func.func @stores_by_one_thread
+// CHECK:         scf.if
+// CHECK-NEXT:      scf.for
+// CHECK-NEXT:        memref.store
+// CHECK-NOT:       call @mxfp4_barrier
+// CHECK:         }
+// CHECK:         call @mxfp4_barrier
+func.func @stores_by_one_thread(%m: memref<?xf32>, %n: index, %x: f32) {
+  scf.for %i = %n to %n step %n {
+    memref.store %x, %m[%i] : memref<?xf32>
+  }
+  return
+}
+
+/// All threads go through a loop that has something for all of them.
+// CHECK-LABEL: func.func @parallel_loop_in_a_loop
+// CHECK-NOT:     scf.if
+// CHECK:         scf.for
+// CHECK:           arith.ceildivui
+// CHECK:           scf.for
+// CHECK:             memref.store
+// CHECK:           }
+// CHECK-NEXT:      call @mxfp4_barrier
+// CHECK-NEXT:    }
+// CHECK-NEXT:    return
+func.func @parallel_loop_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) {
+  %one = arith.constant 1 : index
+  scf.for %i = %one to %n step %one {
+    scf.parallel (%j) = (%one) to (%n) step (%one) {
+      memref.store %x, %m[%j] : memref<?xf32>
+    }
+  }
+  return
+}
+
+/// No thread may go on and write before all have read.
+// CHECK-LABEL: func.func @load
+// CHECK:         memref.load
+// CHECK-NEXT:    call @mxfp4_barrier
+func.func @load(%m: memref<4xindex>, %i: index) -> index {
+  %0 = memref.load %m[%i] : memref<4xindex>
+  return %0 : index
+}
+
+// CHECK-LABEL: func.func @loads_in_a_loop
+// CHECK:         scf.for
+// CHECK-NEXT:      memref.load
+// CHECK-NOT:       call @mxfp4_barrier
+// CHECK:         }
+// CHECK-NEXT:    call @mxfp4_barrier
+func.func @loads_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) -> f32 {
+  %0 = scf.for %i = %n to %n step %n iter_args(%sum = %x) -> f32 {
+    %y = memref.load %m[%i] : memref<?xf32>
+    %next = arith.addf %sum, %y : f32
+    scf.yield %next : f32
+  }
+  return %0 : f32
+}
+
+/// An allocation is the same for all.
+// CHECK-LABEL: func.func @allocation
+// CHECK-NOT:     call @mxfp4_barrier
+// CHECK:         memref.alloc
+// CHECK-NOT:     call @mxfp4_barrier
+// CHECK:         return
+func.func @allocation() {
+  %0 = memref.alloc() : memref<4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @caller
+// CHECK-SAME:    %[[THREAD:[^:]+]]: index {{.*}}, %[[THREADS:[^:]+]]: index {{.*}}, %[[INVOCATION:[^:]+]]: !llvm.ptr {{.*}}, %[[M:[^:]+]]: memref<4xf32>
+// CHECK:         call @store_by_one_thread(%[[THREAD]], %[[THREADS]], %[[INVOCATION]], %[[M]],
+// CHECK-NEXT:    return
+func.func @caller(%m: memref<4xf32>, %i: index, %x: f32) {
+  call @store_by_one_thread(%m, %i, %x) : (memref<4xf32>, index, f32) -> ()
+  return
+}
+
+// -----
+
+func.func @store_with_a_result(%m: memref<4xf32>, %i: index, %x: f32) -> f32 {
+  // expected-error @below {{cannot be given to one thread: expected no results where memory is written}}
+  %0 = memref.atomic_rmw addf %x, %m[%i] : (f32, memref<4xf32>) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @loop_of_stores_with_a_result(%m: memref<4xf32>, %i: index, %x: f32) -> f32 {
+  // expected-error @below {{cannot be given to one thread: expected no results where memory is written}}
+  %0 = scf.for %j = %i to %i step %i iter_args(%y = %x) -> f32 {
+    memref.store %y, %m[%j] : memref<4xf32>
+    scf.yield %y : f32
+  }
+  return %0 : f32
+}
+
+// -----
+
+func.func @reduction(%n: index, %x: f32) -> f32 {
+  // expected-error @below {{cannot be divided among threads: expected no reduction}}
+  %0 = scf.parallel (%i) = (%n) to (%n) step (%n) init (%x) -> f32 {
+    scf.reduce(%x : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %sum = arith.addf %a, %b : f32
+      scf.reduce.return %sum : f32
+    }
+  }
+  return %0 : f32
+}
+
+// -----
+
+func.func @reduction_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) {
+  scf.parallel (%i) = (%n) to (%n) step (%n) {
+    // expected-error @below {{cannot be given to one thread: expected no call and no reduction in a parallel loop}}
+    %0 = scf.parallel (%j) = (%n) to (%n) step (%n) init (%x) -> f32 {
+      scf.reduce(%x : f32) {
+      ^bb0(%a: f32, %b: f32):
+        %sum = arith.addf %a, %b : f32
+        scf.reduce.return %sum : f32
+      }
+    }
+    memref.store %0, %m[%i] : memref<?xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @call_in_a_loop(%n: index) {
+  scf.parallel (%i) = (%n) to (%n) step (%n) {
+    // expected-error @below {{cannot be given to one thread: expected no call and no reduction in a parallel loop}}
+    func.call @callee() : () -> ()
+  }
+  return
+}
+func.func @callee() {
+  return
+}
+
+// -----
+
+func.func private @declared()
+func.func @call_of_a_declaration() {
+  // expected-error @below {{cannot be divided among threads: expected a callee with a body}}
+  call @declared() : () -> ()
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be divided among threads: expected one block}}
+func.func @two_blocks() {
+  cf.br ^next
+^next:
+  return
+}
+
+// -----
+
+/// The pass has run already.
+// expected-error @below {{cannot be divided among threads: expected no 'mxfp4_barrier' before}}
+module {
+  func.func private @mxfp4_barrier(!llvm.ptr)
+}
