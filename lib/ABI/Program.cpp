@@ -15,6 +15,8 @@
 
 #include "mxfp4/ABI/Program.h"
 
+#include "mxfp4/Support/File.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -143,18 +145,6 @@ static Error systemError(const std::string &path, const std::string &what) {
   return Error{path + ": cannot " + what + ": " + std::strerror(errno)};
 }
 
-static bool writeAll(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return false;
-    bytes.remove_prefix(size_t(written));
-  }
-  return true;
-}
-
 Status mx::saveProgram(const Program &program, const std::string &path) {
   std::string bytes = serialize(program);
   if (bytes.size() > kMaxFileBytes)
@@ -162,25 +152,12 @@ Status mx::saveProgram(const Program &program, const std::string &path) {
                  std::to_string(kMaxFileBytes) + " bytes, but this one has " +
                  std::to_string(bytes.size())};
 
-  // In the same folder, so that the last step is a rename within a file system.
-  std::string temporary = path + ".tmp" + std::to_string(getpid());
-  int file =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0)
-    return systemError(temporary, "create");
-
-  bool written = writeAll(file, bytes) && fsync(file) == 0;
-  Status status;
-  if (!written)
-    status =
-        systemError(path, "write " + std::to_string(bytes.size()) + " bytes");
-  if (close(file) != 0 && written)
-    status = systemError(path, "close");
-  if (status && rename(temporary.c_str(), path.c_str()) != 0)
-    status = systemError(path, "replace");
-  if (!status)
-    unlink(temporary.c_str());
-  return status;
+  Result<std::unique_ptr<FileWriter>> file = FileWriter::create(path);
+  if (!file)
+    return file.error();
+  if (Status status = (*file)->write(bytes.data(), bytes.size()); !status)
+    return status;
+  return (*file)->finish();
 }
 
 //===----------------------------------------------------------------------===//

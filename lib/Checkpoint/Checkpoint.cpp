@@ -11,9 +11,8 @@
 
 #include "mxfp4/Checkpoint/Checkpoint.h"
 
-#include "File.h"
 #include "Json.h"
-
+#include "mxfp4/Support/File.h"
 #include "mxfp4/Format/MXFP4.h"
 #include "mxfp4/Format/Quantize.h"
 

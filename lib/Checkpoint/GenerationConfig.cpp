@@ -10,8 +10,8 @@
 
 #include "mxfp4/Checkpoint/GenerationConfig.h"
 
-#include "File.h"
 #include "Json.h"
+#include "mxfp4/Support/File.h"
 
 #include <limits>
 

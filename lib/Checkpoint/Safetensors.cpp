@@ -11,8 +11,8 @@
 
 #include "mxfp4/Checkpoint/Safetensors.h"
 
-#include "File.h"
 #include "Json.h"
+#include "mxfp4/Support/File.h"
 
 #include <algorithm>
 #include <tuple>

@@ -12,8 +12,7 @@
 
 #include "mxfp4/Checkpoint/Synthesize.h"
 
-#include "File.h"
-
+#include "mxfp4/Support/File.h"
 #include "mxfp4/Checkpoint/GenerationConfig.h"
 #include "mxfp4/Checkpoint/Safetensors.h"
 #include "mxfp4/Format/MXFP4.h"

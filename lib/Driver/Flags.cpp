@@ -82,10 +82,3 @@ void mx::addEngineFlags(CLI::App &app, std::string &model,
          "Compile again, and keep nothing")
       ->excludes(folder);
 }
-
-void mx::addFittedSessionFlags(CLI::App &app, SessionFlags &flags) {
-  addSessionFlags(app, flags);
-  app.get_option("--context")
-      ->description("Positions to hold in the caches (default: as many as are "
-                    "needed)");
-}

@@ -20,10 +20,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <limits>
 #include <unistd.h>
 
 using namespace mx;
@@ -32,15 +34,17 @@ using namespace mx;
 // Flags
 //===----------------------------------------------------------------------===//
 
+/// More tokens than any context holds.
+static constexpr int64_t kMaxCount = int64_t(1) << 31;
+
 void mx::addSessionFlags(CLI::App &app, SessionFlags &flags) {
   app.add_option("--threads", flags.threads,
                  "Threads to run on (default: one for each processor)")
       ->check(CLI::Range(int64_t(1), ThreadPool::kMaxThreads));
   app.add_option("--context", flags.context,
-                 "Positions to hold in the caches (default: " +
-                     std::to_string(kDefaultContext) +
-                     ", or what the model has)")
-      ->check(CLI::PositiveNumber);
+                 "Positions to hold in the caches (default: as many as are "
+                 "needed)")
+      ->check(CLI::Range(int64_t(1), kMaxCount));
   app.add_flag("--pin", flags.pin, "Keep each thread on its own processor");
 }
 
@@ -52,7 +56,7 @@ void mx::addRunFlags(CLI::App &app, RunFlags &flags) {
       ->excludes(prompt);
   app.add_option("-n,--tokens", flags.maxTokens,
                  "Tokens to generate at most (default: 256)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t(0), kMaxCount));
   app.add_option("--temperature", flags.temperature,
                  "Spread of the choice; 0 takes the most probable token");
   app.add_option("--top-p", flags.topP,
@@ -60,7 +64,8 @@ void mx::addRunFlags(CLI::App &app, RunFlags &flags) {
   app.add_option("--top-k", flags.topK,
                  "Choose among this many tokens (default: all)");
   app.add_option("--seed", flags.seed,
-                 "Start of the random numbers (default: 0)");
+                 "Start of the random numbers (default: 0)")
+      ->check(CLI::Range(int64_t(0), std::numeric_limits<int64_t>::max()));
   app.add_flag("--ignore-eos", flags.ignoreEnd,
                "Go on when a token ends the text");
   app.add_flag("--no-special", flags.noSpecial,
@@ -229,6 +234,22 @@ static Status printText(std::string_view text) {
   return {};
 }
 
+/// The context to use: as the user says, else as long as the prompt and its
+/// continuation, as far as the program allows.
+static Result<int64_t> chooseContext(const Program &program,
+                                     const Tokenizer &tokenizer,
+                                     const std::string &prompt,
+                                     const RunFlags &flags) {
+  if (flags.session.context != 0)
+    return flags.session.context;
+  Result<std::vector<int32_t>> ids =
+      tokenizer.encode(prompt, {!flags.noSpecial});
+  if (!ids)
+    return ids.error();
+  int64_t needed = std::max<int64_t>(int64_t(ids->size()) + flags.maxTokens, 1);
+  return std::min(needed, program.maxPositions);
+}
+
 static Status runPrompt(const Program &program, Checkpoint &checkpoint,
                         const std::string &model, const RunFlags &flags) {
   GenerateOptions options;
@@ -248,10 +269,18 @@ static Status runPrompt(const Program &program, Checkpoint &checkpoint,
                                             : readText(flags.promptFile);
   if (!prompt)
     return prompt.error();
+  Result<int64_t> context = chooseContext(program, *tokenizer, *prompt, flags);
+  if (!context)
+    return context.error();
+  SessionFlags sessionFlags = flags.session;
+  sessionFlags.context = *context;
+  auto start = std::chrono::steady_clock::now();
   Result<std::unique_ptr<Session>> session =
-      openSession(program, checkpoint, flags.session);
+      openSession(program, checkpoint, sessionFlags);
   if (!session)
     return session.error();
+  std::chrono::duration<double> loadTime =
+      std::chrono::steady_clock::now() - start;
 
   Result<Generation> generation =
       generate(**session, *tokenizer, *prompt, options, printText);
@@ -259,8 +288,9 @@ static Status runPrompt(const Program &program, Checkpoint &checkpoint,
     return generation.error();
   if (Status status = printText("\n"); !status)
     return status;
-  std::fprintf(stderr, "%s, %lld threads\n", describe(*generation).c_str(),
-               static_cast<long long>((*session)->threads()));
+  std::fprintf(stderr, "%s, %lld threads, weights loaded in %.2f s\n",
+               describe(*generation).c_str(),
+               static_cast<long long>((*session)->threads()), loadTime.count());
   if (generation->reason == StopReason::Canceled)
     return Error{kInterrupted};
   return {};
@@ -271,8 +301,11 @@ static Status runIds(const Program &program, Checkpoint &checkpoint,
   Result<std::vector<int32_t>> ids = readIds(*flags.ids);
   if (!ids)
     return ids.error();
+  SessionFlags sessionFlags = flags.session;
+  if (sessionFlags.context == 0)
+    sessionFlags.context = int64_t(ids->size());
   Result<std::unique_ptr<Session>> session =
-      openSession(program, checkpoint, flags.session);
+      openSession(program, checkpoint, sessionFlags);
   if (!session)
     return session.error();
   return writeLogits(**session, *ids, flags.output);

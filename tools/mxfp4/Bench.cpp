@@ -145,7 +145,7 @@ void mx::addBenchVerb(CLI::App &app, Action &action) {
                    "Tokens that are in the caches before each test")
       ->check(CLI::Range(int64_t(0), kMaxTokens))
       ->capture_default_str();
-  addFittedSessionFlags(*verb, flags->session);
+  addSessionFlags(*verb, flags->session);
   verb->add_flag("--json", flags->json,
                  "Print a list with an object for each test");
   verb->footer("Examples:\n"

@@ -92,7 +92,7 @@ void mx::addEvalVerb(CLI::App &app, Action &action) {
                    "last window that is not whole is left out")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
       ->capture_default_str();
-  addFittedSessionFlags(*verb, flags->session);
+  addSessionFlags(*verb, flags->session);
   verb->add_flag("--json", flags->json,
                  "Print {\"tokens\", \"loss\", \"perplexity\"}");
   verb->footer("Example:\n"

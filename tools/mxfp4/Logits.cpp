@@ -51,7 +51,7 @@ void mx::addLogitsVerb(CLI::App &app, Action &action) {
                    "A safetensors file, for one tensor 'logits', F32 "
                    "[tokens, vocabulary]")
       ->required();
-  addFittedSessionFlags(*verb, flags->session);
+  addSessionFlags(*verb, flags->session);
   verb->footer("Examples:\n"
                "  mxfp4 logits gpt-oss-20b --ids 976,17307,382 "
                "-o logits.safetensors\n"

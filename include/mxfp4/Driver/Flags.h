@@ -51,10 +51,6 @@ void addCompileFlags(CLI::App &app, CompileOptions &options);
 /// --cache-dir and --no-cache: what Engine::open takes.
 void addEngineFlags(CLI::App &app, std::string &model, EngineOptions &options);
 
-/// As addSessionFlags, for a verb whose context is as long as it needs unless
-/// --context is given.
-void addFittedSessionFlags(CLI::App &app, SessionFlags &flags);
-
 } // namespace mx
 
 #endif // MXFP4_DRIVER_FLAGS_H

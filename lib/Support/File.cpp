@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "File.h"
+#include "mxfp4/Support/File.h"
 
 #include <cerrno>
 #include <cstring>
@@ -103,24 +103,32 @@ FileMap::~FileMap() {
     munmap(const_cast<uint8_t *>(bytes), length);
 }
 
-static std::string partialPath(const std::string &path) {
-  return path + ".partial";
+std::string FileWriter::partialPath() const {
+  // Two processes may write the same file: the last one to finish wins.
+  return finalPath + ".partial" + std::to_string(getpid());
 }
 
 Result<std::unique_ptr<FileWriter>>
 FileWriter::create(const std::string &path) {
-  int descriptor = open(partialPath(path).c_str(),
-                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0)
+  struct stat status;
+  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return Error{path + ": expected a regular file or nothing, but it is "
+                        "something else"};
+  std::unique_ptr<FileWriter> writer(new FileWriter(path, -1));
+  writer->descriptor = open(writer->partialPath().c_str(),
+                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (writer->descriptor < 0) {
+    writer->finished = true;
     return systemError(path, "create");
-  return std::unique_ptr<FileWriter>(new FileWriter(path, descriptor));
+  }
+  return writer;
 }
 
 FileWriter::~FileWriter() {
   if (descriptor >= 0)
     close(descriptor);
   if (!finished)
-    unlink(partialPath(finalPath).c_str());
+    unlink(partialPath().c_str());
 }
 
 Status FileWriter::write(const void *data, uint64_t size) {
@@ -148,7 +156,7 @@ Status FileWriter::finish() {
   if (closed != 0)
     return systemError(finalPath,
                        "write its " + std::to_string(written) + " bytes");
-  if (rename(partialPath(finalPath).c_str(), finalPath.c_str()) != 0)
+  if (rename(partialPath().c_str(), finalPath.c_str()) != 0)
     return systemError(finalPath, "give it its name");
   finished = true;
   return {};

@@ -9,8 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_LIB_CHECKPOINT_FILE_H
-#define MXFP4_LIB_CHECKPOINT_FILE_H
+#ifndef MXFP4_SUPPORT_FILE_H
+#define MXFP4_SUPPORT_FILE_H
 
 #include "mxfp4/Support/Result.h"
 
@@ -19,9 +19,6 @@
 #include <string>
 
 namespace mx {
-
-/// Far more than any configuration file has.
-constexpr uint64_t kMaxConfigBytes = 10'000'000;
 
 /// The contents of regular file `path`. Fails if it has more than `maxBytes`.
 Result<std::string> readFile(const std::string &path, uint64_t maxBytes);
@@ -47,9 +44,11 @@ private:
   uint64_t length;
 };
 
-/// A file being written, as `<path>.partial` until it is finished.
+/// A file being written, under a name of its own beside `path` until it is
+/// finished, so that `path` is there whole or not at all.
 class FileWriter {
 public:
+  /// Fails if `path` is something else than a regular file.
   static Result<std::unique_ptr<FileWriter>> create(const std::string &path);
 
   FileWriter(const FileWriter &) = delete;
@@ -70,6 +69,9 @@ private:
   FileWriter(const std::string &path, int descriptor)
       : finalPath(path), descriptor(descriptor) {}
 
+  /// The name until the file is finished.
+  std::string partialPath() const;
+
   std::string finalPath;
   int descriptor;
   uint64_t written = 0;
@@ -78,4 +80,4 @@ private:
 
 } // namespace mx
 
-#endif // MXFP4_LIB_CHECKPOINT_FILE_H
+#endif // MXFP4_SUPPORT_FILE_H

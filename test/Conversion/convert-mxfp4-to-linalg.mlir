@@ -1,0 +1,136 @@
+// RUN: mxfp4-opt %s --convert-mxfp4-to-linalg | FileCheck %s
+
+/// Two elements in a byte, the even one low (F2); 0xFF is NaN (F4).
+// CHECK-LABEL: func.func @dequantize_of_bytes
+// CHECK-SAME:    %[[VALUES:[^:]+]]: tensor<?x16xi8>, %[[SCALES:[^:]+]]: tensor<?x1xf8E8M0FNU>
+// CHECK:         %[[RESULT:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK:           %[[SCALE:.+]] = tensor.extract %[[SCALES]]
+// CHECK:           arith.bitcast %[[SCALE]] : f8E8M0FNU to i8
+// CHECK:           %[[BYTE:.+]] = tensor.extract %[[VALUES]]
+// CHECK:           arith.extui %[[BYTE]] : i8 to i32
+// CHECK:           arith.constant 2143289344 : i32
+// CHECK:           %[[PRODUCT:.+]] = arith.mulf
+// CHECK:           %[[ROUNDED:.+]] = arith.truncf %[[PRODUCT]] : f32 to bf16
+// CHECK:           linalg.yield %[[ROUNDED]]
+// CHECK:         return %[[RESULT]]
+func.func @dequantize_of_bytes(%values: tensor<?x16xi8>,
+                               %scales: tensor<?x1xf8E8M0FNU>) -> tensor<?x32xbf16> {
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<?x16xi8>, tensor<?x1xf8E8M0FNU> -> tensor<?x32xbf16>
+  return %0 : tensor<?x32xbf16>
+}
+
+// CHECK-LABEL: func.func @dequantize_of_elements
+// CHECK:         linalg.generic
+// CHECK:           %[[ELEMENT:.+]] = tensor.extract %{{.+}} : tensor<4x32xf4E2M1FN>
+// CHECK:           arith.bitcast %[[ELEMENT]] : f4E2M1FN to i4
+func.func @dequantize_of_elements(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x1xf8E8M0FNU>) -> tensor<4x32xf32> {
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU> -> tensor<4x32xf32>
+  return %0 : tensor<4x32xf32>
+}
+
+/// The type of the result may say less than those of the operands.
+// CHECK-LABEL: func.func @dequantize_to_unknown_rows
+// CHECK:         %[[RESULT:.+]] = linalg.generic
+// CHECK:         %[[CAST:.+]] = tensor.cast %[[RESULT]] : tensor<4x32xf32> to tensor<?x32xf32>
+// CHECK:         return %[[CAST]]
+func.func @dequantize_to_unknown_rows(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x1xf8E8M0FNU>) -> tensor<?x32xf32> {
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU> -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+/// The largest magnitude of each block first, then scales, then elements.
+// CHECK-LABEL: func.func @quantize
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK:           arith.maxui
+// CHECK:         %[[SCALES:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK:           arith.bitcast %{{.+}} : i8 to f8E8M0FNU
+// CHECK:         %[[VALUES:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK:           arith.bitcast %{{.+}} : i4 to f4E2M1FN
+// CHECK:         return %[[VALUES]], %[[SCALES]]
+func.func @quantize(%input: tensor<?x32xf32>)
+    -> (tensor<?x32xf4E2M1FN>, tensor<?x1xf8E8M0FNU>) {
+  %values, %scales = mxfp4.quantize %input
+      : tensor<?x32xf32> -> tensor<?x32xf4E2M1FN>, tensor<?x1xf8E8M0FNU>
+  return %values, %scales : tensor<?x32xf4E2M1FN>, tensor<?x1xf8E8M0FNU>
+}
+
+// CHECK-LABEL: func.func @quantize_to_bytes
+// CHECK:         arith.shli
+// CHECK:         arith.ori
+// CHECK:         arith.trunci %{{.+}} : i32 to i8
+func.func @quantize_to_bytes(%input: tensor<4x32xf16>)
+    -> (tensor<4x16xi8>, tensor<4x1xf8E8M0FNU>) {
+  %values, %scales = mxfp4.quantize %input
+      : tensor<4x32xf16> -> tensor<4x16xi8>, tensor<4x1xf8E8M0FNU>
+  return %values, %scales : tensor<4x16xi8>, tensor<4x1xf8E8M0FNU>
+}
+
+// CHECK-LABEL: func.func @matmul
+// CHECK-SAME:    %[[BIAS:[^:]+]]: tensor<12xbf16>, %[[RESIDUAL:[^:]+]]: tensor<?x12xf32>, %[[INIT:[^:]+]]: tensor<?x12xbf16>
+// CHECK:         linalg.fill
+// CHECK:         %[[SUMS:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK:         linalg.generic {{.*}} outs(%[[INIT]] :
+// CHECK:           tensor.extract %[[SUMS]]
+// CHECK:           tensor.extract %[[BIAS]]
+// CHECK:           tensor.extract %[[RESIDUAL]]
+// CHECK:           arith.truncf %{{.+}} : f32 to bf16
+// CHECK-NOT:     mxfp4.
+func.func @matmul(%x: tensor<?x32xf32>, %values: tensor<12x16xi8>,
+    %scales: tensor<12x1xf8E8M0FNU>, %bias: tensor<12xbf16>,
+    %residual: tensor<?x12xf32>, %init: tensor<?x12xbf16>) -> tensor<?x12xbf16> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>, tensor<12x16xi8>,
+                        tensor<12x1xf8E8M0FNU>)
+      bias(%bias : tensor<12xbf16>) residual(%residual : tensor<?x12xf32>)
+      outs(%init : tensor<?x12xbf16>) -> tensor<?x12xbf16>
+  return %0 : tensor<?x12xbf16>
+}
+
+/// A slot's expert is looked up for each of its products.
+// CHECK-LABEL: func.func @matmul_by_expert
+// CHECK-SAME:    %[[EXPERTS:[^:]+]]: tensor<?x4xi32>
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+// CHECK:           tensor.extract %[[EXPERTS]]
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK:           arith.minimumf
+// CHECK:           math.exp
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK-NOT:     mxfp4.
+func.func @matmul_by_expert(%x: tensor<?x32xf32>, %values: tensor<2x12x16xi8>,
+    %scales: tensor<2x12x1xf8E8M0FNU>, %bias: tensor<2x12xbf16>,
+    %experts: tensor<?x4xi32>, %weights: tensor<?x4xf32>,
+    %residual: tensor<?x6xf32>, %init: tensor<?x6xf32>) -> tensor<?x6xf32> {
+  %0 = mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts : tensor<?x32xf32>,
+          tensor<2x12x16xi8>, tensor<2x12x1xf8E8M0FNU>, tensor<?x4xi32>)
+      bias(%bias : tensor<2x12xbf16>)
+      activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)
+      weights(%weights : tensor<?x4xf32>) residual(%residual : tensor<?x6xf32>)
+      outs(%init : tensor<?x6xf32>) -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+
+/// A rearranged weight is for vectors.
+// CHECK-LABEL: func.func @matmul_of_a_layout
+// CHECK:         mxfp4.matmul
+func.func @matmul_of_a_layout(%x: tensor<?x32xf32>, %values: tensor<2x4x32xi8>,
+    %scales: tensor<2x1x8xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>, tensor<2x4x32xi8>,
+                        tensor<2x1x8xf8E8M0FNU>)
+      outs(%init : tensor<?x12xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
+      -> tensor<?x12xf32>
+  return %0 : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @matmul_of_memrefs
+// CHECK:         mxfp4.matmul
+func.func @matmul_of_memrefs(%x: memref<?x32xf32>, %values: memref<12x16xi8>,
+    %scales: memref<12x1xf8E8M0FNU>, %init: memref<?x12xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x32xf32>, memref<12x16xi8>,
+                   memref<12x1xf8E8M0FNU>)
+      outs(%init : memref<?x12xf32>)
+  return
+}

@@ -1,0 +1,101 @@
+// RUN: split-file %s %t
+// RUN: mxfp4-opt %t/avx512.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/avx512.mlir
+// RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/baseline.mlir
+// RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
+// RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
+
+// UNKNOWN: error: expected an instruction set of baseline, avx2 or avx512, but got 'avx1024'
+// LANES: cannot be lowered to avx2: expected a layout of 8 lanes, but got 4
+
+//--- avx512.mlir
+/// All 16 values are in one register, so nothing is done for the sign.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[TABLE:.+]] = arith.constant dense<[0.000000e+00, 5.000000e-01, 1.000000e+00, 1.500000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00, 6.000000e+00, -0.000000e+00, -5.000000e-01, -1.000000e+00, -1.500000e+00, -2.000000e+00, -3.000000e+00, -4.000000e+00, -6.000000e+00]> : vector<16xf32>
+// CHECK:         %[[WEIGHT:.+]] = llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%[[TABLE]], %{{.+}}) : (vector<16xf32>, vector<16xi32>) -> vector<16xf32>
+// CHECK-NEXT:    vector.fma %[[WEIGHT]], %{{.+}}, %{{.+}} : vector<16xf32>
+// CHECK-NOT:     avx2
+func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<1x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<1x64xf32>) {layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- baseline.mlir
+/// No instruction that only some processors have.
+// CHECK-LABEL: func.func @matmul
+// CHECK-NOT:     llvm.call_intrinsic
+// CHECK-NOT:     vector.fma
+// CHECK:         arith.cmpi ult
+// CHECK:         %[[BITS:.+]] = arith.ori %{{.+}}, %{{.+}} : vector<4xi32>
+// CHECK:         %[[WEIGHT:.+]] = arith.bitcast %[[BITS]] : vector<4xi32> to vector<4xf32>
+// CHECK:         %[[PRODUCT:.+]] = arith.mulf %[[WEIGHT]],
+// CHECK:         arith.addf %[[PRODUCT]],
+// CHECK-NOT:     llvm.call_intrinsic
+// CHECK-NOT:     vector.fma
+func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x16xi8>,
+    %scales: memref<4x2x4xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<4x8x16xi8>,
+                   memref<4x2x4xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 4, depth = 8>}
+  return
+}
+
+//--- errors.mlir
+func.func @matmul_without_a_layout(%x: memref<1x64xf32>, %values: memref<16x32xi8>,
+    %scales: memref<16x2xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  // expected-error @below {{cannot be lowered to vectors: expected a layout (mxfp4-assign-layouts)}}
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<16x32xi8>,
+                   memref<16x2xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>)
+  return
+}
+
+// -----
+
+func.func @matmul_by_expert_without_a_layout(%x: memref<1x64xf32>,
+    %values: memref<2x16x32xi8>, %scales: memref<2x16x2xf8E8M0FNU>,
+    %experts: memref<1x4xi32>, %init: memref<1x4x16xf32>) {
+  // expected-error @below {{cannot be lowered to vectors: expected a layout (mxfp4-assign-layouts)}}
+  mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts : memref<1x64xf32>,
+          memref<2x16x32xi8>, memref<2x16x2xf8E8M0FNU>, memref<1x4xi32>)
+      outs(%init : memref<1x4x16xf32>)
+  return
+}
+
+// -----
+
+func.func @matmul_of_f16(%x: memref<1x64xf16>, %values: memref<2x8x32xi8>,
+    %scales: memref<2x2x8xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  // expected-error @below {{cannot be lowered to avx2: expected an f32 or bf16 input, but got 'memref<1x64xf16>'}}
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf16>, memref<2x8x32xi8>,
+                   memref<2x2x8xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
+  return
+}
+
+// -----
+
+func.func @matmul_of_elements(%x: memref<1x64xf32>, %values: memref<2x8x64xf4E2M1FN>,
+    %scales: memref<2x2x8xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16 or i8 (packed 4-bit), but got 'memref<2x8x64xf4E2M1FN>'}}
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<2x8x64xf4E2M1FN>,
+                   memref<2x2x8xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
+  return
+}
+
+// -----
+
+func.func @sum_over_experts_in_bf16(%x: memref<1x64xf32>,
+    %values: memref<2x2x8x32xi8>, %scales: memref<2x2x2x8xf8E8M0FNU>,
+    %experts: memref<1x4xi32>, %weights: memref<1x4xf32>, %init: memref<1x16xbf16>) {
+  // expected-error @below {{cannot be lowered to vectors: expected an f32 sum over experts, but got 'memref<1x16xbf16>'}}
+  mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts : memref<1x64xf32>,
+          memref<2x2x8x32xi8>, memref<2x2x2x8xf8E8M0FNU>, memref<1x4xi32>)
+      weights(%weights : memref<1x4xf32>)
+      outs(%init : memref<1x16xbf16>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
+  return
+}
