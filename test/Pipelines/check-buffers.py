@@ -4,20 +4,22 @@
 #
 #===----------------------------------------------------------------------===//
 #
-# Reads lowered IR and fails if a buffer of floats could hold part of a weight:
-# each memref of floats is either a bias or counts tokens, no temporary is larger
-# than the activations of all tokens, and nothing is allocated.
+# Reads lowered IR of experts for one token and fails if a buffer could hold part
+# of a weight as floats: each memref of floats is a bias or has one row for each
+# token, and no temporary, nor all of them together, is as large as one group of
+# eight rows of a weight. Nothing is allocated.
 #
 #===----------------------------------------------------------------------===//
 
 import re
 import sys
 
-TOKENS = 16
+TOKENS = 1
 SLOTS = 4
 WIDEST = 5760
+ROW_GROUP = 8 * 2880 * 4
 BIASES = {"32x5760xbf16", "32x2880xbf16"}
-FLOATS = {"f32": 4, "bf16": 2, "f16": 2}
+BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i32": 4}
 MEMREF = re.compile(r"memref<((?:[0-9?]+x)*)([a-z]\w*)(?:, [^>]*)?>")
 
 
@@ -33,9 +35,15 @@ def check(line):
     """Messages on what is wrong with a line."""
     if "memref.alloc" in line:
         yield "expected no allocation"
+    view = re.search(r"memref\.view .* to (memref<.*)", line)
+    if view:
+        shape, element = MEMREF.match(view.group(1)).groups()
+        size = elements(shape.split("x")[:-1]) * BYTES[element]
+        if size >= ROW_GROUP:
+            yield f"expected less than a group of rows, but got {view.group(1)}"
     for match in MEMREF.finditer(line):
-        sizes = match.group(1).split("x")[:-1]
-        if match.group(2) not in FLOATS or match.group(0)[7:-1] in BIASES:
+        sizes, element = match.group(1).split("x")[:-1], match.group(2)
+        if not re.search(r"f(16|32)$", element) or match.group(0)[7:-1] in BIASES:
             continue
         if elements(sizes) > TOKENS * SLOTS * WIDEST:
             yield f"expected at most the activations, but got {match.group(0)}"
@@ -52,11 +60,9 @@ def main():
         for message in check(line):
             print(f"{sys.argv[1]}:{number}: {message}")
             errors += 1
-    # The arena as a whole: gate and up, the gated half, and small tables.
     arena = int(re.search(r"mxfp4.arena = (\d+)", text).group(1))
-    most = 4 * TOKENS * SLOTS * (WIDEST + WIDEST // 2) + 65536
-    if arena > most:
-        print(f"expected an arena of at most {most} bytes, but got {arena}")
+    if arena >= ROW_GROUP:
+        print(f"expected an arena of less than {ROW_GROUP} bytes, but got {arena}")
         errors += 1
     if views == 0:
         print("expected temporaries in the arena")
