@@ -172,7 +172,7 @@ TEST(Attention, HeadsGroupsAndTypes) {
       c.calls = {{1, 21}};
       kernels.push_back(makeAttention(random, c));
     }
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(Attention, WindowsAndRings) {
@@ -212,7 +212,7 @@ TEST(Attention, OddHeadsAndSharpScores) {
       c.calls = {{1, 0}, {9, 12}};
       kernels.push_back(makeAttention(random, c));
     }
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(Attention, RandomCalls) {
@@ -235,7 +235,7 @@ TEST(Attention, RandomCalls) {
       c.calls.push_back({random.integer(1, 30), random.integer(0, 90)});
     kernels.push_back(makeAttention(random, c));
   }
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(CacheUpdate, WrapsAndKeepsTheLast) {

@@ -137,30 +137,30 @@ TEST(MatmulByExpert, EveryEpilogue) {
           // The sum over experts is f32.
           if (!c.hasWeights && random.coin())
             c.output = ElementType::BF16;
-          c.tokens = {1, random.integer(2, 30)};
-          kernels.push_back(makeExperts(random, c));
           c.tokens = {random.pick({1, 1, 5})};
+          if (random.coin())
+            c.tokens.push_back(random.integer(2, 30));
           kernels.push_back(makeExperts(random, c));
         }
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(MatmulByExpert, RowsAroundVectorWidths) {
   Random random(12);
-  std::vector<Kernel> kernels;
-  for (int64_t rows : {1, 3, 7, 9, 15, 17, 33, 49}) {
+  std::vector<Kernel> several, one;
+  for (int64_t rows : {1, 3, 7, 9, 17, 33}) {
     ExpertCase c;
     c.rows = rows;
     c.tokens = {1, 7};
-    kernels.push_back(makeExperts(random, c));
+    several.push_back(makeExperts(random, c));
     c.rows = 2 * rows;
     c.hasActivation = true;
     c.hasBias = true;
-    kernels.push_back(makeExperts(random, c));
     c.tokens = {1};
-    kernels.push_back(makeExperts(random, c));
+    one.push_back(makeExperts(random, c));
   }
-  checkKernels(kernels);
+  checkKernelsInTurn(several);
+  checkKernels(one);
 }
 
 TEST(MatmulByExpert, SpreadOverExperts) {
@@ -195,13 +195,13 @@ TEST(MatmulByExpert, SpreadOverExperts) {
   add(128, 4, [](int64_t slot) { return slot % 2 ? 127.0 : 1.0; });
   add(128, 1, [](int64_t slot) { return double(slot * 3 % 128); });
   add(128, 4, [](int64_t slot) { return double(slot * 37 % 128); });
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(MatmulByExpert, RandomShapes) {
   Random random(14);
   std::vector<Kernel> kernels;
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 24; ++i) {
     ExpertCase c;
     c.experts = random.integer(1, 12);
     c.slots = random.integer(1, 5);
@@ -220,7 +220,7 @@ TEST(MatmulByExpert, RandomShapes) {
       c.tokens.push_back(random.integer(1, 50));
     kernels.push_back(makeExperts(random, c));
   }
-  checkKernels(kernels);
+  checkKernelsInTurn(kernels);
 }
 
 TEST(AddExpertBias, AddsTheBiasOfTheExpert) {

@@ -405,7 +405,8 @@ bool mx::test::isForOtherMachine(const Error &error) {
 }
 
 static void checkVariant(const std::vector<Kernel> &kernels,
-                         const std::string &text, const Variant &variant) {
+                         const Variant &variant) {
+  std::string text = writeModule(kernels);
   Result<Program> program = compileModule(text, variant.name, variant.options);
   ASSERT_TRUE(program) << program.error().message << "\n" << text;
 
@@ -452,10 +453,20 @@ static void checkVariant(const std::vector<Kernel> &kernels,
 
 void mx::test::checkKernels(const std::vector<Kernel> &kernels,
                             const std::vector<Variant> &variants) {
-  std::string text = writeModule(kernels);
   for (const Variant &variant : variants) {
-    checkVariant(kernels, text, variant);
+    checkVariant(kernels, variant);
     if (testing::Test::HasFatalFailure())
       return;
+  }
+}
+
+void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
+  checkVariant(kernels, exactPath());
+  std::vector<Variant> variants = fastPaths();
+  for (size_t i = 0; i < variants.size(); ++i) {
+    std::vector<Kernel> share;
+    for (size_t k = i; k < kernels.size(); k += variants.size())
+      share.push_back(kernels[k]);
+    checkVariant(share, variants[i]);
   }
 }

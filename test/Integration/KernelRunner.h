@@ -160,6 +160,10 @@ bool isForOtherMachine(const Error &error);
 void checkKernels(const std::vector<Kernel> &kernels,
                   const std::vector<Variant> &variants = allPaths());
 
+/// As checkKernels, but each kernel takes one of the fast paths in turn besides
+/// the exact one: to compile is what takes the time.
+void checkKernelsInTurn(const std::vector<Kernel> &kernels);
+
 } // namespace mx::test
 
 #endif // MXFP4_TEST_INTEGRATION_KERNELRUNNER_H

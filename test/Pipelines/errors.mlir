@@ -3,13 +3,13 @@
 // RUN: not mxfp4-opt %s --mxfp4-lower-to-vector 2>&1 | FileCheck %s --check-prefix=RESULT
 // RUN: mxfp4-opt %s --mxfp4-lower-to-reference | FileCheck %s
 
-/// No instruction set of that name: there are no lanes to arrange weights for.
+/// There are no lanes to arrange weights for.
 // ISA: error: expected
 
 /// What a function allocates dies with its frame of the arena, so it cannot be
 /// returned. The slow path allocates on the heap.
 // RESULT: error: {{.*}} cannot take a temporary in the arena: expected it to be read, written and viewed alone
-// CHECK-LABEL: llvm.func @new_tensor
+// CHECK-LABEL: llvm.func internal @new_tensor
 // CHECK:         llvm.call @malloc
 // CHECK:         llvm.return
 func.func @new_tensor(%x: tensor<4x8xf32>, %gain: tensor<8xf32>) -> tensor<4x8xf32> {

@@ -48,8 +48,8 @@ static bool isPlainBuffer(MemRefType type) {
          type.getLayout().isIdentity() && !type.getMemorySpace();
 }
 
-/// Bytes of a memref with `count` for each dynamic dimension, or nothing if that
-/// is more than any machine has.
+/// Bytes of a memref with `count` for each dynamic dimension, or nothing if
+/// that is more than any machine has.
 static std::optional<int64_t> getBytes(MemRefType type, int64_t count) {
   constexpr int64_t maxBits = int64_t(1) << 60;
   int64_t bits = type.getElementTypeBitWidth();
@@ -93,9 +93,9 @@ public:
   Value loadBuffer(int64_t index) {
     if (!table)
       table = loadField(offsetof(MXInvocation, buffers), pointer);
-    Value address =
-        LLVM::GEPOp::create(b, pointer, pointer, table,
-                            ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+    Value address = LLVM::GEPOp::create(
+        b, pointer, pointer, table,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
     return LLVM::LoadOp::create(b, pointer, address);
   }
 
@@ -168,8 +168,9 @@ private:
     b.setInsertionPointToStart(&block);
     InvocationReader reader(b, invocation);
     LLVMTypeConverter converter(&getContext());
-    bool isPrepare = function->getAttrOfType<StringAttr>("mxfp4.entry")
-                         .getValue() == "prepare";
+    bool isPrepare =
+        function->getAttrOfType<StringAttr>("mxfp4.entry").getValue() ==
+        "prepare";
     int64_t nextBuffer = 0;
     for (unsigned i = 0; i < count; ++i) {
       BlockArgument argument = block.getArgument(i);
@@ -185,8 +186,8 @@ private:
         bound = makeMemRef(b, reader, converter, function, i, type, *index);
       } else if (isNamed(function, i, "mxfp4.value", "invocation")) {
         bound = invocation;
-      } else if (auto name = function.getArgAttrOfType<StringAttr>(
-                     i, "mxfp4.value")) {
+      } else if (auto name =
+                     function.getArgAttrOfType<StringAttr>(i, "mxfp4.value")) {
         if (Value number = reader.loadNumber(name))
           bound = arith::IndexCastOp::create(b, b.getIndexType(), number);
       }
@@ -206,8 +207,8 @@ private:
     return success();
   }
 
-  static bool isNamed(func::FuncOp function, unsigned index, StringRef attribute,
-                      StringRef value) {
+  static bool isNamed(func::FuncOp function, unsigned index,
+                      StringRef attribute, StringRef value) {
     auto name = function.getArgAttrOfType<StringAttr>(index, attribute);
     return name && name.getValue() == value;
   }
@@ -259,7 +260,8 @@ private:
           (info.kind.getValue() == "weight" && known.bytes != info.bytes))
         return function.emitOpError()
                << "cannot share buffer '" << name.getValue()
-               << "' with another entry point: expected the same kind, type and "
+               << "' with another entry point: expected the same kind, type "
+                  "and "
                   "arrangement";
       known.bytes = std::max(known.bytes, info.bytes);
     }
@@ -278,12 +280,11 @@ private:
     Value address = reader.loadBuffer(buffer);
     Value descriptor;
     if (type.hasStaticShape()) {
-      descriptor =
-          MemRefDescriptor::fromStaticShape(b, b.getLoc(), converter, type,
-                                            address);
+      descriptor = MemRefDescriptor::fromStaticShape(b, b.getLoc(), converter,
+                                                     type, address);
     } else {
-      auto built = MemRefDescriptor::poison(b, b.getLoc(),
-                                            converter.convertType(type));
+      auto built =
+          MemRefDescriptor::poison(b, b.getLoc(), converter.convertType(type));
       built.setAllocatedPtr(b, b.getLoc(), address);
       built.setAlignedPtr(b, b.getLoc(), address);
       built.setConstantOffset(b, b.getLoc(), 0);

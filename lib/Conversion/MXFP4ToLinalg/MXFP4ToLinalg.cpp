@@ -36,8 +36,7 @@ static Value extractCode(ImplicitLocOpBuilder &b, Value values,
   if (!isPackedStorage(type)) {
     Value element = tensor::ExtractOp::create(b, values, indices);
     return arith::ExtUIOp::create(
-        b, i32,
-        arith::BitcastOp::create(b, b.getIntegerType(4), element));
+        b, i32, arith::BitcastOp::create(b, b.getIntegerType(4), element));
   }
   SmallVector<Value> position(indices);
   Value two = constantIndex(b, 2);
@@ -147,9 +146,8 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
           Value byte = arith::MaxSIOp::create(
               b, arith::SubIOp::create(b, exponent, constantInt(b, i32, 2)),
               constantInt(b, i32, 0));
-          Value special =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, exponent,
-                                    constantInt(b, i32, 255));
+          Value special = arith::CmpIOp::create(
+              b, arith::CmpIPredicate::eq, exponent, constantInt(b, i32, 255));
           byte = arith::SelectOp::create(b, special, constantInt(b, i32, 255),
                                          byte);
           return arith::BitcastOp::create(
@@ -191,8 +189,8 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
           at.back() = arith::MulIOp::create(b, at.back(), constantIndex(b, 2));
           Value low = encode(b, at);
           at.back() = arith::AddIOp::create(b, at.back(), constantIndex(b, 1));
-          Value high = arith::ShLIOp::create(b, encode(b, at),
-                                             constantInt(b, i32, 4));
+          Value high =
+              arith::ShLIOp::create(b, encode(b, at), constantInt(b, i32, 4));
           return arith::TruncIOp::create(b, b.getI8Type(),
                                          arith::OrIOp::create(b, low, high));
         });
@@ -261,8 +259,10 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
     bool perSlot = op.getInput().getType().getRank() == 3;
     int64_t outputs = op.getInit().getType().getShape().back();
     int64_t rows = op.getActivation() ? 2 * outputs : outputs;
-    OpFoldResult tokens = tensor::getMixedSize(rewriter, loc, op.getExperts(), 0);
-    OpFoldResult slots = b.getIndexAttr(op.getExperts().getType().getDimSize(1));
+    OpFoldResult tokens =
+        tensor::getMixedSize(rewriter, loc, op.getExperts(), 0);
+    OpFoldResult slots =
+        b.getIndexAttr(op.getExperts().getType().getDimSize(1));
 
     auto expertOf = [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
       return arith::IndexCastOp::create(
@@ -288,11 +288,12 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
 
     auto output = [&](ImplicitLocOpBuilder &b, Value token, Value slot,
                       Value row) {
-      Value y = tensor::ExtractOp::create(b, sums, ValueRange{token, slot, row});
+      Value y =
+          tensor::ExtractOp::create(b, sums, ValueRange{token, slot, row});
       if (op.getBias()) {
         Value expert = expertOf(b, {token, slot});
-        Value bias = tensor::ExtractOp::create(b, op.getBias(),
-                                               ValueRange{expert, row});
+        Value bias =
+            tensor::ExtractOp::create(b, op.getBias(), ValueRange{expert, row});
         y = arith::AddFOp::create(b, y, convertFloat(b, bias, f32));
       }
       return y;
@@ -304,13 +305,11 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
         return output(b, token, slot, row);
       Value even = arith::MulIOp::create(b, row, constantIndex(b, 2));
       Value odd = arith::AddIOp::create(b, even, constantIndex(b, 1));
-      return emitSwiGLU(b, output(b, token, slot, even),
-                        output(b, token, slot, odd),
-                        activation->getAlpha().getValueAsDouble(),
-                        activation->getLimit().getValueAsDouble(),
-                        [&](Value x) -> Value {
-                          return math::ExpOp::create(b, x);
-                        });
+      return emitSwiGLU(
+          b, output(b, token, slot, even), output(b, token, slot, odd),
+          activation->getAlpha().getValueAsDouble(),
+          activation->getLimit().getValueAsDouble(),
+          [&](Value x) -> Value { return math::ExpOp::create(b, x); });
     };
     if (!op.getWeights()) {
       Value result = emitElementwise(
@@ -330,9 +329,9 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
         b, 3, op.getWeights(), filledTensor(b, sizes, f32, 0.0),
         {{0, 2}, {0, 1}},
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-          Value term = arith::MulFOp::create(
-              b, convertFloat(b, elements[0], f32),
-              activated(b, at[0], at[2], at[1]));
+          Value term =
+              arith::MulFOp::create(b, convertFloat(b, elements[0], f32),
+                                    activated(b, at[0], at[2], at[1]));
           return arith::AddFOp::create(b, elements[1], term).getResult();
         });
     Value result = emitElementwise(
@@ -342,9 +341,9 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
           if (op.getResidual())
             sum = arith::AddFOp::create(
                 b, sum,
-                convertFloat(
-                    b, tensor::ExtractOp::create(b, op.getResidual(), at),
-                    f32));
+                convertFloat(b,
+                             tensor::ExtractOp::create(b, op.getResidual(), at),
+                             f32));
           return convertFloat(b, sum, elements.back().getType());
         });
     rewriter.replaceOp(op, result);

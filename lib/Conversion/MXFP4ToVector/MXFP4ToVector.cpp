@@ -104,23 +104,8 @@ struct ConvertMXFP4ToVectorPass final
   using Base::Base;
 
   void runOnOperation() override {
-    const VectorISA *set = VectorISA::find(isa);
-    if (!set) {
-      getOperation().emitError() << "expected an instruction set of baseline, "
-                                    "avx2 or avx512, but got '"
-                                 << isa << "'";
-      return signalPassFailure();
-    }
-    WalkResult result = getOperation().walk([&](Operation *op) {
-      if (!isa_and_present<MXFP4Dialect>(op->getDialect()) ||
-          op->getNumResults() != 0)
-        return WalkResult::advance();
-      if (failed(lower(op, *set)))
-        return WalkResult::interrupt();
-      op->erase();
-      return WalkResult::skip();
-    });
-    if (result.wasInterrupted())
+    if (failed(
+            lowerOpsToVector(getOperation(), isa, TypeID::get<MXFP4Dialect>(), lower)))
       signalPassFailure();
   }
 

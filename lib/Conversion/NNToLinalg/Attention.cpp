@@ -113,10 +113,16 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
           Value fresh = tensor::ExtractOp::create(
               b, op.getInput(), ValueRange{token, at[1], at[2]});
           Value old = elements.back();
-          return arith::SelectOp::create(
-                     b, isNew,
-                     convertFloat(b, fresh, old.getType()), old)
-              .getResult();
+          // As bits: a processor without bf16 would round what it selects, by
+          // a function that is not there.
+          auto bitsOf = [&](Value x) -> Value {
+            return arith::BitcastOp::create(
+                b, b.getIntegerType(x.getType().getIntOrFloatBitWidth()), x);
+          };
+          Value chosen = arith::SelectOp::create(
+              b, isNew, bitsOf(convertFloat(b, fresh, old.getType())),
+              bitsOf(old));
+          return arith::BitcastOp::create(b, old.getType(), chosen).getResult();
         });
     rewriter.replaceOp(op, result);
     return success();

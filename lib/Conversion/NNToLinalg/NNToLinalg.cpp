@@ -81,8 +81,7 @@ static SmallVector<Value> lowerEmbedding(EmbeddingOp op,
 static SmallVector<Value> lowerRMSNorm(RMSNormOp op, ImplicitLocOpBuilder &b) {
   Type f32 = b.getF32Type();
   int64_t width = op.getInput().getType().getDimSize(1);
-  OpFoldResult tokens =
-      tensor::getMixedSize(b, op.getLoc(), op.getInput(), 0);
+  OpFoldResult tokens = tensor::getMixedSize(b, op.getLoc(), op.getInput(), 0);
   Value squares = emitLoops(
       b, 2, op.getInput(), filledTensor(b, tokens, f32, 0.0), {{0, 1}, {0}},
       [&](ImplicitLocOpBuilder &b, ValueRange, ValueRange elements) -> Value {
@@ -102,11 +101,10 @@ static SmallVector<Value> lowerRMSNorm(RMSNormOp op, ImplicitLocOpBuilder &b) {
                    constantFloat(b, f32, op.getEpsilon().convertToFloat())));
         Value normal =
             arith::DivFOp::create(b, extractF32(b, op.getInput(), at), root);
-        return convertFloat(
-            b,
-            arith::MulFOp::create(b, extractF32(b, op.getGain(), at[1]),
-                                  normal),
-            elements.back().getType());
+        return convertFloat(b,
+                            arith::MulFOp::create(
+                                b, extractF32(b, op.getGain(), at[1]), normal),
+                            elements.back().getType());
       })};
 }
 
@@ -128,8 +126,8 @@ static SmallVector<Value> lowerLinear(LinearOp op, ImplicitLocOpBuilder &b) {
       [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
         Value sum = tensor::ExtractOp::create(b, sums, at);
         if (op.getBias())
-          sum = arith::AddFOp::create(b, sum,
-                                      extractF32(b, op.getBias(), at[1]));
+          sum =
+              arith::AddFOp::create(b, sum, extractF32(b, op.getBias(), at[1]));
         if (op.getResidual())
           sum = arith::AddFOp::create(b, sum,
                                       extractF32(b, op.getResidual(), at));
@@ -152,8 +150,7 @@ static SmallVector<Value> lowerRouteTopK(RouteTopKOp op,
       b, emptyTensor(b, sizes, f32),
       [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) -> Value {
         Value x = extractF32(b, op.getLogits(), at);
-        Value isNaN =
-            arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+        Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
         return arith::SelectOp::create(b, isNaN, lowest, x);
       });
   auto zeros = [&](ArrayRef<OpFoldResult> shape) {
@@ -163,14 +160,15 @@ static SmallVector<Value> lowerRouteTopK(RouteTopKOp op,
   };
   Value ranks = emitLoops(
       b, 3, logits, zeros(sizes), {{0, 2}, {0, 1}},
-      [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) -> Value {
+      [&](ImplicitLocOpBuilder &b, ValueRange at,
+          ValueRange elements) -> Value {
         Value own = tensor::ExtractOp::create(b, logits, at.take_front(2));
         Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
                                              elements[0], own);
         Value equal = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
                                             elements[0], own);
-        Value lower = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[2],
-                                            at[1]);
+        Value lower =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at[2], at[1]);
         Value before = arith::OrIOp::create(
             b, larger, arith::AndIOp::create(b, equal, lower));
         return arith::AddIOp::create(b, elements[1],
@@ -178,7 +176,8 @@ static SmallVector<Value> lowerRouteTopK(RouteTopKOp op,
       });
   Value chosen = emitLoops(
       b, 3, ranks, zeros({tokens, b.getIndexAttr(slots)}), {{0, 2}, {0, 1}},
-      [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) -> Value {
+      [&](ImplicitLocOpBuilder &b, ValueRange at,
+          ValueRange elements) -> Value {
         Value slot = arith::IndexCastOp::create(b, i32, at[1]);
         Value isHere = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                              elements[0], slot);
@@ -202,18 +201,19 @@ static SmallVector<Value> lowerRouteTopK(RouteTopKOp op,
         tensor::ExtractOp::create(b, logits, ValueRange{token, best}));
     return math::ExpOp::create(b, difference).getResult();
   };
-  Value sums = emitLoops(
-      b, 2, chosen, filledTensor(b, tokens, f32, 0.0), {{0, 1}, {0}},
-      [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) -> Value {
-        return arith::AddFOp::create(b, elements[1],
-                                     exponential(b, at[0], at[1]));
-      });
+  Value sums =
+      emitLoops(b, 2, chosen, filledTensor(b, tokens, f32, 0.0), {{0, 1}, {0}},
+                [&](ImplicitLocOpBuilder &b, ValueRange at,
+                    ValueRange elements) -> Value {
+                  return arith::AddFOp::create(b, elements[1],
+                                               exponential(b, at[0], at[1]));
+                });
   Value weights = emitElementwise(
       b, op.getInitWeights(),
       [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-        Value weight = arith::DivFOp::create(
-            b, exponential(b, at[0], at[1]),
-            tensor::ExtractOp::create(b, sums, at[0]));
+        Value weight =
+            arith::DivFOp::create(b, exponential(b, at[0], at[1]),
+                                  tensor::ExtractOp::create(b, sums, at[0]));
         return convertFloat(b, weight, elements.back().getType());
       });
   return {experts, weights};
@@ -225,9 +225,9 @@ static SmallVector<Value> lowerAddExpertBias(AddExpertBiasOp op,
       b, op.getInit(),
       [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
         Value expert = extractIndex(b, op.getExperts(), at.take_front(2));
-        Value sum = arith::AddFOp::create(
-            b, extractF32(b, op.getInput(), at),
-            extractF32(b, op.getBias(), {expert, at[2]}));
+        Value sum =
+            arith::AddFOp::create(b, extractF32(b, op.getInput(), at),
+                                  extractF32(b, op.getBias(), {expert, at[2]}));
         return convertFloat(b, sum, elements.back().getType());
       })};
 }
@@ -237,10 +237,8 @@ static SmallVector<Value> lowerSwiGLU(SwiGLUOp op, ImplicitLocOpBuilder &b) {
       b, op.getInit(),
       [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
         SmallVector<Value> gate(at), up(at);
-        gate.back() =
-            arith::MulIOp::create(b, at.back(), constantIndex(b, 2));
-        up.back() =
-            arith::AddIOp::create(b, gate.back(), constantIndex(b, 1));
+        gate.back() = arith::MulIOp::create(b, at.back(), constantIndex(b, 2));
+        up.back() = arith::AddIOp::create(b, gate.back(), constantIndex(b, 1));
         Value result = emitSwiGLU(
             b, extractF32(b, op.getInput(), gate),
             extractF32(b, op.getInput(), up),

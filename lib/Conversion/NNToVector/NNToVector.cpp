@@ -32,7 +32,8 @@ static void lowerEmbedding(EmbeddingOp op, const VectorISA &isa) {
     Value id = loadIndex(b, op.getIds(), token);
     emitRow(b, op.getTable().getType().getDimSize(1), isa.lanes,
             [&](Value offset, Value tail) {
-              Value x = loadF32(b, op.getTable(), {id, offset}, isa.lanes, tail);
+              Value x =
+                  loadF32(b, op.getTable(), {id, offset}, isa.lanes, tail);
               storeF32(b, x, op.getInit(), {token, offset}, tail);
             });
   });
@@ -52,27 +53,24 @@ static void lowerRMSNorm(RMSNormOp op, const VectorISA &isa) {
       Value x = loadF32(b, op.getInput(), {token, offset}, isa.lanes, tail);
       return emitMultiplyAdd(b, isa, x, x, sum);
     };
-    Value sums = emitFor(b, constantIndex(b, 0), constantIndex(b, full),
-                         isa.lanes, zeros,
-                         [&](Value offset, ValueRange carried) {
-                           return SmallVector<Value>{
-                               addSquares(carried[0], offset, {})};
-                         })[0];
+    Value sums =
+        emitFor(b, constantIndex(b, 0), constantIndex(b, full), isa.lanes,
+                zeros, [&](Value offset, ValueRange carried) {
+                  return SmallVector<Value>{addSquares(carried[0], offset, {})};
+                })[0];
     if (full < width) {
       Value offset = constantIndex(b, full);
-      sums = addSquares(sums, offset,
-                        getTail(b, width, offset, isa.lanes));
+      sums = addSquares(sums, offset, getTail(b, width, offset, isa.lanes));
     }
     Value sum = constantFloat(b, f32, 0.0);
     for (int64_t lane = 0; lane < isa.lanes; ++lane)
       sum = arith::AddFOp::create(b, sum,
                                   vector::ExtractOp::create(b, sums, lane));
-    Value mean =
-        arith::DivFOp::create(b, sum, constantFloat(b, f32, width));
+    Value mean = arith::DivFOp::create(b, sum, constantFloat(b, f32, width));
     Value root = math::SqrtOp::create(
-        b, arith::AddFOp::create(
-               b, mean,
-               constantFloat(b, f32, op.getEpsilon().convertToFloat())));
+        b,
+        arith::AddFOp::create(
+            b, mean, constantFloat(b, f32, op.getEpsilon().convertToFloat())));
     Value factor = vector::BroadcastOp::create(
         b, vectorType,
         arith::DivFOp::create(b, constantFloat(b, f32, 1.0), root));
@@ -124,8 +122,8 @@ static LogicalResult lowerLinear(LinearOp op, const VectorISA &isa) {
                           op.getLayout()->getLanes())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  Panel panel = {op.getWeight(), /*scales=*/{}, {},
-                 op.getInput().getType().getDimSize(1)};
+  Panel panel = {
+      op.getWeight(), /*scales=*/{}, {}, op.getInput().getType().getDimSize(1)};
   emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
              op.getInit());
   return success();
@@ -137,23 +135,8 @@ struct ConvertNNToVectorPass final
   using Base::Base;
 
   void runOnOperation() override {
-    const VectorISA *set = VectorISA::find(isa);
-    if (!set) {
-      getOperation().emitError() << "expected an instruction set of baseline, "
-                                    "avx2 or avx512, but got '"
-                                 << isa << "'";
-      return signalPassFailure();
-    }
-    WalkResult result = getOperation().walk([&](Operation *op) {
-      if (!isa_and_present<NNDialect>(op->getDialect()) ||
-          op->getNumResults() != 0)
-        return WalkResult::advance();
-      if (failed(lower(op, *set)))
-        return WalkResult::interrupt();
-      op->erase();
-      return WalkResult::skip();
-    });
-    if (result.wasInterrupted())
+    if (failed(lowerOpsToVector(getOperation(), isa, TypeID::get<NNDialect>(),
+                                lower)))
       signalPassFailure();
   }
 
@@ -161,16 +144,19 @@ private:
   static LogicalResult lower(Operation *op, const VectorISA &isa) {
     return TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](LinearOp op) { return lowerLinear(op, isa); })
-        .Case([&](EmbeddingOp op) { return lowerEmbedding(op, isa), success(); })
+        .Case(
+            [&](EmbeddingOp op) { return lowerEmbedding(op, isa), success(); })
         .Case([&](RMSNormOp op) { return lowerRMSNorm(op, isa), success(); })
         .Case([&](RotaryEmbeddingOp op) {
           return lowerRotaryEmbedding(op, isa), success();
         })
-        .Case([&](AttentionOp op) { return lowerAttention(op, isa), success(); })
+        .Case(
+            [&](AttentionOp op) { return lowerAttention(op, isa), success(); })
         .Case([&](CacheUpdateOp op) {
           return lowerCacheUpdate(op, isa), success();
         })
-        .Case([&](RouteTopKOp op) { return lowerRouteTopK(op, isa), success(); })
+        .Case(
+            [&](RouteTopKOp op) { return lowerRouteTopK(op, isa), success(); })
         .Case([&](AddExpertBiasOp op) {
           return lowerAddExpertBias(op, isa), success();
         })

@@ -80,3 +80,23 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
         });
   });
 }
+
+LogicalResult mxfp4::lowerOpsToVector(
+    func::FuncOp function, StringRef isaName, TypeID dialect,
+    function_ref<LogicalResult(Operation *, const VectorISA &)> lower) {
+  const VectorISA *isa = VectorISA::find(isaName);
+  if (!isa)
+    return function.emitError() << "expected an instruction set of baseline, "
+                                   "avx2 or avx512, but got '"
+                                << isaName << "'";
+  WalkResult result = function.walk([&](Operation *op) {
+    if (!op->getDialect() || op->getDialect()->getTypeID() != dialect ||
+        op->getNumResults() != 0)
+      return WalkResult::advance();
+    if (failed(lower(op, *isa)))
+      return WalkResult::interrupt();
+    op->erase();
+    return WalkResult::skip();
+  });
+  return failure(result.wasInterrupted());
+}

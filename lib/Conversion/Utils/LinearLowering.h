@@ -13,6 +13,7 @@
 #define MXFP4_LIB_CONVERSION_UTILS_LINEARLOWERING_H
 
 #include "VectorCode.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::mxfp4 {
 
@@ -34,6 +35,12 @@ TileShape getTileShape(const VectorISA &isa, bool isOneToken);
 /// Fails with a reason unless the emitter handles these types and this layout.
 LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value input,
                            Value weight, int64_t lanes);
+
+/// Replaces the ops of a dialect on memrefs in `function` by what `lower` emits
+/// before them, for the instruction set called `isaName`.
+LogicalResult lowerOpsToVector(
+    func::FuncOp function, StringRef isaName, TypeID dialect,
+    function_ref<LogicalResult(Operation *, const VectorISA &)> lower);
 
 } // namespace mlir::mxfp4
 

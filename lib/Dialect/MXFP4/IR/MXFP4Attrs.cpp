@@ -16,9 +16,8 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-LogicalResult
-LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t lanes,
-                   int64_t depth, bool paired) {
+LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t lanes, int64_t depth, bool paired) {
   if (lanes < 1 || lanes > 64)
     return emitError() << "expected 1 to 64 lanes, but got " << lanes;
   if (depth < 1 || depth > kBlockSize || kBlockSize % depth != 0)
@@ -27,9 +26,9 @@ LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t lanes,
   return success();
 }
 
-LogicalResult LayoutAttr::verifyEncoding(
-    ArrayRef<int64_t> shape, Type elementType,
-    function_ref<InFlightDiagnostic()> emitError) const {
+LogicalResult
+LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
+                           function_ref<InFlightDiagnostic()> emitError) const {
   if (shape.size() < 2 || ShapedType::isDynamicShape(shape.take_back(2)))
     return emitError() << "expected static rows and columns in a tensor of "
                           "layout "

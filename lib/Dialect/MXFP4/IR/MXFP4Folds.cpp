@@ -27,8 +27,8 @@ OpFoldResult DequantizeOp::fold(FoldAdaptor adaptor) {
   if (!values.getSplatValue<APFloat>().isPosZero() ||
       scales.getSplatValue<APFloat>().isNaN())
     return {};
-  return SplatElementsAttr::get(
-      type, FloatAttr::get(type.getElementType(), 0.0));
+  return SplatElementsAttr::get(type,
+                                FloatAttr::get(type.getElementType(), 0.0));
 }
 
 Operation *MXFP4Dialect::materializeConstant(OpBuilder &builder,

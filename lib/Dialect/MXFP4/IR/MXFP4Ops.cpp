@@ -77,7 +77,10 @@ LogicalResult mxfp4::verifySameShape(Operation *op, StringRef nameA,
   InFlightDiagnostic diag = op->emitOpError()
                             << "expected '" << nameA << "' to have the shape ";
   llvm::interleave(
-      b, [&](int64_t size) { size == ShapedType::kDynamic ? diag << "?" : diag << size; },
+      b,
+      [&](int64_t size) {
+        size == ShapedType::kDynamic ? diag << "?" : diag << size;
+      },
       [&] { diag << "x"; });
   return diag << " that follows from '" << nameB << "', but got " << a;
 }
@@ -99,16 +102,15 @@ static LogicalResult verifyBlocks(Operation *op, ShapedType values,
     return op->emitOpError("expected a static last dimension of 'values' and "
                            "'scales'");
   if (columns != blocks * kBlockSize) // F1
-    return op->emitOpError()
-           << "expected the last dimension of 'values' to be "
-           << blocks * kBlockSize << " (" << kBlockSize
-           << " elements per scale), but got " << columns;
+    return op->emitOpError() << "expected the last dimension of 'values' to be "
+                             << blocks * kBlockSize << " (" << kBlockSize
+                             << " elements per scale), but got " << columns;
   return success();
 }
 
-/// Checks that a weight `[..., rows, columns]` of shape `expected` is arranged by
-/// `layout`. Rows that only pad a group cannot be told apart, so rows are checked
-/// by the number of groups.
+/// Checks that a weight `[..., rows, columns]` of shape `expected` is arranged
+/// by `layout`. Rows that only pad a group cannot be told apart, so rows are
+/// checked by the number of groups.
 static LogicalResult verifyArranged(Operation *op, StringRef name,
                                     ShapedType weight, LayoutAttr layout,
                                     ArrayRef<int64_t> expected) {
@@ -121,9 +123,8 @@ static LogicalResult verifyArranged(Operation *op, StringRef name,
   if (shape == packed)
     return success();
   return op->emitOpError() << "expected '" << name << "' arranged by " << own
-                           << " to have " << packed.size()
-                           << " dimensions of " << packed
-                           << " elements, but got " << weight;
+                           << " to have " << packed.size() << " dimensions of "
+                           << packed << " elements, but got " << weight;
 }
 
 /// Checks values and scales of a matmul whose plain weight is `plain`.
@@ -240,9 +241,10 @@ LogicalResult PackOp::verify() {
   if (layout.getPaired() && shape[shape.size() - 2] % 2 != 0)
     return emitOpError() << "expected an even number of rows to pair, but got "
                          << shape[shape.size() - 2];
-  return verifySameShape(*this, "init", init, "source and layout",
-                         encoding ? SmallVector<int64_t>(source.getShape())
-                                  : getStoredShape(init, layout.getPackedShape(shape)));
+  return verifySameShape(
+      *this, "init", init, "source and layout",
+      encoding ? SmallVector<int64_t>(source.getShape())
+               : getStoredShape(init, layout.getPackedShape(shape)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,8 +260,9 @@ void MatmulOp::getEffects(
 LogicalResult MatmulOp::verify() {
   ShapedType input = getInput().getType(), init = getInit().getType();
   if (input.getRank() != 2 || init.getRank() != 2)
-    return emitOpError() << "expected 'input' [T, K] and 'init' [T, N], but got "
-                         << input << " and " << init;
+    return emitOpError()
+           << "expected 'input' [T, K] and 'init' [T, N], but got " << input
+           << " and " << init;
   int64_t rows = init.getDimSize(1), columns = input.getDimSize(1);
   if (ShapedType::isDynamic(rows) || ShapedType::isDynamic(columns))
     return emitOpError("expected static K and N");
@@ -307,9 +310,9 @@ LogicalResult MatmulByExpertOp::verify() {
     if (failed(verifySameShape(*this, "input", input, "experts",
                                {tokens, input.getDimSize(1)})))
       return failure();
-  } else if (failed(verifySameShape(
-                 *this, "input", input, "experts",
-                 {tokens, slots, input.getShape().back()}))) {
+  } else if (failed(
+                 verifySameShape(*this, "input", input, "experts",
+                                 {tokens, slots, input.getShape().back()}))) {
     return failure();
   }
 
@@ -320,9 +323,9 @@ LogicalResult MatmulByExpertOp::verify() {
     expectedInit.insert(expectedInit.begin() + 1, slots);
   if (failed(verifySameShape(*this, "init", init, "experts", expectedInit)))
     return failure();
-  if (weighted && failed(verifySameShape(*this, "weights",
-                                         getWeights().getType(), "experts",
-                                         {tokens, slots})))
+  if (weighted &&
+      failed(verifySameShape(*this, "weights", getWeights().getType(),
+                             "experts", {tokens, slots})))
     return failure();
   if (getResidual()) {
     if (!weighted)

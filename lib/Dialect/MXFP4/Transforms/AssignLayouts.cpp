@@ -54,8 +54,8 @@ struct AssignLayoutsPass final
 
   void runOnOperation() override {
     if (lanes < 1 || lanes > 64) {
-      getOperation().emitError() << "expected 1 to 64 lanes, but got "
-                                << lanes.getValue();
+      getOperation().emitError()
+          << "expected 1 to 64 lanes, but got " << lanes.getValue();
       return signalPassFailure();
     }
     OpBuilder builder(&getContext());
@@ -66,7 +66,8 @@ struct AssignLayoutsPass final
       if (auto matmul = dyn_cast<MatmulOp>(op))
         return assignBlocks(builder, matmul, /*paired=*/false);
       if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
-        return assignBlocks(builder, matmul, matmul.getActivation().has_value());
+        return assignBlocks(builder, matmul,
+                            matmul.getActivation().has_value());
     });
   }
 
@@ -89,9 +90,9 @@ private:
     if (op.getLayout() || !isPlain(op.getValues()) || !isPlain(op.getScales()))
       return;
     constexpr int64_t elementBits = 4;
-    packOperand(builder, op.getValuesMutable(),
-                LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits,
-                                paired));
+    packOperand(
+        builder, op.getValuesMutable(),
+        LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits, paired));
     packOperand(builder, op.getScalesMutable(),
                 LayoutAttr::get(&getContext(), lanes, 1, paired));
   }

@@ -62,9 +62,9 @@ struct DestinationStyleModel final
   }
 };
 
-template <typename... OpTys>
-void attachModels(MLIRContext *context) {
-  (OpTys::template attachInterface<DestinationStyleModel<OpTys>>(*context), ...);
+template <typename... OpTys> void attachModels(MLIRContext *context) {
+  (OpTys::template attachInterface<DestinationStyleModel<OpTys>>(*context),
+   ...);
 }
 } // namespace
 

@@ -39,26 +39,26 @@ struct Team {
 
 /// True if `op`, or an op in it, has an effect on memory that other threads can
 /// see.
-template <typename EffectTy>
-static bool touchesMemory(Operation *op) {
-  return op->walk([](Operation *nested) {
-             bool isAllocation =
-                 isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(
-                     nested);
-             return !isAllocation && hasEffect<EffectTy>(nested)
-                        ? WalkResult::interrupt()
-                        : WalkResult::advance();
-           })
+template <typename EffectTy> static bool touchesMemory(Operation *op) {
+  return op
+      ->walk([](Operation *nested) {
+        bool isAllocation =
+            isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(nested);
+        return !isAllocation && hasEffect<EffectTy>(nested)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
       .wasInterrupted();
 }
 
 /// True if something in `op` is for all threads.
 static bool involvesTeam(Operation *op) {
-  return op->walk([](Operation *nested) {
-             return isa<scf::ParallelOp, func::CallOp>(nested)
-                        ? WalkResult::interrupt()
-                        : WalkResult::advance();
-           })
+  return op
+      ->walk([](Operation *nested) {
+        return isa<scf::ParallelOp, func::CallOp>(nested)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
       .wasInterrupted();
 }
 
@@ -196,9 +196,9 @@ private:
           return op.emitOpError("cannot be given to one thread: expected no "
                                 "results where memory is written");
         ImplicitLocOpBuilder b(op.getLoc(), &op);
-        Value isFirst = arith::CmpIOp::create(
-            b, arith::CmpIPredicate::eq, team.thread,
-            arith::ConstantIndexOp::create(b, 0));
+        Value isFirst =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, team.thread,
+                                  arith::ConstantIndexOp::create(b, 0));
         auto branch = scf::IfOp::create(b, isFirst);
         emitBarrier(b, team);
         op.moveBefore(branch.thenBlock()->getTerminator());

@@ -10,10 +10,10 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
+#include "MatmulUtils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "MatmulUtils.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #define DEBUG_TYPE "mxfp4-fuse-dequantize"

@@ -27,13 +27,13 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The op that makes `value`, if it is an `OpTy` that only `reader` reads, and as
-/// often as it is made: one outside of the reader's loop would move into it.
+/// The op that makes `value`, if it is an `OpTy` that only `reader` reads, and
+/// as often as it is made: one outside of the reader's loop would move into it.
 template <typename OpTy>
 static OpTy getOnlyReadBy(Operation *reader, Value value) {
   auto op = value.getDefiningOp<OpTy>();
   return op && op->hasOneUse() && op->getBlock() == reader->getBlock() ? op
-                                                                      : OpTy();
+                                                                       : OpTy();
 }
 
 /// True if the weight of `op` has been given an arrangement, which depends on
@@ -41,6 +41,30 @@ static OpTy getOnlyReadBy(Operation *reader, Value value) {
 static bool isArranged(MatmulByExpertOp op) {
   auto values = dyn_cast<RankedTensorType>(op.getValues().getType());
   return op.getLayout() || (values && values.getEncoding());
+}
+
+/// The matmul again, into `init`. The caller adds a part of the epilogue.
+template <typename MatmulTy>
+static MatmulTy cloneInto(PatternRewriter &rewriter, MatmulTy matmul,
+                          Value init) {
+  auto fused = cast<MatmulTy>(rewriter.clone(*matmul));
+  fused.getInitMutable().assign(init);
+  fused->getResult(0).setType(cast<RankedTensorType>(init.getType()));
+  return fused;
+}
+
+/// The matmul that makes `value` for `reader` alone, if what `reader` does can
+/// follow it in registers: nothing does yet but the bias.
+static FailureOr<MatmulByExpertOp>
+getMatmulToExtend(PatternRewriter &rewriter, Operation *reader, Value value) {
+  auto matmul = getOnlyReadBy<MatmulByExpertOp>(reader, value);
+  if (!matmul)
+    return rewriter.notifyMatchFailure(reader, "no matmul for this alone");
+  if (matmul.getActivation() || matmul.getWeights())
+    return rewriter.notifyMatchFailure(matmul, "has an epilogue");
+  if (!matmul.getInit().getType().getElementType().isF32())
+    return rewriter.notifyMatchFailure(matmul, "result is rounded before");
+  return matmul;
 }
 
 /// If `op` computes `matrix[t, n] + vector[n]` in f32 and rounds it once to its
@@ -51,8 +75,8 @@ static bool matchBiasAdd(linalg::GenericOp op, Value &matrix, Value &vector) {
       !op.hasPureTensorSemantics())
     return false;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  AffineMap column = AffineMap::get(
-      2, 0, getAffineDimExpr(1, op.getContext()), op.getContext());
+  AffineMap column = AffineMap::get(2, 0, getAffineDimExpr(1, op.getContext()),
+                                    op.getContext());
   if (!maps[0].isIdentity() || maps[1] != column || !maps[2].isIdentity())
     return false;
 
@@ -63,8 +87,7 @@ static bool matchBiasAdd(linalg::GenericOp op, Value &matrix, Value &vector) {
   };
   auto widens = [](Operation *o) { return isa<arith::ExtFOp>(o); };
   auto narrows = [](Operation *o) { return isa<arith::TruncFOp>(o); };
-  Value result =
-      skip(op.getBlock()->getTerminator()->getOperand(0), narrows);
+  Value result = skip(op.getBlock()->getTerminator()->getOperand(0), narrows);
   auto add = result.getDefiningOp<arith::AddFOp>();
   if (!add || !add.getType().isF32() ||
       skip(add.getLhs(), widens) != op.getBlock()->getArgument(0) ||
@@ -130,10 +153,8 @@ struct FuseBias final : OpRewritePattern<linalg::GenericOp> {
       return rewriter.notifyMatchFailure(matmul, "result is rounded before");
     if (matmul.getBias() || matmul.getResidual())
       return rewriter.notifyMatchFailure(matmul, "has an epilogue");
-    auto fused = cast<MatmulTy>(rewriter.clone(*matmul));
-    fused.getInitMutable().assign(op.getOutputs()[0]);
+    auto fused = cloneInto(rewriter, matmul, op.getOutputs()[0]);
     fused.getBiasMutable().assign(vector);
-    fused->getResult(0).setType(cast<RankedTensorType>(op.getResult(0).getType()));
     rewriter.replaceOp(op, fused->getResults());
     return success();
   }
@@ -166,8 +187,7 @@ struct FuseResidual final : OpRewritePattern<linalg::AddOp> {
           !cast<ShapedType>(type).getElementType().isF32())
         continue;
       rewriter.setInsertionPoint(op);
-      auto fused = cast<MatmulTy>(rewriter.clone(*matmul));
-      fused.getInitMutable().assign(op.getOutputs()[0]);
+      auto fused = cloneInto(rewriter, matmul, op.getOutputs()[0]);
       fused.getResidualMutable().assign(op.getInputs()[residual]);
       rewriter.replaceOp(op, fused->getResults());
       return success();
@@ -196,21 +216,17 @@ struct FuseExpertBias final : OpRewritePattern<nn::AddExpertBiasOp> {
 
   LogicalResult matchAndRewrite(nn::AddExpertBiasOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
-    if (!matmul)
-      return rewriter.notifyMatchFailure(op, "no matmul for this alone");
-    if (matmul.getExperts() != op.getExperts() ||
-        matmul.getValues().getType().getDimSize(0) !=
+    auto matmul = getMatmulToExtend(rewriter, op, op.getInput());
+    if (failed(matmul))
+      return failure();
+    if (matmul->getExperts() != op.getExperts() ||
+        matmul->getValues().getType().getDimSize(0) !=
             op.getBias().getType().getDimSize(0))
       return rewriter.notifyMatchFailure(op, "bias of other experts");
-    if (matmul.getBias() || matmul.getActivation() || matmul.getWeights())
-      return rewriter.notifyMatchFailure(matmul, "has an epilogue");
-    if (!matmul.getInit().getType().getElementType().isF32())
-      return rewriter.notifyMatchFailure(matmul, "result is rounded before");
-    auto fused = cast<MatmulByExpertOp>(rewriter.clone(*matmul));
-    fused.getInitMutable().assign(op.getInit());
+    if (matmul->getBias())
+      return rewriter.notifyMatchFailure(*matmul, "has a bias");
+    auto fused = cloneInto(rewriter, *matmul, op.getInit());
     fused.getBiasMutable().assign(op.getBias());
-    fused->getResult(0).setType(cast<RankedTensorType>(op->getResult(0).getType()));
     rewriter.replaceOp(op, fused->getResults());
     return success();
   }
@@ -223,25 +239,20 @@ struct FuseExpertBias final : OpRewritePattern<nn::AddExpertBiasOp> {
 ///
 /// becomes
 ///
-///   %z = mxfp4.matmul_by_expert ins(...) bias(%bias) activation(...) outs(%init)
+///   %z = mxfp4.matmul_by_expert ins(...) bias(%bias) activation(...)
+///   outs(%init)
 struct FuseSwiGLU final : OpRewritePattern<nn::SwiGLUOp> {
   using Base::Base;
 
   LogicalResult matchAndRewrite(nn::SwiGLUOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
-    if (!matmul)
-      return rewriter.notifyMatchFailure(op, "no matmul for this alone");
-    if (matmul.getActivation() || matmul.getWeights())
-      return rewriter.notifyMatchFailure(matmul, "has an epilogue");
-    if (isArranged(matmul))
-      return rewriter.notifyMatchFailure(matmul, "rows are not in pairs");
-    if (!matmul.getInit().getType().getElementType().isF32())
-      return rewriter.notifyMatchFailure(matmul, "result is rounded before");
-    auto fused = cast<MatmulByExpertOp>(rewriter.clone(*matmul));
-    fused.getInitMutable().assign(op.getInit());
+    auto matmul = getMatmulToExtend(rewriter, op, op.getInput());
+    if (failed(matmul))
+      return failure();
+    if (isArranged(*matmul))
+      return rewriter.notifyMatchFailure(*matmul, "rows are not in pairs");
+    auto fused = cloneInto(rewriter, *matmul, op.getInit());
     fused.setActivationAttr(op.getActivation());
-    fused->getResult(0).setType(cast<RankedTensorType>(op->getResult(0).getType()));
     rewriter.replaceOp(op, fused->getResults());
     return success();
   }
@@ -254,23 +265,18 @@ struct FuseSwiGLU final : OpRewritePattern<nn::SwiGLUOp> {
 ///
 /// becomes
 ///
-///   %z = mxfp4.matmul_by_expert ins(...) bias(%bias) weights(%weights) outs(%init)
+///   %z = mxfp4.matmul_by_expert ins(...) bias(%bias) weights(%weights)
+///   outs(%init)
 struct FuseCombineExperts final : OpRewritePattern<nn::CombineExpertsOp> {
   using Base::Base;
 
   LogicalResult matchAndRewrite(nn::CombineExpertsOp op,
                                 PatternRewriter &rewriter) const override {
-    auto matmul = getOnlyReadBy<MatmulByExpertOp>(op, op.getInput());
-    if (!matmul)
-      return rewriter.notifyMatchFailure(op, "no matmul for this alone");
-    if (matmul.getActivation() || matmul.getWeights())
-      return rewriter.notifyMatchFailure(matmul, "has an epilogue");
-    if (!matmul.getInit().getType().getElementType().isF32())
-      return rewriter.notifyMatchFailure(matmul, "result is rounded before");
-    auto fused = cast<MatmulByExpertOp>(rewriter.clone(*matmul));
-    fused.getInitMutable().assign(op.getInit());
+    auto matmul = getMatmulToExtend(rewriter, op, op.getInput());
+    if (failed(matmul))
+      return failure();
+    auto fused = cloneInto(rewriter, *matmul, op.getInit());
     fused.getWeightsMutable().assign(op.getWeights());
-    fused->getResult(0).setType(cast<RankedTensorType>(op->getResult(0).getType()));
     rewriter.replaceOp(op, fused->getResults());
     return success();
   }

@@ -54,8 +54,8 @@ static void takePacked(func::FuncOp function, BlockArgument argument,
   argument.setType(type);
   SmallVector<Type> inputs(function.getArgumentTypes());
   inputs[argument.getArgNumber()] = type;
-  function.setFunctionType(FunctionType::get(
-      function.getContext(), inputs, function.getResultTypes()));
+  function.setFunctionType(FunctionType::get(function.getContext(), inputs,
+                                             function.getResultTypes()));
 }
 
 namespace {
@@ -97,10 +97,9 @@ private:
       for (Operation *user : users.getUsers(function)) {
         OpBuilder builder(user);
         OpOperand &operand = user->getOpOperand(argument.getArgNumber());
-        Value init = tensor::EmptyOp::create(builder, user->getLoc(),
-                                             type.getShape(),
-                                             type.getElementType(),
-                                             type.getEncoding());
+        Value init =
+            tensor::EmptyOp::create(builder, user->getLoc(), type.getShape(),
+                                    type.getElementType(), type.getEncoding());
         auto pack = PackOp::create(builder, user->getLoc(), TypeRange(type),
                                    operand.get(), init, LayoutAttr());
         operand.set(pack->getResult(0));

@@ -29,7 +29,8 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// No temporary is as large as this: sums of a few million such do not overflow.
+/// No temporary is as large as this: sums of a few million such do not
+/// overflow.
 static constexpr int64_t kMaxBits = int64_t(8) << 40;
 
 namespace {
@@ -49,8 +50,8 @@ static int64_t getOrder(Operation *op, Block *block,
   return order.lookup(block->findAncestorOpInBlock(*op));
 }
 
-/// Where `value`, or a view of it, is used last. Fails where it gets another name
-/// that is no view, so that its uses are not known.
+/// Where `value`, or a view of it, is used last. Fails where it gets another
+/// name that is no view, so that its uses are not known.
 static FailureOr<int64_t>
 getLastUse(Value value, Block *block,
            const DenseMap<Operation *, int64_t> &order) {
@@ -59,8 +60,8 @@ getLastUse(Value value, Block *block,
     last = std::max(last, getOrder(user, block, order));
     bool isView = isa<ViewLikeOpInterface>(user);
     if (user->hasTrait<OpTrait::IsTerminator>() ||
-        (!isView && llvm::any_of(user->getResultTypes(),
-                                 llvm::IsaPred<BaseMemRefType>)))
+        (!isView &&
+         llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>)))
       return user->emitOpError("cannot take a temporary in the arena: expected "
                                "it to be read, written and viewed alone");
     if (!isView)
@@ -75,8 +76,8 @@ getLastUse(Value value, Block *block,
   return last;
 }
 
-/// Gives each temporary the lowest place that is free while it lives, large ones
-/// first. Returns the size of the frame.
+/// Gives each temporary the lowest place that is free while it lives, large
+/// ones first. Returns the size of the frame.
 static int64_t placeTemporaries(MutableArrayRef<Temporary> temporaries) {
   SmallVector<Temporary *> placed;
   SmallVector<Temporary *> pending;
@@ -144,8 +145,9 @@ private:
     Type element = type.getElementType();
     if (!element.isIntOrIndexOrFloat() || !type.getLayout().isIdentity() ||
         type.getMemorySpace())
-      return alloc.emitOpError("cannot be placed in the arena: expected numbers "
-                               "in plain order in the default memory space");
+      return alloc.emitOpError(
+          "cannot be placed in the arena: expected numbers "
+          "in plain order in the default memory space");
     if (type.getNumDynamicDims() != 0 && maxTokens == 0)
       return alloc.emitOpError("cannot be placed in the arena: expected "
                                "'mxfp4.max_tokens' on an entry point");
@@ -211,8 +213,8 @@ private:
       Value view =
           memref::ViewOp::create(b, temporary.alloc.getType(), arena, offset,
                                  temporary.alloc.getDynamicSizes());
-      for (Operation *user : llvm::make_early_inc_range(
-               temporary.alloc->getUsers()))
+      for (Operation *user :
+           llvm::make_early_inc_range(temporary.alloc->getUsers()))
         if (isa<memref::DeallocOp>(user))
           user->erase();
       temporary.alloc.replaceAllUsesWith(view);

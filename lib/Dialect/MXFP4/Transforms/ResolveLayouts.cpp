@@ -37,9 +37,10 @@ static LogicalResult checkResolvable(Operation *op, RankedTensorType type) {
       isa<tensor::EmptyOp, func::FuncOp, func::CallOp, func::ReturnOp, PackOp,
           nn::LinearOp, MatmulOp, MatmulByExpertOp>(op))
     return success();
-  return op->emitOpError() << "cannot be resolved: expected only matmuls to use "
-                              "tensors of a layout, but got "
-                           << type;
+  return op->emitOpError()
+         << "cannot be resolved: expected only matmuls to use "
+            "tensors of a layout, but got "
+         << type;
 }
 
 namespace {
@@ -71,8 +72,7 @@ struct ResolveLayoutsPass final
   }
 
 private:
-  template <typename OpTy>
-  static void setLayout(OpTy op, Value weight) {
+  template <typename OpTy> static void setLayout(OpTy op, Value weight) {
     if (LayoutAttr layout = getEncodedLayout(weight))
       op.setLayoutAttr(layout);
   }

@@ -18,10 +18,9 @@ namespace mlir::mxfp4 {
 
 /// Calls `check` with every op and each ranked tensor type that a value or a
 /// signature of it has. Fails where `check` does.
-inline LogicalResult
-checkTensorTypes(ModuleOp module,
-                 function_ref<LogicalResult(Operation *, RankedTensorType)>
-                     check) {
+inline LogicalResult checkTensorTypes(
+    ModuleOp module,
+    function_ref<LogicalResult(Operation *, RankedTensorType)> check) {
   auto checkAll = [&](Operation *op, TypeRange types) {
     return success(llvm::all_of(types, [&](Type type) {
       auto tensor = dyn_cast<RankedTensorType>(type);
@@ -65,10 +64,9 @@ convertTensorTypes(ModuleOp module,
         for (BlockArgument argument : block.getArguments())
           argument.setType(convertType(argument.getType()));
     if (auto function = dyn_cast<func::FuncOp>(op))
-      function.setFunctionType(
-          FunctionType::get(op->getContext(),
-                            convertTypes(function.getArgumentTypes()),
-                            convertTypes(function.getResultTypes())));
+      function.setFunctionType(FunctionType::get(
+          op->getContext(), convertTypes(function.getArgumentTypes()),
+          convertTypes(function.getResultTypes())));
   });
 }
 

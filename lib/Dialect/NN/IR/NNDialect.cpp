@@ -88,6 +88,6 @@ SmallVector<float> YarnAttr::getFrequencies(int64_t headDim) const {
 }
 
 float YarnAttr::getAmplitude() const {
-  return static_cast<float>(
-      0.1 * std::log(getFactor().getValueAsDouble()) + 1.0);
+  return static_cast<float>(0.1 * std::log(getFactor().getValueAsDouble()) +
+                            1.0);
 }

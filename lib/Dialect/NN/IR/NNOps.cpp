@@ -60,9 +60,9 @@ LogicalResult EmbeddingOp::verify() {
   if (failed(verifyForm(*this, "ids", getIds().getType(), 1, "[T]")) ||
       failed(verifyForm(*this, "table", getTable().getType(), 2, "[V, H]", 0)))
     return failure();
-  return verifySameShape(*this, "init", getInit().getType(), "ids",
-                         {getIds().getType().getDimSize(0),
-                          getTable().getType().getDimSize(1)});
+  return verifySameShape(
+      *this, "init", getInit().getType(), "ids",
+      {getIds().getType().getDimSize(0), getTable().getType().getDimSize(1)});
 }
 
 LogicalResult RMSNormOp::verify() {
@@ -73,8 +73,9 @@ LogicalResult RMSNormOp::verify() {
                              {input.getDimSize(1)})))
     return failure();
   if (getEpsilon().isNegative() || !getEpsilon().isFinite())
-    return emitOpError() << "expected a finite 'epsilon' of at least 0, but got "
-                         << getEpsilonAttr();
+    return emitOpError()
+           << "expected a finite 'epsilon' of at least 0, but got "
+           << getEpsilonAttr();
   return verifySameShape(*this, "init", getInit().getType(), "input",
                          input.getShape());
 }
@@ -133,14 +134,14 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "expected a multiple of " << kvHeads
                          << " query heads (the number of KV heads), but got "
                          << heads;
-  if (failed(verifySameShape(*this, "key", key, "query",
-                             {query.getDimSize(0), kvHeads,
-                              query.getDimSize(2)})) ||
+  if (failed(verifySameShape(
+          *this, "key", key, "query",
+          {query.getDimSize(0), kvHeads, query.getDimSize(2)})) ||
       failed(verifySameShape(*this, "value", getValue().getType(), "key",
                              key.getShape())) ||
-      failed(verifySameShape(*this, "keyCache", cache, "key",
-                             {cache.getDimSize(0), kvHeads,
-                              key.getDimSize(2)})) ||
+      failed(
+          verifySameShape(*this, "keyCache", cache, "key",
+                          {cache.getDimSize(0), kvHeads, key.getDimSize(2)})) ||
       failed(verifySameShape(*this, "valueCache", getValueCache().getType(),
                              "keyCache", cache.getShape())) ||
       failed(verifySameShape(*this, "sinks", getSinks().getType(), "query",
@@ -149,7 +150,8 @@ LogicalResult AttentionOp::verify() {
   if (getWindow()) {
     int64_t window = *getWindow();
     if (window < 1)
-      return emitOpError() << "expected a positive 'window', but got " << window;
+      return emitOpError() << "expected a positive 'window', but got "
+                           << window;
     if (!cache.isDynamicDim(0) && cache.getDimSize(0) < window - 1)
       return emitOpError() << "expected a cache of at least " << window - 1
                            << " rows for a window of " << window << ", but got "
@@ -164,9 +166,9 @@ LogicalResult CacheUpdateOp::verify() {
   if (failed(verifyForm(*this, "input", input, 3, "[T, KV, D]")) ||
       failed(verifyForm(*this, "init", init, 3, "[C, KV, D]")))
     return failure();
-  return verifySameShape(*this, "init", init, "input",
-                         {init.getDimSize(0), input.getDimSize(1),
-                          input.getDimSize(2)});
+  return verifySameShape(
+      *this, "init", init, "input",
+      {init.getDimSize(0), input.getDimSize(1), input.getDimSize(2)});
 }
 
 LogicalResult RouteTopKOp::verify() {
@@ -175,8 +177,7 @@ LogicalResult RouteTopKOp::verify() {
   if (failed(verifyForm(*this, "logits", logits, 2, "[T, E]")) ||
       failed(verifyForm(*this, "initExperts", experts, 2, "[T, S]")))
     return failure();
-  if (experts.getDimSize(1) < 1 ||
-      experts.getDimSize(1) > logits.getDimSize(1))
+  if (experts.getDimSize(1) < 1 || experts.getDimSize(1) > logits.getDimSize(1))
     return emitOpError() << "expected 1 to " << logits.getDimSize(1)
                          << " slots, but got " << experts.getDimSize(1);
   if (failed(verifySameShape(*this, "initExperts", experts, "logits",
@@ -205,8 +206,8 @@ LogicalResult SwiGLUOp::verify() {
   int64_t rank = input.getRank();
   if (rank < 1 || input.isDynamicDim(rank - 1) ||
       input.getDimSize(rank - 1) % 2 != 0)
-    return emitOpError() << "expected an even last dimension of 'input', but got "
-                         << input;
+    return emitOpError()
+           << "expected an even last dimension of 'input', but got " << input;
   SmallVector<int64_t> expected(input.getShape());
   expected.back() /= 2;
   return verifySameShape(*this, "init", getInit().getType(), "input", expected);

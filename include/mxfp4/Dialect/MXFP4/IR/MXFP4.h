@@ -37,16 +37,16 @@ constexpr int64_t kBlockSize = 32;
 /// True if `type` holds 4-bit elements in their storage form: two in a byte.
 bool isPackedStorage(ShapedType type);
 
-/// The shape of a tensor of block elements in elements: for the storage form the
-/// last dimension is doubled.
+/// The shape of a tensor of block elements in elements: for the storage form
+/// the last dimension is doubled.
 SmallVector<int64_t> getElementShape(ShapedType type);
 
 /// The inverse: the shape that `elements` have in the element type of `type`.
 SmallVector<int64_t> getStoredShape(ShapedType type,
                                     ArrayRef<int64_t> elements);
 
-/// Reports reads of the inputs and writes of the inits of a destination-style op
-/// on memrefs; on tensors there is no effect.
+/// Reports reads of the inputs and writes of the inits of a destination-style
+/// op on memrefs; on tensors there is no effect.
 void getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>

@@ -50,8 +50,8 @@ def AssignLayoutsPass : Pass<"mxfp4-assign-layouts", "::mlir::func::FuncOp"> {
 def HoistPacksPass : Pass<"mxfp4-hoist-packs", "::mlir::ModuleOp"> {
   let summary = "Move packs of weights out of entry points";
   let description = [{
-    A pack of a function's argument moves to the callers of that function. A pack
-    of an argument of an entry point becomes a function of its own that runs
+    A pack of a private function's argument moves to the callers of that function.
+    A pack of an argument of an entry point that nothing calls becomes a function of its own that runs
     once, when weights are loaded; the argument names it in `mxfp4.prepare`, and
     keeps its type in the checkpoint in `mxfp4.source`. Weights of one type and
     layout share such a function.
@@ -64,7 +64,8 @@ def ResolveLayoutsPass : Pass<"mxfp4-resolve-layouts", "::mlir::ModuleOp"> {
   let description = [{
     A tensor with a `#mxfp4.layout` gets the shape that it has in memory, and the
     ops that read it the layout as an attribute. Runs before bufferization, which
-    would drop an encoding without a word.
+    would drop an encoding without a word. Fails on an op that would then see
+    another shape, such as `tensor.dim`.
   }];
 }
 
@@ -93,7 +94,8 @@ def DistributeLoopsPass : Pass<"mxfp4-distribute-loops", "::mlir::ModuleOp"> {
     Every thread of a team runs an entry point from start to end. Functions get
     the arguments `thread`, `threads` (index) and `invocation`; an `scf.parallel`
     becomes a loop over this thread's share of its first dimension and ends at a
-    barrier. A store outside of such loops is done by thread 0 alone.
+    barrier. A store outside of such loops is done by thread 0 alone. Functions
+    have one block, and a parallel loop neither a reduction nor a call.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
@@ -109,7 +111,8 @@ def PlanMemoryPass : Pass<"mxfp4-plan-memory", "::mlir::ModuleOp"> {
     bytes. A function gets the arena as an argument; the part behind its own
     temporaries belongs to the functions it calls. A dynamic dimension counts
     tokens and is bounded by `mxfp4.max_tokens` of the entry points. The module
-    gets the attribute `mxfp4.arena`, the size in bytes.
+    gets the attribute `mxfp4.arena`, the size in bytes. Fails on a temporary
+    that is returned or gets another name that is no view of it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect"];
