@@ -12,8 +12,8 @@
 #include "mxfp4/Checkpoint/ModelConfig.h"
 
 #include "Json.h"
-#include "mxfp4/Support/File.h"
 #include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Support/File.h"
 
 #include <nlohmann/json.hpp>
 

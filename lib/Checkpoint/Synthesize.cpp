@@ -12,10 +12,10 @@
 
 #include "mxfp4/Checkpoint/Synthesize.h"
 
-#include "mxfp4/Support/File.h"
 #include "mxfp4/Checkpoint/GenerationConfig.h"
 #include "mxfp4/Checkpoint/Safetensors.h"
 #include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Support/File.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -44,8 +44,7 @@ public:
     importOptions.bf16Activations = options.activations == "bf16";
     importOptions.prefillTokens = options.prefillTokens;
     loadImportDialects((*result)->context);
-    (*result)->module =
-        importGptOss((*result)->context, config, importOptions);
+    (*result)->module = importGptOss((*result)->context, config, importOptions);
     return result;
   }
 
@@ -134,9 +133,10 @@ private:
       return mx::Error{"unknown activations '" + options.activations +
                        "': expected f32 or bf16"};
     if (options.prefillTokens < 1 || options.prefillTokens > (1 << 16))
-      return mx::Error{"expected 1 to 65536 prompt tokens in a call of prefill, "
-                       "but got " +
-                       std::to_string(options.prefillTokens)};
+      return mx::Error{
+          "expected 1 to 65536 prompt tokens in a call of prefill, "
+          "but got " +
+          std::to_string(options.prefillTokens)};
     mx::Result<CPUTarget> target = resolveCPU(options.target);
     if (!target)
       return target.error();
@@ -286,8 +286,7 @@ mx::Result<std::string> mx::emitStage(const ModelConfig &config,
   return (*compilation)->print();
 }
 
-mx::Result<std::string>
-mx::compilerFingerprint(const CompileOptions &options) {
+mx::Result<std::string> mx::compilerFingerprint(const CompileOptions &options) {
   mx::Result<CPUTarget> target = resolveCPU(options.target);
   if (!target)
     return target.error();

@@ -45,8 +45,8 @@ public:
     SmallVector<Type> resultTypes;
     for (unsigned result : results)
       resultTypes.push_back(types[result]);
-    function = func::FuncOp::create(b, name,
-                                    b.getFunctionType(types, resultTypes));
+    function =
+        func::FuncOp::create(b, name, b.getFunctionType(types, resultTypes));
     for (auto [index, attributes] : llvm::enumerate(argAttributes))
       function.setArgAttrs(index, attributes);
     SmallVector<Location> locations;
@@ -99,16 +99,20 @@ private:
   // What each kind of layer reads of the checkpoint, in the order of its
   // arguments. The rest of the name is the same for all layers.
   static constexpr const char *kAttentionWeights[] = {
-      "input_layernorm.weight",  "self_attn.q_proj.weight",
-      "self_attn.q_proj.bias",   "self_attn.k_proj.weight",
-      "self_attn.k_proj.bias",   "self_attn.v_proj.weight",
-      "self_attn.v_proj.bias",   "self_attn.o_proj.weight",
-      "self_attn.o_proj.bias",   "self_attn.sinks"};
+      "input_layernorm.weight", "self_attn.q_proj.weight",
+      "self_attn.q_proj.bias",  "self_attn.k_proj.weight",
+      "self_attn.k_proj.bias",  "self_attn.v_proj.weight",
+      "self_attn.v_proj.bias",  "self_attn.o_proj.weight",
+      "self_attn.o_proj.bias",  "self_attn.sinks"};
   static constexpr const char *kExpertWeights[] = {
-      "post_attention_layernorm.weight",  "mlp.router.weight",
-      "mlp.router.bias",                  "mlp.experts.gate_up_proj_blocks",
-      "mlp.experts.gate_up_proj_scales",  "mlp.experts.gate_up_proj_bias",
-      "mlp.experts.down_proj_blocks",     "mlp.experts.down_proj_scales",
+      "post_attention_layernorm.weight",
+      "mlp.router.weight",
+      "mlp.router.bias",
+      "mlp.experts.gate_up_proj_blocks",
+      "mlp.experts.gate_up_proj_scales",
+      "mlp.experts.gate_up_proj_bias",
+      "mlp.experts.down_proj_blocks",
+      "mlp.experts.down_proj_scales",
       "mlp.experts.down_proj_bias"};
 
   static std::string getLayerName(int64_t layer, StringRef part) {
@@ -121,7 +125,8 @@ private:
     if (StringRef(info.name).ends_with("_blocks")) {
       int64_t bytes = shape.pop_back_val();
       shape.back() *= 2 * bytes; // F1, F2
-      return RankedTensorType::get(shape, Float4E2M1FNType::get(b.getContext()));
+      return RankedTensorType::get(shape,
+                                   Float4E2M1FNType::get(b.getContext()));
     }
     if (StringRef(info.name).ends_with("_scales"))
       return RankedTensorType::get(shape,
@@ -187,23 +192,23 @@ private:
     unsigned result = function.add("result", getHiddenType(tokens));
     function.create({result, keys, values}).setPrivate();
 
-    LayerBuilder layer(b, config, activation,
-                       getTokens(function[x], tokens));
+    LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
     auto weight = [&](unsigned index) { return function[w[index]]; };
     Value at = function[position];
     Value normal = layer.rmsNorm(function[x], weight(0));
-    Value query = layer.splitHeads(layer.linear(normal, weight(1), weight(2), f32),
-                                   config.numAttentionHeads);
-    Value key = layer.splitHeads(layer.linear(normal, weight(3), weight(4), f32),
-                                 config.numKeyValueHeads);
-    Value value = layer.splitHeads(
-        layer.linear(normal, weight(5), weight(6), activation),
-        config.numKeyValueHeads);
+    Value query =
+        layer.splitHeads(layer.linear(normal, weight(1), weight(2), f32),
+                         config.numAttentionHeads);
+    Value key =
+        layer.splitHeads(layer.linear(normal, weight(3), weight(4), f32),
+                         config.numKeyValueHeads);
+    Value value =
+        layer.splitHeads(layer.linear(normal, weight(5), weight(6), activation),
+                         config.numKeyValueHeads);
     query = layer.rotary(query, at);
     key = layer.rotary(key, at);
-    Value mixed =
-        layer.attention(query, key, value, function[keys], function[values],
-                        weight(9), at, isSliding);
+    Value mixed = layer.attention(query, key, value, function[keys],
+                                  function[values], weight(9), at, isSliding);
     Value newKeys = layer.updateCache(key, at, function[keys]);
     Value newValues = layer.updateCache(value, at, function[values]);
     Value output =
@@ -225,8 +230,8 @@ private:
     Value normal = layer.rmsNorm(function[x], weight(0));
     Value logits = layer.linear(normal, weight(1), weight(2), f32);
     auto [experts, routing] = layer.route(logits);
-    Value gateUp = layer.matmulByExpert(normal, weight(3), weight(4), weight(5),
-                                        experts);
+    Value gateUp =
+        layer.matmulByExpert(normal, weight(3), weight(4), weight(5), experts);
     Value down = layer.matmulByExpert(layer.swiglu(gateUp), weight(6),
                                       weight(7), weight(8), experts);
     Value output = layer.combineExperts(down, routing);
@@ -246,9 +251,8 @@ private:
         getArgumentName(name), weightTypes.at(name),
         {named("buffer", name), named("kind", "weight"),
          b.getNamedAttr("mxfp4.source", TypeAttr::get(weightTypes.at(name))),
-         b.getNamedAttr(
-             bufferization::BufferizationDialect::kWritableAttrName,
-             b.getBoolAttr(false))});
+         b.getNamedAttr(bufferization::BufferizationDialect::kWritableAttrName,
+                        b.getBoolAttr(false))});
   }
 
   void setEntry(func::FuncOp function, int64_t maxTokens) {
@@ -301,10 +305,9 @@ private:
 
   /// Calls the layers one after another. Returns the residual stream after the
   /// last, and the caches.
-  std::pair<Value, SmallVector<Value>> callLayers(FunctionBuilder &function,
-                                                  const LayerArguments &arguments,
-                                                  LayerBuilder &layer,
-                                                  int64_t tokens) {
+  std::pair<Value, SmallVector<Value>>
+  callLayers(FunctionBuilder &function, const LayerArguments &arguments,
+             LayerBuilder &layer, int64_t tokens) {
     Value x = layer.embedding(function[arguments.tokens],
                               function[arguments.embedding]);
     SmallVector<Value> caches;
@@ -347,7 +350,8 @@ private:
     int64_t tokens = ShapedType::kDynamic;
     LayerArguments arguments = addLayerArguments(function, tokens);
     unsigned hidden = function.add(
-        "hidden", RankedTensorType::get({tokens, config.hiddenSize}, activation),
+        "hidden",
+        RankedTensorType::get({tokens, config.hiddenSize}, activation),
         {named("buffer", "hidden"), named("kind", "output"),
          named("dim", "tokens")});
     setEntry(function.create(withCaches(hidden, arguments)),

@@ -60,7 +60,8 @@ Value LayerBuilder::linear(Value x, Value weight, Value bias, Type element,
 
   Value resultInit = init ? init : empty(outputs, element);
   AffineMap matrix = b.getMultiDimIdentityMap(2);
-  AffineMap column = AffineMap::get(2, 0, b.getAffineDimExpr(1), b.getContext());
+  AffineMap column =
+      AffineMap::get(2, 0, b.getAffineDimExpr(1), b.getContext());
   SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
   auto addBias = [&](OpBuilder &builder, Location loc, ValueRange elements) {
     Value wide = elements[1];
@@ -71,10 +72,9 @@ Value LayerBuilder::linear(Value x, Value weight, Value bias, Type element,
       result = arith::TruncFOp::create(builder, loc, element, result);
     linalg::YieldOp::create(builder, loc, result);
   };
-  return linalg::GenericOp::create(b, resultInit.getType(),
-                                   ValueRange{sum, bias}, resultInit,
-                                   ArrayRef<AffineMap>{matrix, column, matrix},
-                                   iterators, addBias)
+  return linalg::GenericOp::create(
+             b, resultInit.getType(), ValueRange{sum, bias}, resultInit,
+             ArrayRef<AffineMap>{matrix, column, matrix}, iterators, addBias)
       .getResult(0);
 }
 
@@ -142,12 +142,11 @@ std::pair<Value, Value> LayerBuilder::route(Value logits) {
 Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
                                    Value bias, Value experts) {
   Value init = empty({getSize(experts, 1), getSize(values, 1)}, b.getF32Type());
-  Value sums =
-      MatmulByExpertOp::create(b, init.getType(), x, values, scales, experts,
-                               /*bias=*/Value(), /*weights=*/Value(),
-                               /*residual=*/Value(), init, SwiGLUAttr(),
-                               LayoutAttr())
-          ->getResult(0);
+  Value sums = MatmulByExpertOp::create(
+                   b, init.getType(), x, values, scales, experts,
+                   /*bias=*/Value(), /*weights=*/Value(),
+                   /*residual=*/Value(), init, SwiGLUAttr(), LayoutAttr())
+                   ->getResult(0);
   return nn::AddExpertBiasOp::create(b, init.getType(), sums, bias, experts,
                                      init)
       ->getResult(0);
@@ -155,9 +154,9 @@ Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
 
 Value LayerBuilder::swiglu(Value x) {
   Value init = empty({getSize(x, 1), getSize(x, 2) / 2}, activation);
-  auto attribute = SwiGLUAttr::get(b.getContext(),
-                                   b.getF32FloatAttr(config.swigluAlpha),
-                                   b.getF32FloatAttr(config.swigluLimit));
+  auto attribute =
+      SwiGLUAttr::get(b.getContext(), b.getF32FloatAttr(config.swigluAlpha),
+                      b.getF32FloatAttr(config.swigluLimit));
   return nn::SwiGLUOp::create(b, init.getType(), x, init, attribute)
       ->getResult(0);
 }

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Builders of the parts of a layer, on tensors of a fixed or a dynamic number of
-// tokens. None of them fuses anything.
+// Builders of the parts of a layer, on tensors of a fixed or a dynamic number
+// of tokens. None of them fuses anything.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,7 +43,8 @@ public:
   Value joinHeads(Value x);
   Value rotary(Value x, Value position);
   Value attention(Value query, Value key, Value value, Value keyCache,
-                  Value valueCache, Value sinks, Value position, bool isSliding);
+                  Value valueCache, Value sinks, Value position,
+                  bool isSliding);
   Value updateCache(Value x, Value position, Value cache);
   /// The experts of each token and their weights, [T, S] each.
   std::pair<Value, Value> route(Value logits);

@@ -37,8 +37,8 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(
       createConvertNNToVectorPass({options.isa}));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
-  // No canonicalization here: it takes the loop from what runs once, and with it
-  // the knowledge that one thread is to run it.
+  // No canonicalization here: it takes the loop from what runs once, and with
+  // it the knowledge that one thread is to run it.
   manager.addPass(createCSEPass());
   manager.addPass(createDistributeLoopsPass());
   manager.addPass(createPlanMemoryPass());

@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Translates the LLVM dialect to LLVM IR, optimizes it and makes code for a CPU.
-// Code uses the instructions of a level (x86-64-v3, say) and is ordered for one
-// processor, so that a Program runs on every machine of that level.
+// Translates the LLVM dialect to LLVM IR, optimizes it and makes code for a
+// CPU. Code uses the instructions of a level (x86-64-v3, say) and is ordered
+// for one processor, so that a Program runs on every machine of that level.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,7 +44,8 @@ static llvm::Triple getHostTriple() {
 static std::unique_ptr<llvm::TargetMachine>
 createMachine(llvm::StringRef processor, std::string &message) {
   llvm::Triple triple = getHostTriple();
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
@@ -72,8 +73,9 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
     return mx::Error{"no code generator for this machine: " + message};
   if (!generic->getMCSubtargetInfo()->isCPUStringValid(processor)) {
     if (!isHost)
-      return mx::Error{"unknown target '" + target + "': LLVM has no processor '" +
-                       processor + "' for " + getHostTriple().getArchName().str()};
+      return mx::Error{"unknown target '" + target +
+                       "': LLVM has no processor '" + processor + "' for " +
+                       getHostTriple().getArchName().str()};
     processor = "generic";
   }
 

@@ -57,12 +57,11 @@ mx::Result<std::string> mlir::mxfp4::linkSharedObject(llvm::StringRef object) {
 
   std::string messages;
   llvm::raw_string_ostream stream(messages);
-  const char *arguments[] = {"ld.lld",        "-shared",
-                             "--threads=1",   "--hash-style=gnu",
-                             "--build-id=none", "-o",
-                             libraryPath->c_str(), objectPath->c_str()};
-  lld::Result result = lld::lldMain(arguments, stream, stream,
-                                    {{lld::Gnu, &lld::elf::link}});
+  const char *arguments[] = {
+      "ld.lld",          "-shared", "--threads=1",        "--hash-style=gnu",
+      "--build-id=none", "-o",      libraryPath->c_str(), objectPath->c_str()};
+  lld::Result result =
+      lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return mx::Error{"cannot link machine code: " + messages};
   auto buffer = llvm::MemoryBuffer::getFile(*libraryPath);

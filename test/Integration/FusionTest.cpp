@@ -107,7 +107,7 @@ TEST(Fusion, MatmulBiasResidual) {
   std::vector<Kernel> kernels;
   for (bool isScaled : {false, true})
     for (ElementType input : {ElementType::F32, ElementType::BF16})
-      for (int64_t rows : {3, 16, 35})
+      for (int64_t rows : {3, 35})
         kernels.push_back(makeLinear(random, isScaled, rows,
                                      32 * random.integer(1, 3), input));
   checkKernels(kernels, fusedAndNot());
@@ -193,8 +193,8 @@ static Kernel makeMixture(Random &random, int64_t experts, int64_t slots,
 
 TEST(Fusion, MixtureOfExperts) {
   Random random(52);
-  checkKernels(
-      {makeMixture(random, 4, 2, 32, 64), makeMixture(random, 8, 4, 96, 32),
-       makeMixture(random, 1, 1, 64, 96), makeMixture(random, 128, 4, 32, 32)},
-      fusedAndNot());
+  checkKernels({makeMixture(random, 4, 2, 32, 64),
+                makeMixture(random, 1, 1, 96, 32),
+                makeMixture(random, 128, 4, 32, 32)},
+               fusedAndNot());
 }

@@ -95,8 +95,8 @@ struct Entry {
 /// A compiled model: code, and the buffers it works on. The sizes of all
 /// buffers are known before the first byte of a weight is read.
 struct Program {
-  /// Device and instruction set, such as "cpu:skylake-avx512"; the features that
-  /// the processor must have, as LLVM spells them, such as "avx2".
+  /// Device and instruction set, such as "cpu:skylake-avx512"; the features
+  /// that the processor must have, as LLVM spells them, such as "avx2".
   std::string target;
   std::vector<std::string> features;
   /// "f32" or "bf16".

@@ -41,8 +41,8 @@ Result<Program> compileModel(const ModelConfig &config,
                              const CompileOptions &options);
 
 /// Compiles a module given as MLIR text (in the form of the "graph" stage): its
-/// functions with `mxfp4.entry` become the entry points, and their arguments the
-/// buffers. `name` stands for the text in messages.
+/// functions with `mxfp4.entry` become the entry points, and their arguments
+/// the buffers. `name` stands for the text in messages.
 Result<Program> compileModule(const std::string &text, const std::string &name,
                               const CompileOptions &options);
 

@@ -27,8 +27,7 @@ struct Error {
 };
 
 /// A `T`, or the Error that prevented it.
-template <typename T>
-class [[nodiscard]] Result {
+template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : storage(std::move(value)) {}
   Result(Error error) : storage(std::move(error)) {}
@@ -49,8 +48,7 @@ private:
 };
 
 /// Success, or the Error that prevented it.
-template <>
-class [[nodiscard]] Result<void> {
+template <> class [[nodiscard]] Result<void> {
 public:
   Result() = default;
   Result(Error error) : failure(std::move(error)) {}

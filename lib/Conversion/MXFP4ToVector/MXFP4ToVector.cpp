@@ -32,7 +32,9 @@ static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
                           op.getLayout()->getLanes())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  Panel panel = {op.getValues(), op.getScales(), {},
+  Panel panel = {op.getValues(),
+                 op.getScales(),
+                 {},
                  op.getInput().getType().getDimSize(1)};
   emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
              op.getInit());
@@ -61,39 +63,44 @@ static LogicalResult lowerPack(PackOp op) {
   emitParallel(b, sizes, [&](ValueRange indices) {
     Value group = indices.back();
     SmallVector<Value> prefix(indices.drop_back());
-    emitFor(b, constantIndex(b, 0), constantIndex(b, steps), 1, [&](Value step) {
-      emitFor(b, constantIndex(b, 0), constantIndex(b, lanes), 1, [&](Value lane) {
-        Value row; // F18
-        if (layout.getPaired()) {
-          Value two = constantIndex(b, 2);
-          Value pair = addIndex(
-              b, mulIndex(b, arith::DivUIOp::create(b, group, two), lanes),
-              lane);
-          row = addIndex(b, mulIndex(b, pair, 2),
-                         arith::RemUIOp::create(b, group, two));
-        } else {
-          row = addIndex(b, mulIndex(b, group, lanes), lane);
-        }
-        SmallVector<Value> from(prefix), to(indices);
-        from.append({row, mulIndex(b, step, chunk)});
-        to.append({step, mulIndex(b, lane, chunk)});
-        auto copy = [&] {
-          Value words = vector::LoadOp::create(b, type, op.getSource(), from);
-          vector::StoreOp::create(b, words, op.getInit(), to);
-        };
-        int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
-        if (rows % perGroup == 0)
-          return copy();
-        Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-        vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
-        Value isRow = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
-                                            constantIndex(b, rows));
-        auto branch = scf::IfOp::create(b, isRow);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(branch.thenBlock()->getTerminator());
-        copy();
-      });
-    });
+    emitFor(
+        b, constantIndex(b, 0), constantIndex(b, steps), 1, [&](Value step) {
+          emitFor(
+              b, constantIndex(b, 0), constantIndex(b, lanes), 1,
+              [&](Value lane) {
+                Value row; // F18
+                if (layout.getPaired()) {
+                  Value two = constantIndex(b, 2);
+                  Value pair = addIndex(
+                      b,
+                      mulIndex(b, arith::DivUIOp::create(b, group, two), lanes),
+                      lane);
+                  row = addIndex(b, mulIndex(b, pair, 2),
+                                 arith::RemUIOp::create(b, group, two));
+                } else {
+                  row = addIndex(b, mulIndex(b, group, lanes), lane);
+                }
+                SmallVector<Value> from(prefix), to(indices);
+                from.append({row, mulIndex(b, step, chunk)});
+                to.append({step, mulIndex(b, lane, chunk)});
+                auto copy = [&] {
+                  Value words =
+                      vector::LoadOp::create(b, type, op.getSource(), from);
+                  vector::StoreOp::create(b, words, op.getInit(), to);
+                };
+                int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
+                if (rows % perGroup == 0)
+                  return copy();
+                Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+                vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
+                Value isRow = arith::CmpIOp::create(
+                    b, arith::CmpIPredicate::ult, row, constantIndex(b, rows));
+                auto branch = scf::IfOp::create(b, isRow);
+                OpBuilder::InsertionGuard guard(b);
+                b.setInsertionPoint(branch.thenBlock()->getTerminator());
+                copy();
+              });
+        });
   });
   return success();
 }
@@ -104,8 +111,8 @@ struct ConvertMXFP4ToVectorPass final
   using Base::Base;
 
   void runOnOperation() override {
-    if (failed(
-            lowerOpsToVector(getOperation(), isa, TypeID::get<MXFP4Dialect>(), lower)))
+    if (failed(lowerOpsToVector(getOperation(), isa,
+                                TypeID::get<MXFP4Dialect>(), lower)))
       signalPassFailure();
   }
 

@@ -19,8 +19,9 @@ using namespace mlir::mxfp4;
 namespace {
 /// The slots in the order of their experts, in memory.
 struct SortedSlots {
-  Value slots;     ///< [T * S] numbers t * S + s.
-  Value offsets;   ///< [E + 1]: those of expert e are offsets[e] to offsets[e + 1].
+  Value slots; ///< [T * S] numbers t * S + s.
+  Value
+      offsets; ///< [E + 1]: those of expert e are offsets[e] to offsets[e + 1].
   Value active;    ///< [E] experts that have slots, in rising order.
   Value numActive; ///< [1]
 };
@@ -50,7 +51,8 @@ static SortedSlots sortSlots(ImplicitLocOpBuilder &b, Value experts,
       b, MemRefType::get(type.getShape(), i32), dynamicSizes));
   sorted.offsets =
       memref::AllocOp::create(b, MemRefType::get({numExperts + 1}, i32));
-  sorted.active = memref::AllocOp::create(b, MemRefType::get({numExperts}, i32));
+  sorted.active =
+      memref::AllocOp::create(b, MemRefType::get({numExperts}, i32));
   sorted.numActive = memref::AllocOp::create(b, MemRefType::get({1}, i32));
   Value flat = flatten(experts);
 
@@ -126,11 +128,10 @@ public:
     Value tail = getTail(b, outputs, column, lanes);
     emitFor(b, constantIndex(b, 0), getSize(b, op.getInit(), 0), 1,
             [&](Value token) {
-              Value start =
-                  op.getResidual()
-                      ? loadF32(b, op.getResidual(), {token, column}, lanes,
-                                tail)
-                      : constantFloat(b, getF32Vector(b, lanes), 0.0);
+              Value start = op.getResidual()
+                                ? loadF32(b, op.getResidual(), {token, column},
+                                          lanes, tail)
+                                : constantFloat(b, getF32Vector(b, lanes), 0.0);
               storeF32(b, start, op.getInit(), {token, column}, tail);
             });
   }
@@ -215,46 +216,50 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 
-  emitGroupTiles(b, groups, tile.groups, unit, [&](Value firstGroup,
-                                                   int64_t groupCount) {
-    SmallVector<Value> tileGroups;
-    for (int64_t i = 0; i < groupCount; ++i)
-      tileGroups.push_back(addIndex(b, firstGroup, i));
-    if (op.getWeights())
-      for (int64_t g = 0; g < groupCount; g += unit)
-        epilogue.startSums(epilogue.getColumn(tileGroups[g]));
+  emitGroupTiles(
+      b, groups, tile.groups, unit, [&](Value firstGroup, int64_t groupCount) {
+        SmallVector<Value> tileGroups;
+        for (int64_t i = 0; i < groupCount; ++i)
+          tileGroups.push_back(addIndex(b, firstGroup, i));
+        if (op.getWeights())
+          for (int64_t g = 0; g < groupCount; g += unit)
+            epilogue.startSums(epilogue.getColumn(tileGroups[g]));
 
-    Value zero = constantIndex(b, 0);
-    Value numActive = loadIndex(b, sorted.numActive, zero);
-    emitFor(b, zero, numActive, 1, [&](Value index) {
-      Value expert = loadIndex(b, sorted.active, index);
-      Panel panel = {op.getValues(), op.getScales(), {expert},
-                     op.getInput().getType().getShape().back()};
-      Value begin = loadIndex(b, sorted.offsets, expert);
-      Value end = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
-      emitRowTiles(b, begin, end, tile.rows, [&](Value first, int64_t count) {
-        SmallVector<Value> slots, tokens;
-        SmallVector<ActivationRow> rows;
-        for (int64_t i = 0; i < count; ++i) {
-          Value slot = loadIndex(b, sorted.slots, addIndex(b, first, i));
-          Value token = arith::DivUIOp::create(
-              b, slot, constantIndex(b, slotsPerToken));
-          slots.push_back(slot);
-          tokens.push_back(token);
-          rows.push_back({input, {perSlot ? slot : token}});
-        }
-        SmallVector<SmallVector<Value>> sums =
-            emitPanelProduct(b, isa, panel, tileGroups, rows);
-        for (int64_t g = 0; g < groupCount; g += unit)
-          for (int64_t r = 0; r < count; ++r) {
-            SmallVector<Value> unitSums;
-            for (int64_t i = 0; i < unit; ++i)
-              unitSums.push_back(sums[g + i][r]);
-            epilogue.finish(expert, tileGroups[g], unitSums, slots[r],
-                            tokens[r]);
-          }
+        Value zero = constantIndex(b, 0);
+        Value numActive = loadIndex(b, sorted.numActive, zero);
+        emitFor(b, zero, numActive, 1, [&](Value index) {
+          Value expert = loadIndex(b, sorted.active, index);
+          Panel panel = {op.getValues(),
+                         op.getScales(),
+                         {expert},
+                         op.getInput().getType().getShape().back()};
+          Value begin = loadIndex(b, sorted.offsets, expert);
+          Value end = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
+          emitRowTiles(
+              b, begin, end, tile.rows, [&](Value first, int64_t count) {
+                SmallVector<Value> slots, tokens;
+                SmallVector<ActivationRow> rows;
+                for (int64_t i = 0; i < count; ++i) {
+                  Value slot =
+                      loadIndex(b, sorted.slots, addIndex(b, first, i));
+                  Value token = arith::DivUIOp::create(
+                      b, slot, constantIndex(b, slotsPerToken));
+                  slots.push_back(slot);
+                  tokens.push_back(token);
+                  rows.push_back({input, {perSlot ? slot : token}});
+                }
+                SmallVector<SmallVector<Value>> sums =
+                    emitPanelProduct(b, isa, panel, tileGroups, rows);
+                for (int64_t g = 0; g < groupCount; g += unit)
+                  for (int64_t r = 0; r < count; ++r) {
+                    SmallVector<Value> unitSums;
+                    for (int64_t i = 0; i < unit; ++i)
+                      unitSums.push_back(sums[g + i][r]);
+                    epilogue.finish(expert, tileGroups[g], unitSums, slots[r],
+                                    tokens[r]);
+                  }
+              });
+        });
       });
-    });
-  });
   return success();
 }

@@ -54,8 +54,8 @@ struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
           Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
                                                at[2], middle);
           Value pair = arith::RemUIOp::create(b, at[2], middle);
-          Value partner = arith::SelectOp::create(
-              b, isHigh, pair, addIndex(b, pair, middle));
+          Value partner = arith::SelectOp::create(b, isHigh, pair,
+                                                  addIndex(b, pair, middle));
           Value position = arith::UIToFPOp::create(
               b, f32,
               arith::IndexCastOp::create(b, b.getI64Type(),
@@ -63,8 +63,8 @@ struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
           Value angle = arith::MulFOp::create(
               b, position, tensor::ExtractOp::create(b, table, pair));
           Value amplitude = constantFloat(b, f32, op.getYarn().getAmplitude());
-          Value cosine = arith::MulFOp::create(
-              b, math::CosOp::create(b, angle), amplitude);
+          Value cosine = arith::MulFOp::create(b, math::CosOp::create(b, angle),
+                                               amplitude);
           Value sine = arith::MulFOp::create(b, math::SinOp::create(b, angle),
                                              amplitude);
           Value signedSine = arith::SelectOp::create(
@@ -98,8 +98,7 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
     Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
     Value rows = tensor::DimOp::create(b, op.getInit(), zero);
     Value tokens = tensor::DimOp::create(b, op.getInput(), zero);
-    Value last =
-        subIndex(b, addIndex(b, op.getPosition(), tokens), one);
+    Value last = subIndex(b, addIndex(b, op.getPosition(), tokens), one);
     Value result = emitElementwise(
         b, op.getInit(),
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
@@ -153,8 +152,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     Value first = zero;
     if (op.getWindow())
       first = arith::MaxSIOp::create(
-          b,
-          subIndex(b, position, constantIndex(b, *op.getWindow() - 1)), zero);
+          b, subIndex(b, position, constantIndex(b, *op.getWindow() - 1)),
+          zero);
     Value span = subIndex(b, addIndex(b, position, tokens), first);
 
     auto extract = [&](ImplicitLocOpBuilder &b, Value cache, Value fresh,
@@ -176,7 +175,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
           .getResult();
     };
 
-    OpFoldResult tokensSize = tensor::getMixedSize(rewriter, loc, op.getQuery(), 0);
+    OpFoldResult tokensSize =
+        tensor::getMixedSize(rewriter, loc, op.getQuery(), 0);
     OpFoldResult headsSize = b.getIndexAttr(heads);
     Value products = emitLoops(
         b, 4, op.getQuery(),
@@ -185,8 +185,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
           Value key =
               extract(b, op.getKeyCache(), op.getKey(), at[2], at[1], at[3]);
-          Value product = arith::MulFOp::create(
-              b, convertFloat(b, elements[0], f32), key);
+          Value product =
+              arith::MulFOp::create(b, convertFloat(b, elements[0], f32), key);
           return arith::AddFOp::create(b, elements[1], product).getResult();
         });
     Value scores = emitElementwise(
@@ -194,8 +194,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
           Value own = addIndex(b, position, at[0]);
           Value other = addIndex(b, first, at[2]);
-          Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                             other, own);
+          Value seen =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::ule, other, own);
           if (op.getWindow()) {
             Value inWindow = arith::CmpIOp::create(
                 b, arith::CmpIPredicate::ugt,
@@ -213,14 +213,13 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
         });
 
     auto sinkOf = [&](ImplicitLocOpBuilder &b, Value head) {
-      return convertFloat(
-          b, tensor::ExtractOp::create(b, op.getSinks(), head), f32);
+      return convertFloat(b, tensor::ExtractOp::create(b, op.getSinks(), head),
+                          f32);
     };
-    Value sinks = emitElementwise(
-        b, emptyTensor(b, {tokensSize, headsSize}, f32),
-        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
-          return sinkOf(b, at[1]);
-        });
+    Value sinks =
+        emitElementwise(b, emptyTensor(b, {tokensSize, headsSize}, f32),
+                        [&](ImplicitLocOpBuilder &b, ValueRange at,
+                            ValueRange) { return sinkOf(b, at[1]); });
     Value largest = emitLoops(
         b, 3, scores, sinks, {{0, 1, 2}, {0, 1}},
         [&](ImplicitLocOpBuilder &b, ValueRange, ValueRange elements) -> Value {
@@ -240,8 +239,7 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
         b, 3, scores, sinkWeights, {{0, 1, 2}, {0, 1}},
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
           return arith::AddFOp::create(
-                     b, elements[1],
-                     weightOf(b, elements[0], at.take_front(2)))
+                     b, elements[1], weightOf(b, elements[0], at.take_front(2)))
               .getResult();
         });
     // Loops: token, head, d, position.
@@ -253,8 +251,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
           Value value = extract(b, op.getValueCache(), op.getValue(), at[3],
                                 at[1], at[2]);
           Value weight = weightOf(b, elements[0], at.take_front(2));
-          return arith::AddFOp::create(
-                     b, elements[1], arith::MulFOp::create(b, weight, value))
+          return arith::AddFOp::create(b, elements[1],
+                                       arith::MulFOp::create(b, weight, value))
               .getResult();
         });
     Value result = emitElementwise(

@@ -54,8 +54,7 @@ void mxfp4::lowerRotaryEmbedding(RotaryEmbeddingOp op, const VectorISA &isa) {
   int64_t lanes = getDividingLanes(half, isa.lanes);
   SmallVector<float> frequencies = op.getYarn().getFrequencies(2 * half);
   VectorType vectorType = getF32Vector(b, lanes);
-  Value amplitude =
-      constantFloat(b, vectorType, op.getYarn().getAmplitude());
+  Value amplitude = constantFloat(b, vectorType, op.getYarn().getAmplitude());
 
   emitParallel(b, getSize(b, op.getInput(), 0), [&](ValueRange indices) {
     Value token = indices[0];
@@ -69,10 +68,10 @@ void mxfp4::lowerRotaryEmbedding(RotaryEmbeddingOp op, const VectorISA &isa) {
           b, DenseElementsAttr::get(
                  vectorType, ArrayRef<float>(frequencies).slice(pair, lanes)));
       Value angle = arith::MulFOp::create(b, positions, frequency);
-      Value cosine = arith::MulFOp::create(b, math::CosOp::create(b, angle),
-                                           amplitude);
-      Value sine = arith::MulFOp::create(b, math::SinOp::create(b, angle),
-                                         amplitude);
+      Value cosine =
+          arith::MulFOp::create(b, math::CosOp::create(b, angle), amplitude);
+      Value sine =
+          arith::MulFOp::create(b, math::SinOp::create(b, angle), amplitude);
       emitFor(b, constantIndex(b, 0), constantIndex(b, heads), 1,
               [&](Value head) {
                 Value low[] = {token, head, constantIndex(b, pair)};
@@ -100,19 +99,19 @@ void mxfp4::lowerCacheUpdate(CacheUpdateOp op, const VectorISA &isa) {
   ShapedType type = op.getInput().getType();
   Value tokens = getSize(b, op.getInput(), 0);
   Value rows = getSize(b, op.getInit(), 0);
-  Value skipped = arith::MaxSIOp::create(b, subIndex(b, tokens, rows),
-                                         constantIndex(b, 0));
+  Value skipped =
+      arith::MaxSIOp::create(b, subIndex(b, tokens, rows), constantIndex(b, 0));
   emitParallel(b, subIndex(b, tokens, skipped), [&](ValueRange indices) {
     Value token = addIndex(b, skipped, indices[0]);
-    Value row = arith::RemUIOp::create(
-        b, addIndex(b, op.getPosition(), token), rows);
+    Value row =
+        arith::RemUIOp::create(b, addIndex(b, op.getPosition(), token), rows);
     emitFor(b, constantIndex(b, 0), constantIndex(b, type.getDimSize(1)), 1,
             [&](Value head) {
               emitRow(b, type.getDimSize(2), isa.lanes,
                       [&](Value offset, Value tail) {
-                        Value x = loadF32(b, op.getInput(),
-                                          {token, head, offset}, isa.lanes,
-                                          tail);
+                        Value x =
+                            loadF32(b, op.getInput(), {token, head, offset},
+                                    isa.lanes, tail);
                         storeF32(b, x, op.getInit(), {row, head, offset}, tail);
                       });
             });
@@ -132,8 +131,8 @@ public:
                     op.getKey().getType().getDimSize(1);
     kvHead = arith::DivUIOp::create(b, head, constantIndex(b, group));
     for (int64_t d = 0; d < headDim; d += lanes)
-      query.push_back(loadF32(b, op.getQuery(),
-                              {token, head, constantIndex(b, d)}, lanes));
+      query.push_back(
+          loadF32(b, op.getQuery(), {token, head, constantIndex(b, d)}, lanes));
   }
 
   void emit() {
@@ -154,7 +153,8 @@ public:
       firstToken = arith::MaxSIOp::create(b, subIndex(b, token, reach), zero);
     }
     Value rows = getSize(b, op.getKeyCache(), 0);
-    Value numOld = arith::MaxSIOp::create(b, subIndex(b, position, first), zero);
+    Value numOld =
+        arith::MaxSIOp::create(b, subIndex(b, position, first), zero);
     Value start = arith::RemUIOp::create(b, first, rows);
     state = emitSegment(
         op.getKeyCache(), op.getValueCache(), numOld,
@@ -162,7 +162,8 @@ public:
           Value row = addIndex(b, start, j);
           Value isPast =
               arith::CmpIOp::create(b, arith::CmpIPredicate::uge, row, rows);
-          return arith::SelectOp::create(b, isPast, subIndex(b, row, rows), row);
+          return arith::SelectOp::create(b, isPast, subIndex(b, row, rows),
+                                         row);
         },
         state);
     Value numNew = addIndex(b, subIndex(b, token, firstToken), 1);
@@ -170,7 +171,8 @@ public:
         op.getKey(), op.getValue(), numNew,
         [&](Value j) { return addIndex(b, firstToken, j); }, state);
 
-    Value sum = vector::BroadcastOp::create(b, getF32Vector(b, lanes), state[1]);
+    Value sum =
+        vector::BroadcastOp::create(b, getF32Vector(b, lanes), state[1]);
     for (size_t i = 0; i < query.size(); ++i)
       storeF32(b, arith::DivFOp::create(b, state[2 + i], sum), op.getInit(),
                {token, head, constantIndex(b, i * lanes)});
@@ -180,7 +182,8 @@ private:
   /// The maximum and the sum so far, and the weighted values.
   using State = SmallVector<Value>;
 
-  /// Takes `count` positions of which `rowOf` gives the row in `keys`, `values`.
+  /// Takes `count` positions of which `rowOf` gives the row in `keys`,
+  /// `values`.
   State emitSegment(Value keys, Value values, Value count,
                     function_ref<Value(Value)> rowOf, const State &state) {
     return emitFor(b, constantIndex(b, 0), count, isa.lanes, state,
@@ -228,16 +231,16 @@ private:
     Value correction = vector::ExtractOp::create(
         b, expBelowMaximum(vector::BroadcastOp::create(b, block, carried[0])),
         0);
-    State next = {maximum,
-                  add(arith::MulFOp::create(b, carried[1], correction),
-                      reduceLanes(b, weights, add))};
+    State next = {maximum, add(arith::MulFOp::create(b, carried[1], correction),
+                               reduceLanes(b, weights, add))};
     Value corrections =
         vector::BroadcastOp::create(b, getF32Vector(b, lanes), correction);
     for (size_t d = 0; d < query.size(); ++d) {
       Value sum = arith::MulFOp::create(b, carried[2 + d], corrections);
       for (int64_t i = 0; i < isa.lanes; ++i) {
         Value weight = vector::BroadcastOp::create(
-            b, getF32Vector(b, lanes), vector::ExtractOp::create(b, weights, i));
+            b, getF32Vector(b, lanes),
+            vector::ExtractOp::create(b, weights, i));
         sum = emitMultiplyAdd(b, isa, weight, loadRow(values, rows[i], d), sum);
       }
       next.push_back(sum);
@@ -246,7 +249,8 @@ private:
   }
 
   Value loadRow(Value memref, Value row, int64_t d) {
-    return loadF32(b, memref, {row, kvHead, constantIndex(b, d * lanes)}, lanes);
+    return loadF32(b, memref, {row, kvHead, constantIndex(b, d * lanes)},
+                   lanes);
   }
 
   ImplicitLocOpBuilder &b;

@@ -35,18 +35,18 @@ void mxfp4::lowerRouteTopK(RouteTopKOp op, const VectorISA &isa) {
           b, constantIndex(b, 0), constantIndex(b, numExperts), 1,
           {lowest, none},
           [&](Value expert, ValueRange carried) -> SmallVector<Value> {
-            Value x = convertFloat(
-                b,
-                memref::LoadOp::create(b, op.getLogits(),
-                                       ValueRange{token, expert}),
-                f32);
+            Value x =
+                convertFloat(b,
+                             memref::LoadOp::create(b, op.getLogits(),
+                                                    ValueRange{token, expert}),
+                             f32);
             Value isNaN =
                 arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
             x = arith::SelectOp::create(b, isNaN, lowest, x);
-            Value isBetter = arith::CmpFOp::create(
-                b, arith::CmpFPredicate::OGT, x, carried[0]);
-            Value isFirst = arith::CmpIOp::create(
-                b, arith::CmpIPredicate::eq, carried[1], none);
+            Value isBetter = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
+                                                   x, carried[0]);
+            Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                                  carried[1], none);
             isBetter = arith::OrIOp::create(b, isBetter, isFirst);
             for (Value other : chosen) {
               Value isNew = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
@@ -69,7 +69,8 @@ void mxfp4::lowerRouteTopK(RouteTopKOp op, const VectorISA &isa) {
     Type weightType = op.getInitWeights().getType().getElementType();
     for (int64_t slot = 0; slot < slots; ++slot) {
       Value at[] = {token, constantIndex(b, slot)};
-      memref::StoreOp::create(b, arith::IndexCastOp::create(b, i32, chosen[slot]),
+      memref::StoreOp::create(b,
+                              arith::IndexCastOp::create(b, i32, chosen[slot]),
                               op.getInitExperts(), at);
       Value weight = arith::DivFOp::create(b, exponentials[slot], sum);
       memref::StoreOp::create(b, convertFloat(b, weight, weightType),
@@ -88,8 +89,8 @@ void mxfp4::lowerAddExpertBias(AddExpertBiasOp op, const VectorISA &isa) {
             [&](Value offset, Value tail) {
               Value at[] = {slot[0], slot[1], offset};
               Value x = loadF32(b, op.getInput(), at, isa.lanes, tail);
-              Value bias = loadF32(b, op.getBias(), {expert, offset}, isa.lanes,
-                                   tail);
+              Value bias =
+                  loadF32(b, op.getBias(), {expert, offset}, isa.lanes, tail);
               storeF32(b, arith::AddFOp::create(b, x, bias), op.getInit(), at,
                        tail);
             });

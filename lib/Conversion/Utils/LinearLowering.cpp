@@ -24,9 +24,9 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
   auto inputType = cast<MemRefType>(input.getType());
   auto weightType = cast<MemRefType>(weight.getType());
   if (!isActivationType(inputType.getElementType()))
-    return op->emitOpError() << "cannot be lowered to " << isa.name
-                             << ": expected an f32 or bf16 input, but got "
-                             << inputType;
+    return op->emitOpError()
+           << "cannot be lowered to " << isa.name
+           << ": expected an f32 or bf16 input, but got " << inputType;
   if (!isPanelType(weightType.getElementType()))
     return op->emitOpError()
            << "cannot be lowered to " << isa.name
@@ -48,37 +48,37 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
 
-  emitGroupTiles(b, groups, tile.groups, 1, [&](Value firstGroup,
-                                                int64_t groupCount) {
-    SmallVector<Value> tileGroups;
-    for (int64_t i = 0; i < groupCount; ++i)
-      tileGroups.push_back(addIndex(b, firstGroup, i));
-    emitRowTiles(
-        b, constantIndex(b, 0), tokens, tile.rows,
-        [&](Value firstToken, int64_t rowCount) {
-          SmallVector<ActivationRow> rows;
-          for (int64_t i = 0; i < rowCount; ++i)
-            rows.push_back({input, {addIndex(b, firstToken, i)}});
-          SmallVector<SmallVector<Value>> sums =
-              emitPanelProduct(b, isa, panel, tileGroups, rows);
-          for (int64_t g = 0; g < groupCount; ++g) {
-            Value column = mulIndex(b, tileGroups[g], isa.lanes);
-            Value tail = getTail(b, outputs, column, isa.lanes);
-            Value added =
-                bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
-            for (int64_t r = 0; r < rowCount; ++r) {
-              Value sum = sums[g][r];
-              SmallVector<Value> at = {rows[r].prefix[0], column};
-              if (added)
-                sum = arith::AddFOp::create(b, sum, added);
-              if (residual)
-                sum = arith::AddFOp::create(
-                    b, sum, loadF32(b, residual, at, isa.lanes, tail));
-              storeF32(b, sum, init, at, tail);
-            }
-          }
-        });
-  });
+  emitGroupTiles(
+      b, groups, tile.groups, 1, [&](Value firstGroup, int64_t groupCount) {
+        SmallVector<Value> tileGroups;
+        for (int64_t i = 0; i < groupCount; ++i)
+          tileGroups.push_back(addIndex(b, firstGroup, i));
+        emitRowTiles(
+            b, constantIndex(b, 0), tokens, tile.rows,
+            [&](Value firstToken, int64_t rowCount) {
+              SmallVector<ActivationRow> rows;
+              for (int64_t i = 0; i < rowCount; ++i)
+                rows.push_back({input, {addIndex(b, firstToken, i)}});
+              SmallVector<SmallVector<Value>> sums =
+                  emitPanelProduct(b, isa, panel, tileGroups, rows);
+              for (int64_t g = 0; g < groupCount; ++g) {
+                Value column = mulIndex(b, tileGroups[g], isa.lanes);
+                Value tail = getTail(b, outputs, column, isa.lanes);
+                Value added =
+                    bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
+                for (int64_t r = 0; r < rowCount; ++r) {
+                  Value sum = sums[g][r];
+                  SmallVector<Value> at = {rows[r].prefix[0], column};
+                  if (added)
+                    sum = arith::AddFOp::create(b, sum, added);
+                  if (residual)
+                    sum = arith::AddFOp::create(
+                        b, sum, loadF32(b, residual, at, isa.lanes, tail));
+                  storeF32(b, sum, init, at, tail);
+                }
+              }
+            });
+      });
 }
 
 LogicalResult mxfp4::lowerOpsToVector(

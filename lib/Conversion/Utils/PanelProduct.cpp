@@ -5,9 +5,10 @@
 //===----------------------------------------------------------------------===//
 //
 // The inner loop of every matmul on a CPU. A lane of a vector register is a row
-// of the weight; 32 bits of it hold some consecutive elements, which are decoded
-// one after another and multiplied by one activation in all lanes. So there is
-// no sum across lanes, and each weight is decoded once for all activation rows.
+// of the weight; 32 bits of it hold some consecutive elements, which are
+// decoded one after another and multiplied by one activation in all lanes. So
+// there is no sum across lanes, and each weight is decoded once for all
+// activation rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,17 +59,17 @@ static Value decodeNibble(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          {table, codes});
   }
   case VectorISA::Lookup::Permute8: {
-    Value table = constantVector(
-        b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f});
+    Value table =
+        constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f});
     Value magnitudes =
         callIntrinsic(b, "llvm.x86.avx2.permps", f32, {table, codes});
     // The sign is the highest bit of the element, moved to that of the lane.
     Value moved = words;
     if (index != 7)
-      moved = arith::ShLIOp::create(b, words,
-                                    constantInt(b, i32, 28 - 4 * index));
-    Value sign = arith::AndIOp::create(b, moved,
-                                       constantInt(b, i32, 0x80000000));
+      moved =
+          arith::ShLIOp::create(b, words, constantInt(b, i32, 28 - 4 * index));
+    Value sign =
+        arith::AndIOp::create(b, moved, constantInt(b, i32, 0x80000000));
     Value bits = arith::OrIOp::create(
         b, arith::BitcastOp::create(b, i32, magnitudes), sign);
     return arith::BitcastOp::create(b, f32, bits);
@@ -208,7 +209,8 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
         Value column = mulIndex(b, iteration, step);
         Value firstWord = mulIndex(b, iteration, step / depth);
         // The sums of this block, or of all columns so far.
-        SmallVector<Value> partial(isScaled ? zeros : SmallVector<Value>(carried));
+        SmallVector<Value> partial(isScaled ? zeros
+                                            : SmallVector<Value>(carried));
         for (int64_t word = 0; word < step / depth; ++word) {
           SmallVector<Value> words;
           for (Value group : groups)
@@ -235,8 +237,8 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
           Value scale = reader.loadScales(groups[group], iteration);
           for (size_t row = 0; row < rows.size(); ++row) {
             size_t index = group * rows.size() + row;
-            next.push_back(emitMultiplyAdd(b, isa, partial[index], scale,
-                                           carried[index]));
+            next.push_back(
+                emitMultiplyAdd(b, isa, partial[index], scale, carried[index]));
           }
         }
         return next;
@@ -270,7 +272,8 @@ void mxfp4::emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups,
 }
 
 void mxfp4::emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
-                         int64_t tile, function_ref<void(Value, int64_t)> body) {
+                         int64_t tile,
+                         function_ref<void(Value, int64_t)> body) {
   if (tile == 1)
     return emitFor(b, begin, end, 1, [&](Value row) { body(row, 1); });
   Value count = arith::SubIOp::create(b, end, begin);

@@ -94,7 +94,8 @@ Value mxfp4::decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
       constantInt(b, i32, 0x00400000));
   Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
                                       constantInt(b, i32, 255));
-  bits = arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0x7FC00000), bits);
+  bits =
+      arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0x7FC00000), bits);
   return arith::BitcastOp::create(b, f32, bits);
 }
 
@@ -109,14 +110,15 @@ Value mxfp4::encodeE2M1(ImplicitLocOpBuilder &b, Value value) {
   };
   constexpr auto above = arith::CmpFPredicate::OGT;
   constexpr auto atLeast = arith::CmpFPredicate::OGE;
-  constexpr Border borders[] = {{0.25, above}, {0.75, atLeast}, {1.25, above},
-                                {1.75, atLeast}, {2.5, above}, {3.5, atLeast},
-                                {5.0, above}};
+  constexpr Border borders[] = {
+      {0.25, above}, {0.75, atLeast}, {1.25, above}, {1.75, atLeast},
+      {2.5, above},  {3.5, atLeast},  {5.0, above}};
   Value code = constantInt(b, i32, 0);
   for (const Border &border : borders) {
     Value passed = arith::CmpFOp::create(b, border.passes, magnitude,
                                          constantFloat(b, f32, border.at));
-    code = arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, i32, passed));
+    code =
+        arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, i32, passed));
   }
   Value bits = arith::BitcastOp::create(b, i32, value);
   Value sign = arith::AndIOp::create(
@@ -133,8 +135,8 @@ Value mxfp4::emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up,
   Value low = constantFloat(b, type, -limit);
   Value one = constantFloat(b, type, 1.0);
   Value g = arith::MinimumFOp::create(b, gate, high);
-  Value u = arith::MaximumFOp::create(b, arith::MinimumFOp::create(b, up, high),
-                                      low);
+  Value u =
+      arith::MaximumFOp::create(b, arith::MinimumFOp::create(b, up, high), low);
   Value exponent =
       exp(arith::MulFOp::create(b, g, constantFloat(b, type, -alpha)));
   Value sigmoid =
@@ -172,8 +174,7 @@ Value mxfp4::emitLoops(ImplicitLocOpBuilder &b, unsigned loops,
 Value mxfp4::emitElementwise(ImplicitLocOpBuilder &b, Value output,
                              LoopBody body) {
   int64_t rank = cast<ShapedType>(output.getType()).getRank();
-  SmallVector<int64_t> identity =
-      llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  SmallVector<int64_t> identity = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   return emitLoops(b, rank, {}, output, {identity}, body);
 }
 
@@ -182,9 +183,8 @@ Value mxfp4::emptyTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
   return tensor::EmptyOp::create(b, sizes, element);
 }
 
-Value mxfp4::filledTensor(ImplicitLocOpBuilder &b,
-                          ArrayRef<OpFoldResult> sizes, Type element,
-                          double value) {
+Value mxfp4::filledTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
+                          Type element, double value) {
   Value scalar = constantFloat(b, element, value);
   return linalg::FillOp::create(b, scalar, emptyTensor(b, sizes, element))
       .getResult(0);

@@ -42,13 +42,13 @@ Value encodeE2M1(ImplicitLocOpBuilder &b, Value value);
 Value emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up, double alpha,
                  double limit, function_ref<Value(Value)> exp);
 
-/// The body of a loop: gets the loop's indices and the elements of its operands,
-/// the output last, and returns the new element of the output.
+/// The body of a loop: gets the loop's indices and the elements of its
+/// operands, the output last, and returns the new element of the output.
 using LoopBody = function_ref<Value(ImplicitLocOpBuilder &, ValueRange indices,
                                     ValueRange elements)>;
 
-/// A loop nest over tensors as a linalg.generic: `maps` gives for each input and
-/// then the output the loops that index its dimensions. Loops that index no
+/// A loop nest over tensors as a linalg.generic: `maps` gives for each input
+/// and then the output the loops that index its dimensions. Loops that index no
 /// dimension of the output are reductions.
 Value emitLoops(ImplicitLocOpBuilder &b, unsigned loops, ValueRange inputs,
                 Value output, ArrayRef<SmallVector<int64_t>> maps,

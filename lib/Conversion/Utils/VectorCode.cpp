@@ -10,6 +10,8 @@
 
 #include "VectorCode.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -46,9 +48,9 @@ SmallVector<Value>
 mxfp4::emitFor(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
                ValueRange inits,
                function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(
-      b, begin, end, constantIndex(b, step), inits,
-      [&](OpBuilder &, Location, Value, ValueRange) {});
+  auto loop =
+      scf::ForOp::create(b, begin, end, constantIndex(b, step), inits,
+                         [&](OpBuilder &, Location, Value, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   SmallVector<Value> next =
@@ -69,8 +71,8 @@ void mxfp4::emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
                          function_ref<void(ValueRange)> body) {
   SmallVector<Value> zeros(sizes.size(), constantIndex(b, 0));
   SmallVector<Value> ones(sizes.size(), constantIndex(b, 1));
-  auto loop = scf::ParallelOp::create(
-      b, zeros, sizes, ones, [](OpBuilder &, Location, ValueRange) {});
+  auto loop = scf::ParallelOp::create(b, zeros, sizes, ones,
+                                      [](OpBuilder &, Location, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVars());
@@ -177,11 +179,12 @@ Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
   auto multiplyAdd = [&](Value p, Value q, Value r) -> Value {
     return arith::AddFOp::create(b, arith::MulFOp::create(b, p, q), r);
   };
-  constexpr double lowest = -87.336544, highest = 88.722839;
-  Value isBelow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
-                                        number(lowest));
-  Value isAbove = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x,
-                                        number(highest));
+  // Between them exp is a normal number; the largest finite is exp(highest).
+  constexpr double lowest = -87.336544, highest = 88.7228317;
+  Value isBelow =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, number(lowest));
+  Value isAbove =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, number(highest));
   Value y = arith::SelectOp::create(b, isBelow, number(lowest), x);
   y = arith::SelectOp::create(b, isAbove, number(highest), y);
 
@@ -208,10 +211,12 @@ Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
       arith::SubIOp::create(b, arith::BitcastOp::create(b, i32, shifted),
                             arith::BitcastOp::create(b, i32, magic)),
       constantInt(b, i32, 23));
-  Value bits = arith::AddIOp::create(
-      b, arith::BitcastOp::create(b, i32, p), exponent);
+  Value bits =
+      arith::AddIOp::create(b, arith::BitcastOp::create(b, i32, p), exponent);
   Value result = arith::BitcastOp::create(b, f32, bits);
   result = arith::SelectOp::create(b, isBelow, number(0.0), result);
+  result = arith::SelectOp::create(
+      b, isAbove, number(std::numeric_limits<double>::infinity()), result);
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
   return arith::SelectOp::create(b, isNaN, x, result);
 }

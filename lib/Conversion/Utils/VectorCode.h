@@ -56,8 +56,8 @@ void emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
 
 VectorType getF32Vector(ImplicitLocOpBuilder &b, int64_t lanes);
 
-/// `lanes` elements from `indices` on, as f32. With `tail` only so many are read;
-/// the others are zero.
+/// `lanes` elements from `indices` on, as f32. With `tail` only so many are
+/// read; the others are zero.
 Value loadF32(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
               int64_t lanes, Value tail = {});
 
@@ -66,10 +66,11 @@ Value loadF32(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
 void storeF32(ImplicitLocOpBuilder &b, Value vector, Value memref,
               ValueRange indices, Value tail = {});
 
-/// The number of elements of a row of `size` that are in the vector at `offset`;
-/// null if `size` is a multiple of `lanes`, where every vector is full.
+/// The number of elements of a row of `size` that are in the vector at
+/// `offset`; null if `size` is a multiple of `lanes`, where every vector is
+/// full.
 Value getTail(ImplicitLocOpBuilder &b, int64_t size, Value offset,
-                  int64_t lanes);
+              int64_t lanes);
 
 /// Calls `body` for each vector of a row of `size` elements, the last with the
 /// number of its elements where it is not full.
@@ -80,7 +81,8 @@ void emitRow(ImplicitLocOpBuilder &b, int64_t size, int64_t lanes,
 Value emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
                       Value y, Value z);
 
-/// exp(x) within 2 units in the last place; 0 below -87.3, NaN for NaN.
+/// exp(x) within 2 units in the last place; 0 below -87.3, infinity above 88.7,
+/// NaN for NaN.
 Value emitExp(ImplicitLocOpBuilder &b, Value x);
 
 //===----------------------------------------------------------------------===//
@@ -112,10 +114,11 @@ bool isActivationType(Type activation);
 /// weight is loaded and decoded once, in a register, for all activation rows.
 /// Sums run over columns in rising order; a block's scale is applied to the sum
 /// over the block.
-SmallVector<SmallVector<Value>>
-emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                 const Panel &panel, ArrayRef<Value> groups,
-                 ArrayRef<ActivationRow> rows);
+SmallVector<SmallVector<Value>> emitPanelProduct(ImplicitLocOpBuilder &b,
+                                                 const VectorISA &isa,
+                                                 const Panel &panel,
+                                                 ArrayRef<Value> groups,
+                                                 ArrayRef<ActivationRow> rows);
 
 /// Calls `body` for tiles of `tile` consecutive groups from 0 to `groups`, in
 /// parallel, and for the rest for `unit` groups at a time.
