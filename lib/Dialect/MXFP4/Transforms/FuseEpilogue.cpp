@@ -120,6 +120,12 @@ struct NameDenseMatmul final : OpRewritePattern<linalg::MatmulOp> {
     Value init = getZeroFilledInit(op);
     if (!init)
       return rewriter.notifyMatchFailure(op, "does not start from zero");
+    auto weight = cast<ShapedType>(op.getInputs()[1].getType());
+    Type element = weight.getElementType();
+    bool fillsLanes =
+        element.isF32() || (element.isBF16() && weight.getDimSize(1) % 2 == 0);
+    if (!fillsLanes)
+      return rewriter.notifyMatchFailure(op, "no kernel reads such a weight");
     rewriter.replaceOpWithNewOp<nn::LinearOp>(
         op, op->getResultTypes(), op.getInputs()[0], op.getInputs()[1],
         /*bias=*/Value(), /*residual=*/Value(), init, /*layout=*/LayoutAttr());
