@@ -24,7 +24,7 @@ extern "C" {
 struct MXInvocation {
   /// One pointer for each of Program::buffers, in that order, aligned to
   /// kBufferAlignment. For an entry point that prepares a weight: the bytes of
-  /// the checkpoint, then the destination.
+  /// the checkpoint, which have no alignment, then the destination.
   void *const *buffers;
   /// Number of tokens (rows) of this call, 1 to Entry::maxTokens.
   int64_t tokens;
