@@ -65,6 +65,53 @@ func.func @matmul_of_dynamic_columns(%x: tensor<?x?xf32>,
   return %y : tensor<?x12xf32>
 }
 
+/// No kernel for vectors reads such a weight.
+// CHECK-LABEL: func.func @matmul_of_a_f16_weight
+// CHECK-NOT:     nn.linear
+// CHECK:         linalg.matmul
+func.func @matmul_of_a_f16_weight(%x: tensor<?x8xf32>,
+    %weight: tensor<12x8xf16>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                        affine_map<(t, n, k) -> (n, k)>,
+                                        affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x8xf32>, tensor<12x8xf16>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// Nor one whose columns do not fill 32 bits.
+// CHECK-LABEL: func.func @matmul_of_odd_columns_of_bf16
+// CHECK-NOT:     nn.linear
+// CHECK:         linalg.matmul
+func.func @matmul_of_odd_columns_of_bf16(%x: tensor<?x7xf32>,
+    %weight: tensor<12x7xbf16>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                        affine_map<(t, n, k) -> (n, k)>,
+                                        affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x7xf32>, tensor<12x7xbf16>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @matmul_of_odd_columns_of_f32
+// CHECK-NOT:     linalg.matmul
+// CHECK:         nn.linear
+func.func @matmul_of_odd_columns_of_f32(%x: tensor<?x7xf32>,
+    %weight: tensor<12x7xf32>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                        affine_map<(t, n, k) -> (n, k)>,
+                                        affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x7xf32>, tensor<12x7xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
 // CHECK-LABEL: func.func @matmul_of_f64
 // CHECK-NOT:     nn.linear
 // CHECK:         linalg.matmul
