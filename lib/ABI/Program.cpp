@@ -16,25 +16,18 @@
 #include "mxfp4/ABI/Program.h"
 
 #include "mxfp4/Support/File.h"
+#include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
+#include <map>
 #include <set>
 #include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace mx;
 
 static constexpr std::string_view kMagic("MXFP4PRG", 8);
 static constexpr uint64_t kHeaderBytes = 24;
 static constexpr uint64_t kChecksumBytes = 8;
-
-/// Far above any program (code of a few MB and a table of weights); keeps a
-/// wrong file from being read into memory whole.
-static constexpr uint64_t kMaxFileBytes = uint64_t(1) << 30;
 
 // With these limits the sizes of all buffers add up to less than 2^63.
 static constexpr uint64_t kMaxBuffers = uint64_t(1) << 16;
@@ -110,7 +103,6 @@ static std::string serialize(const Program &program) {
   writer.string(program.activations);
   writer.integer(uint64_t(program.maxThreads));
   writer.integer(uint64_t(program.vocabSize));
-  writer.integer(uint64_t(program.hiddenSize));
   writer.integer(uint64_t(program.maxPositions));
 
   writer.integer(program.buffers.size());
@@ -141,23 +133,8 @@ static std::string serialize(const Program &program) {
   return bytes;
 }
 
-static Error systemError(const std::string &path, const std::string &what) {
-  return Error{path + ": cannot " + what + ": " + std::strerror(errno)};
-}
-
 Status mx::saveProgram(const Program &program, const std::string &path) {
-  std::string bytes = serialize(program);
-  if (bytes.size() > kMaxFileBytes)
-    return Error{path + ": a program has at most " +
-                 std::to_string(kMaxFileBytes) + " bytes, but this one has " +
-                 std::to_string(bytes.size())};
-
-  Result<std::unique_ptr<FileWriter>> file = FileWriter::create(path);
-  if (!file)
-    return file.error();
-  if (Status status = (*file)->write(bytes.data(), bytes.size()); !status)
-    return status;
-  return (*file)->finish();
+  return writeFile(path, serialize(program));
 }
 
 //===----------------------------------------------------------------------===//
@@ -236,14 +213,14 @@ private:
 static Buffer readBuffer(Reader &reader, int64_t maxPositions) {
   Buffer buffer;
   buffer.name = reader.string();
+  std::string what = quote(buffer.name);
   uint64_t kind = reader.integer(4);
   if (kind > uint64_t(BufferKind::Arena))
-    reader.fail("buffer '" + buffer.name + "' is of unknown kind " +
+    reader.fail("buffer " + what + " is of unknown kind " +
                 std::to_string(kind));
   else
     buffer.kind = BufferKind(kind);
 
-  std::string what = "'" + buffer.name + "'";
   buffer.bytes =
       uint64_t(reader.integerIn("bytes of buffer " + what, 0, kMaxBufferBytes));
   buffer.bytesPerPosition = uint64_t(reader.integerIn(
@@ -268,29 +245,31 @@ static Result<Program> parseBody(std::string_view body,
   program.activations = reader.string();
   program.maxThreads = reader.integerIn("threads", 0, kMaxCount);
   program.vocabSize = reader.integerIn("vocabulary size", 1, kMaxCount);
-  program.hiddenSize = reader.integerIn("hidden size", 1, kMaxCount);
   program.maxPositions = reader.integerIn("positions", 1, kMaxCount);
 
   // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
   uint64_t bufferCount = reader.length("buffers", 52, kMaxBuffers);
-  std::set<std::string> names;
+  std::map<std::string, BufferKind> kinds;
   for (uint64_t i = 0; i < bufferCount && !reader.error(); ++i) {
     program.buffers.push_back(readBuffer(reader, program.maxPositions));
-    const std::string &name = program.buffers.back().name;
-    if (!names.insert(name).second)
-      reader.fail("two buffers are named '" + name + "'");
+    const Buffer &buffer = program.buffers.back();
+    auto [other, isNew] = kinds.emplace(buffer.name, buffer.kind);
+    bool areWeights = buffer.kind == BufferKind::Weight &&
+                      other->second == BufferKind::Weight;
+    if (!isNew && !areWeights)
+      reader.fail("two buffers are named " + quote(buffer.name));
   }
 
-  names.clear();
+  std::set<std::string> names;
   uint64_t entryCount = reader.length("entry points", 24);
   for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
     Entry entry;
     entry.name = reader.string();
     entry.symbol = reader.string();
     entry.maxTokens =
-        reader.integerIn("tokens of entry '" + entry.name + "'", 1, kMaxCount);
+        reader.integerIn("tokens of entry " + quote(entry.name), 1, kMaxCount);
     if (!names.insert(entry.name).second)
-      reader.fail("two entry points are named '" + entry.name + "'");
+      reader.fail("two entry points are named " + quote(entry.name));
     program.entries.push_back(std::move(entry));
   }
   program.code = reader.string();
@@ -301,39 +280,18 @@ static Result<Program> parseBody(std::string_view body,
   return program;
 }
 
-/// Reads up to `size` bytes of `file`; fewer only at the end of it.
-static Result<std::string> readUpTo(int file, size_t size,
-                                    const std::string &path) {
-  std::string bytes(size, '\0');
-  size_t done = 0;
-  while (done < size) {
-    ssize_t count = read(file, &bytes[done], size - done);
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count < 0)
-      return systemError(path, "read");
-    if (count == 0)
-      break;
-    done += size_t(count);
-  }
-  bytes.resize(done);
-  return bytes;
-}
-
-/// Checks the first bytes against the size that the file has.
-static Status checkHeader(std::string_view header, uint64_t fileBytes,
-                          const std::string &path) {
-  if (header.substr(0, kMagic.size()) != kMagic)
+static Status checkHeader(std::string_view file, const std::string &path) {
+  if (file.substr(0, kMagic.size()) != kMagic)
     return Error{path + ": expected a program, but it does not begin with '" +
                  std::string(kMagic) + "'"};
-  Reader reader(header.substr(kMagic.size()), path);
+  Reader reader(file.substr(kMagic.size()), path);
   uint64_t version = reader.integer(4);
   uint64_t reserved = reader.integer(4);
   uint64_t size = reader.integer();
   if (reader.error())
     return Error{path + ": expected a program of at least " +
                  std::to_string(kHeaderBytes + kChecksumBytes) +
-                 " bytes, but the file has " + std::to_string(fileBytes)};
+                 " bytes, but the file has " + std::to_string(file.size())};
   if (version != kABIVersion)
     return Error{path + ": expected a program of version " +
                  std::to_string(kABIVersion) + ", but found version " +
@@ -341,51 +299,22 @@ static Status checkHeader(std::string_view header, uint64_t fileBytes,
   if (reserved != 0)
     return Error{path + ": expected 0 after the version, but found " +
                  std::to_string(reserved)};
-  if (size != fileBytes || size < kHeaderBytes + kChecksumBytes)
+  if (size != file.size() || size < kHeaderBytes + kChecksumBytes)
     return Error{path + ": the program ends at byte " + std::to_string(size) +
-                 ", but the file has " + std::to_string(fileBytes)};
-  if (size > kMaxFileBytes)
-    return Error{path + ": a program has at most " +
-                 std::to_string(kMaxFileBytes) + " bytes, but this one has " +
-                 std::to_string(size)};
+                 ", but the file has " + std::to_string(file.size())};
   return {};
 }
 
-static Result<std::string> readChecked(int file, const std::string &path) {
-  struct stat info;
-  if (fstat(file, &info) != 0)
-    return systemError(path, "read");
-  if (!S_ISREG(info.st_mode))
-    return Error{path + ": expected a program, but it is not a regular file"};
-  uint64_t fileBytes = uint64_t(info.st_size);
-
-  Result<std::string> bytes = readUpTo(file, kHeaderBytes, path);
-  if (!bytes)
-    return bytes;
-  if (Status status = checkHeader(*bytes, fileBytes, path); !status)
-    return status.error();
-  Result<std::string> rest = readUpTo(file, fileBytes - kHeaderBytes, path);
-  if (!rest)
-    return rest;
-  bytes->append(*rest);
-  if (bytes->size() != fileBytes)
-    return Error{path + ": the program ends at byte " +
-                 std::to_string(fileBytes) + ", but the file has " +
-                 std::to_string(bytes->size())};
-  return bytes;
-}
-
 Result<Program> mx::loadProgram(const std::string &path) {
-  // Not blocking, so that a pipe is refused instead of waited for.
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0)
-    return systemError(path, "open");
-  Result<std::string> bytes = readChecked(file, path);
-  close(file);
-  if (!bytes)
-    return bytes.error();
+  // Mapped, so that of a large file that is no program only the head is read.
+  Result<std::shared_ptr<const FileMap>> file = FileMap::open(path);
+  if (!file)
+    return file.error();
+  std::string_view all(reinterpret_cast<const char *>((*file)->data()),
+                       (*file)->size());
+  if (Status status = checkHeader(all, path); !status)
+    return status.error();
 
-  std::string_view all = *bytes;
   std::string_view covered = all.substr(0, all.size() - kChecksumBytes);
   uint64_t found = Reader(all.substr(covered.size()), path).integer();
   if (uint64_t expected = checksum(covered); expected != found)

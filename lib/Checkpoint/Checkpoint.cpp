@@ -15,6 +15,7 @@
 #include "mxfp4/Format/MXFP4.h"
 #include "mxfp4/Format/Quantize.h"
 #include "mxfp4/Support/File.h"
+#include "mxfp4/Support/Quote.h"
 
 #include <cstring>
 #include <filesystem>
@@ -26,8 +27,6 @@ using simdjson::dom::key_value_pair;
 static constexpr char kIndexName[] = "model.safetensors.index.json";
 static constexpr char kSingleName[] = "model.safetensors";
 static constexpr uint64_t kMaxIndexBytes = 100'000'000;
-static constexpr std::string_view kBlocksSuffix = "_blocks";
-static constexpr std::string_view kScalesSuffix = "_scales";
 
 namespace {
 /// model.safetensors.index.json.
@@ -40,11 +39,6 @@ struct ShardIndex {
 
 static bool startsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
-}
-
-static bool endsWith(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.substr(text.size() - suffix.size()) == suffix;
 }
 
 static bool exists(const std::string &path) {
@@ -215,6 +209,10 @@ const TensorInfo *Checkpoint::find(std::string_view name) const {
   return found == schemaByName.end() ? nullptr : &schema[found->second];
 }
 
+std::string_view Checkpoint::sourceOf(std::string_view name) const {
+  return sources.find(name) != sources.end() ? name : dequantizedName(name);
+}
+
 /// Checks the scales of an expert tensor, [experts, rows, blocks].
 Status Checkpoint::checkScales(const TensorInfo &info,
                                const uint8_t *scales) const {
@@ -265,13 +263,12 @@ Result<TensorData> Checkpoint::load(std::string_view name) {
 
   TensorData data;
   data.bytes = info->bytes;
-  bool isScales = endsWith(name, kScalesSuffix);
+  bool isScales = info->role == TensorRole::ExpertScales;
   auto source = sources.find(name);
   if (source != sources.end()) {
     data.data = source->second->data;
   } else {
-    std::string weight(name.substr(
-        0, name.size() - (isScales ? kScalesSuffix : kBlocksSuffix).size()));
+    std::string weight(sourceOf(name));
     auto &kept = isScales ? quantized.scales : quantized.blocks;
     if (quantized.name != weight || !kept)
       quantizeExperts(weight);
@@ -288,8 +285,9 @@ void Checkpoint::release(std::string_view name) {
   auto source = sources.find(name);
   if (source != sources.end())
     releasePages(source->second->data, source->second->info.bytes);
-  else if (name == quantized.name + std::string(kBlocksSuffix))
-    quantized.blocks.reset();
-  else if (name == quantized.name + std::string(kScalesSuffix))
-    quantized.scales.reset();
+  else if (const TensorInfo *info = find(name);
+           info && sourceOf(name) == quantized.name)
+    (info->role == TensorRole::ExpertScales ? quantized.scales
+                                            : quantized.blocks)
+        .reset();
 }

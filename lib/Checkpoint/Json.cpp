@@ -11,6 +11,8 @@
 
 #include "Json.h"
 
+#include "mxfp4/Support/Quote.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -18,19 +20,6 @@ using namespace mx;
 using simdjson::dom::element;
 using simdjson::dom::element_type;
 using simdjson::dom::key_value_pair;
-
-std::string mx::quote(std::string_view text) {
-  constexpr size_t kMaxLength = 100;
-  size_t length = std::min(text.size(), kMaxLength);
-  // Not within a character of several bytes.
-  while (length < text.size() && length > 0 && (text[length] & 0xC0) == 0x80)
-    --length;
-
-  std::string quoted = "'";
-  for (char c : text.substr(0, length))
-    quoted += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
-  return quoted + (length < text.size() ? "...'" : "'");
-}
 
 static std::string formatNumber(double value) {
   char text[32];

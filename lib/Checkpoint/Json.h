@@ -28,9 +28,6 @@ namespace mx {
 /// Far more than any configuration file has.
 constexpr uint64_t kMaxConfigBytes = 10'000'000;
 
-/// A string from a file, quoted for a message: short and on one line.
-std::string quote(std::string_view text);
-
 /// A JSON value for a message, such as `-3`, `'abc'` or `a list`.
 std::string describe(simdjson::dom::element value);
 

@@ -19,13 +19,11 @@
 
 using namespace mx;
 
-static constexpr int64_t kMaxLayers = 1024;
 static constexpr int64_t kMaxWidth = 1 << 17;
 static constexpr int64_t kMaxExperts = 4096;
 static constexpr int64_t kMaxHeads = 4096;
 static constexpr int64_t kMaxHeadDim = 4096;
 static constexpr int64_t kMaxVocab = 1 << 24;
-static constexpr int64_t kMaxPositions = 1 << 24;
 /// Of the real numbers, which have no natural limit.
 static constexpr double kSmallest = 1e-12;
 static constexpr double kLargest = 1e12;

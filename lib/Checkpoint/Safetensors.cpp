@@ -13,6 +13,7 @@
 
 #include "Json.h"
 #include "mxfp4/Support/File.h"
+#include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
 #include <tuple>

@@ -12,6 +12,7 @@
 #include "mxfp4/Checkpoint/Schema.h"
 
 #include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
 #include <limits>
@@ -50,7 +51,9 @@ static std::string describeShape(const std::vector<int64_t> &shape) {
 }
 
 std::string mx::describeTensor(const TensorInfo &tensor) {
-  return tensor.dtype + " " + describeShape(tensor.shape);
+  std::string dtype =
+      dtypeBits(tensor.dtype) ? tensor.dtype : quote(tensor.dtype);
+  return dtype + " " + describeShape(tensor.shape);
 }
 
 Result<uint64_t> mx::tensorBytes(const std::string &dtype,
@@ -71,48 +74,55 @@ Result<uint64_t> mx::tensorBytes(const std::string &dtype,
   return bits / 8;
 }
 
-static TensorInfo makeTensor(const std::string &name, const std::string &dtype,
-                             const std::vector<int64_t> &shape) {
+static TensorInfo makeTensor(TensorRole role, const std::string &name,
+                             const std::vector<int64_t> &shape,
+                             bool endsSublayer = false) {
+  bool isQuantized =
+      role == TensorRole::ExpertBlocks || role == TensorRole::ExpertScales;
+  std::string dtype = isQuantized ? "U8" : "BF16";
   // Cannot fail: a ModelConfig is checked.
-  return {name, dtype, shape, *tensorBytes(dtype, shape)};
+  return {name, dtype, shape, *tensorBytes(dtype, shape), role, endsSublayer};
 }
 
 static void appendLayer(const ModelConfig &config, const std::string &layer,
                         std::vector<TensorInfo> &tensors) {
+  using Role = TensorRole;
   int64_t hidden = config.hiddenSize;
   int64_t inner = config.intermediateSize;
   int64_t experts = config.numLocalExperts;
   int64_t queries = config.numAttentionHeads * config.headDim;
   int64_t keys = config.numKeyValueHeads * config.headDim;
-  auto add = [&](const char *name, std::vector<int64_t> shape,
-                 const char *dtype = "BF16") {
-    tensors.push_back(
-        makeTensor("model.layers." + layer + "." + name, dtype, shape));
+  auto add = [&](Role role, const char *name, std::vector<int64_t> shape,
+                 bool endsSublayer = false) {
+    tensors.push_back(makeTensor(role, "model.layers." + layer + "." + name,
+                                 shape, endsSublayer));
   };
 
-  add("input_layernorm.weight", {hidden});
-  add("self_attn.o_proj.bias", {hidden});
-  add("self_attn.o_proj.weight", {hidden, queries});
-  add("self_attn.q_proj.bias", {queries});
-  add("self_attn.k_proj.bias", {keys});
-  add("self_attn.v_proj.bias", {keys});
-  add("self_attn.q_proj.weight", {queries, hidden});
-  add("self_attn.k_proj.weight", {keys, hidden});
-  add("self_attn.v_proj.weight", {keys, hidden});
-  add("self_attn.sinks", {config.numAttentionHeads});
-  add("mlp.router.bias", {experts});
-  add("mlp.router.weight", {experts, hidden});
-  add("mlp.experts.gate_up_proj_bias", {experts, 2 * inner});
-  add("mlp.experts.gate_up_proj_blocks",
-      {experts, 2 * inner, hidden / kBlockSize, kBlockBytes}, "U8");
-  add("mlp.experts.gate_up_proj_scales",
-      {experts, 2 * inner, hidden / kBlockSize}, "U8");
-  add("mlp.experts.down_proj_bias", {experts, hidden});
-  add("mlp.experts.down_proj_blocks",
-      {experts, hidden, inner / kBlockSize, kBlockBytes}, "U8");
-  add("mlp.experts.down_proj_scales", {experts, hidden, inner / kBlockSize},
-      "U8");
-  add("post_attention_layernorm.weight", {hidden});
+  add(Role::Norm, "input_layernorm.weight", {hidden});
+  add(Role::AttentionBias, "self_attn.o_proj.bias", {hidden});
+  add(Role::AttentionWeight, "self_attn.o_proj.weight", {hidden, queries},
+      /*endsSublayer=*/true);
+  add(Role::AttentionBias, "self_attn.q_proj.bias", {queries});
+  add(Role::AttentionBias, "self_attn.k_proj.bias", {keys});
+  add(Role::AttentionBias, "self_attn.v_proj.bias", {keys});
+  add(Role::AttentionWeight, "self_attn.q_proj.weight", {queries, hidden});
+  add(Role::AttentionWeight, "self_attn.k_proj.weight", {keys, hidden});
+  add(Role::AttentionWeight, "self_attn.v_proj.weight", {keys, hidden});
+  add(Role::AttentionSinks, "self_attn.sinks", {config.numAttentionHeads});
+  add(Role::RouterBias, "mlp.router.bias", {experts});
+  add(Role::RouterWeight, "mlp.router.weight", {experts, hidden});
+  add(Role::ExpertBias, "mlp.experts.gate_up_proj_bias", {experts, 2 * inner});
+  add(Role::ExpertBlocks, "mlp.experts.gate_up_proj_blocks",
+      {experts, 2 * inner, hidden / kBlockSize, kBlockBytes});
+  add(Role::ExpertScales, "mlp.experts.gate_up_proj_scales",
+      {experts, 2 * inner, hidden / kBlockSize});
+  add(Role::ExpertBias, "mlp.experts.down_proj_bias", {experts, hidden});
+  add(Role::ExpertBlocks, "mlp.experts.down_proj_blocks",
+      {experts, hidden, inner / kBlockSize, kBlockBytes},
+      /*endsSublayer=*/true);
+  add(Role::ExpertScales, "mlp.experts.down_proj_scales",
+      {experts, hidden, inner / kBlockSize}, /*endsSublayer=*/true);
+  add(Role::Norm, "post_attention_layernorm.weight", {hidden});
 }
 
 std::vector<TensorInfo> mx::checkpointSchema(const ModelConfig &config) {
@@ -125,26 +135,30 @@ std::vector<TensorInfo> mx::checkpointSchema(const ModelConfig &config) {
   for (const std::string &layer : layers)
     appendLayer(config, layer, tensors);
   std::vector<int64_t> table = {config.vocabSize, config.hiddenSize};
-  tensors.push_back(makeTensor("model.embed_tokens.weight", "BF16", table));
   tensors.push_back(
-      makeTensor("model.norm.weight", "BF16", {config.hiddenSize}));
-  tensors.push_back(makeTensor("lm_head.weight", "BF16", table));
+      makeTensor(TensorRole::Embedding, "model.embed_tokens.weight", table));
+  tensors.push_back(
+      makeTensor(TensorRole::Norm, "model.norm.weight", {config.hiddenSize}));
+  tensors.push_back(makeTensor(TensorRole::Head, "lm_head.weight", table));
   return tensors;
 }
 
 std::vector<TensorInfo> mx::dequantizedSchema(const ModelConfig &config) {
-  constexpr std::string_view kSuffix = "_blocks";
   std::vector<TensorInfo> tensors;
   for (TensorInfo &tensor : checkpointSchema(config)) {
-    if (tensor.dtype == "BF16") {
-      tensors.push_back(std::move(tensor));
-    } else if (tensor.shape.size() == 4) {
-      std::string name =
-          tensor.name.substr(0, tensor.name.size() - kSuffix.size());
-      tensors.push_back(makeTensor(
-          name, "BF16",
-          {tensor.shape[0], tensor.shape[2] * kBlockSize, tensor.shape[1]}));
-    }
+    if (tensor.role == TensorRole::ExpertScales)
+      continue;
+    if (tensor.role == TensorRole::ExpertBlocks)
+      tensor = makeTensor(
+          TensorRole::ExpertWeight, std::string(dequantizedName(tensor.name)),
+          {tensor.shape[0], tensor.shape[2] * kBlockSize, tensor.shape[1]},
+          tensor.endsSublayer);
+    tensors.push_back(std::move(tensor));
   }
   return tensors;
+}
+
+std::string_view mx::dequantizedName(std::string_view name) {
+  // Without "_blocks" or "_scales".
+  return name.substr(0, name.rfind('_'));
 }

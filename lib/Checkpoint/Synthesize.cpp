@@ -28,7 +28,6 @@
 #include <thread>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -109,32 +108,39 @@ static Distribution expertScales(int64_t inputs, double gain) {
 /// Two sublayers per layer add to the residual stream; dividing by the square
 /// root of their number keeps the sum near 1 too.
 static Distribution distributionOf(const TensorInfo &tensor, int64_t layers) {
-  auto endsWith = [&](std::string_view suffix) {
-    return tensor.name.size() >= suffix.size() &&
-           tensor.name.compare(tensor.name.size() - suffix.size(),
-                               suffix.size(), suffix) == 0;
-  };
   double residual = 1 / std::sqrt(2.0 * static_cast<double>(layers));
+  double gain = tensor.endsSublayer ? residual : 1;
 
   Distribution distribution;
-  if (endsWith("_blocks")) {
+  switch (tensor.role) {
+  case TensorRole::ExpertBlocks:
     distribution.kind = WeightKind::Codes;
-  } else if (endsWith("_scales")) {
-    return expertScales(tensor.shape[2] * kBlockSize,
-                        endsWith("down_proj_scales") ? residual : 1);
-  } else if (endsWith("norm.weight")) {
+    break;
+  case TensorRole::ExpertScales:
+    return expertScales(tensor.shape[2] * kBlockSize, gain);
+  case TensorRole::Norm:
     distribution.mean = 1;
     distribution.deviation = 0.1f;
-  } else if (endsWith("bias")) {
+    break;
+  case TensorRole::AttentionBias:
+  case TensorRole::RouterBias:
+  case TensorRole::ExpertBias:
     // Biases are the same for all tokens, so large ones would let some experts
     // be chosen more often.
     distribution.deviation = 0.02f;
-  } else if (endsWith("sinks") || endsWith("embed_tokens.weight")) {
+    break;
+  case TensorRole::AttentionSinks:
+  case TensorRole::Embedding:
     distribution.deviation = 1;
-  } else {
-    double gain = endsWith("o_proj.weight") ? residual : 1;
+    break;
+  case TensorRole::AttentionWeight:
+  case TensorRole::RouterWeight:
+  case TensorRole::Head:
+  case TensorRole::ExpertWeight:
+  case TensorRole::Unknown:
     distribution.deviation = static_cast<float>(
         gain / std::sqrt(static_cast<double>(tensor.shape[1])));
+    break;
   }
   return distribution;
 }
@@ -183,11 +189,12 @@ static std::deque<Piece> cutShard(const std::vector<TensorInfo> &tensors,
   return pieces;
 }
 
-/// Writes one shard; `written` is called with the bytes of each piece.
+/// Writes one shard; `written` is called with the bytes of each piece, and an
+/// error of it stops the writing.
 static Status writeShard(const std::string &path,
                          const std::vector<TensorInfo> &tensors,
                          std::deque<Piece> pieces,
-                         const std::function<void(uint64_t)> &written) {
+                         const std::function<Status(uint64_t)> &written) {
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(path, tensors);
   if (!writer)
     return writer.error();
@@ -203,18 +210,10 @@ static Status writeShard(const std::string &path,
     filling.pop_front();
     if (Status status = writer->write(bytes.data(), bytes.size()); !status)
       return status;
-    written(bytes.size());
+    if (Status status = written(bytes.size()); !status)
+      return status;
   }
   return writer->finish();
-}
-
-static Status writeText(const std::string &path, const std::string &text) {
-  Result<std::unique_ptr<FileWriter>> file = FileWriter::create(path);
-  if (!file)
-    return file.error();
-  if (Status status = (*file)->write(text.data(), text.size()); !status)
-    return status;
-  return (*file)->finish();
 }
 
 /// As the official shards are named: from zero, "of" the last one's number.
@@ -277,10 +276,13 @@ static Status writeCheckpoint(const ModelConfig &config,
       total += tensor.bytes;
 
   uint64_t done = 0;
-  auto written = [&](uint64_t bytes) {
+  auto written = [&](uint64_t bytes) -> Status {
     done += bytes;
     if (options.progress)
       options.progress(done, total);
+    if (options.interrupt && options.interrupt->load())
+      return Error{kInterrupted};
+    return {};
   };
   for (size_t shard = 0; shard < shards.size(); ++shard) {
     std::deque<Piece> pieces =
@@ -293,18 +295,18 @@ static Status writeCheckpoint(const ModelConfig &config,
   }
 
   if (shards.size() > 1)
-    if (Status status = writeText(folder + "/model.safetensors.index.json",
+    if (Status status = writeFile(folder + "/model.safetensors.index.json",
                                   writeIndex(shards));
         !status)
       return status;
   GenerationConfig generation;
   generation.doSample = true;
   generation.eosTokenIds = config.eosTokenIds;
-  if (Status status = writeText(folder + "/generation_config.json",
+  if (Status status = writeFile(folder + "/generation_config.json",
                                 writeGenerationConfig(generation));
       !status)
     return status;
-  return writeText(folder + "/config.json", writeModelConfig(config));
+  return writeFile(folder + "/config.json", writeModelConfig(config));
 }
 
 /// Changes the number of layers and keeps the pattern of sliding ones.
@@ -320,6 +322,17 @@ static void setLayers(ModelConfig &config, int64_t layers) {
   }
 }
 
+/// Whether rename(2) can put a folder at `path`.
+static bool canBeReplaced(const std::filesystem::path &path) {
+  std::error_code error;
+  std::filesystem::file_status status =
+      std::filesystem::symlink_status(path, error);
+  if (status.type() != std::filesystem::file_type::directory)
+    return status.type() == std::filesystem::file_type::not_found;
+  bool hasName = path.filename() != "." && path.filename() != "..";
+  return hasName && std::filesystem::is_empty(path, error) && !error;
+}
+
 Status mx::synthesizeCheckpoint(const ModelConfig &config,
                                 const std::string &folder,
                                 const SynthesizeOptions &options) {
@@ -327,7 +340,7 @@ Status mx::synthesizeCheckpoint(const ModelConfig &config,
   wanted.quantized = true;
   // An absurd number is refused below, but should not be counted to.
   if (options.layers)
-    setLayers(wanted, std::clamp<int64_t>(*options.layers, 0, 10'000));
+    setLayers(wanted, std::clamp<int64_t>(*options.layers, 0, kMaxLayers + 1));
   // What is written must be readable.
   Result<ModelConfig> checked =
       parseModelConfig(writeModelConfig(wanted), "configuration");
@@ -340,19 +353,19 @@ Status mx::synthesizeCheckpoint(const ModelConfig &config,
   if (path.empty())
     return Error{"expected the name of a folder, but got an empty one"};
   // Now, because a folder that cannot be replaced should not fail at the end.
-  if (rmdir(path.c_str()) != 0 && errno != ENOENT)
-    return Error{path +
-                 ": expected a new or empty folder: " + std::strerror(errno)};
+  if (!canBeReplaced(path))
+    return Error{path + ": expected a new or empty folder"};
   std::string partial = path + ".partial";
-  if (mkdir(partial.c_str(), 0777) != 0)
-    return Error{
-        partial + ": cannot create: " + std::strerror(errno) +
-        (errno == EEXIST ? "; remove what an earlier attempt left" : "")};
+  if (mkdir(partial.c_str(), 0777) != 0) {
+    if (errno == EEXIST)
+      return Error{partial + ": exists; remove what an earlier attempt left"};
+    return systemError(partial + ": cannot create");
+  }
 
   Status status = writeCheckpoint(*checked, partial, options);
+  // Replaces an empty folder.
   if (status && rename(partial.c_str(), path.c_str()) != 0)
-    status = Error{path + ": cannot rename " + partial +
-                   " to it: " + std::strerror(errno)};
+    status = systemError(path + ": cannot rename " + partial + " to it");
   if (!status) {
     std::error_code ignored;
     std::filesystem::remove_all(partial, ignored);

@@ -17,19 +17,20 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mxfp4/Checkpoint/Schema.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "mxfp4/Import/Import.h"
 #include "mxfp4/Pipelines/Pipelines.h"
 #include "mxfp4/Target/Host.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Config/llvm-config.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
 namespace {
-/// How far a module has been lowered.
-enum class Stage { Graph, Fused, Vector, LLVM };
+/// How far a module has been lowered, in the order of stageNames().
+enum class Stage { Graph, Fused, Vector, LLVM, Assembly };
 
 /// A module on its way to code, with the errors of its passes.
 class Compilation {
@@ -94,15 +95,17 @@ public:
   }
 
   /// The Program without its code. The module is in the LLVM stage.
-  mx::Program describe();
+  mx::Result<mx::Program> describe();
 
   /// The Program with its code.
   mx::Result<mx::Program> finish() {
-    mx::Program program = describe();
+    mx::Result<mx::Program> program = describe();
+    if (!program)
+      return program;
     mx::Result<std::string> code = emitSharedObject(*module, target);
     if (!code)
       return code.error();
-    program.code = std::move(*code);
+    program->code = std::move(*code);
     return program;
   }
 
@@ -129,14 +132,16 @@ private:
 
   static mx::Result<std::unique_ptr<Compilation>>
   create(const mx::CompileOptions &options) {
-    if (options.activations != "f32" && options.activations != "bf16")
+    if (!llvm::is_contained(mx::activationNames(), options.activations))
       return mx::Error{"unknown activations '" + options.activations +
-                       "': expected f32 or bf16"};
-    if (options.prefillTokens < 1 || options.prefillTokens > (1 << 16))
-      return mx::Error{
-          "expected 1 to 65536 prompt tokens in a call of prefill, "
-          "but got " +
-          std::to_string(options.prefillTokens)};
+                       "': expected " +
+                       llvm::join(mx::activationNames(), " or ")};
+    if (options.prefillTokens < 1 ||
+        options.prefillTokens > mx::kMaxPrefillTokens)
+      return mx::Error{"expected 1 to " +
+                       std::to_string(mx::kMaxPrefillTokens) +
+                       " prompt tokens in a call of prefill, but got " +
+                       std::to_string(options.prefillTokens)};
     mx::Result<CPUTarget> target = resolveCPU(options.target);
     if (!target)
       return target.error();
@@ -160,17 +165,49 @@ private:
 };
 } // namespace
 
-/// The dtype and shape that a tensor of `type` has in a checkpoint.
-static void describeSource(RankedTensorType type, mx::Buffer &buffer) {
+/// How a checkpoint spells `element`, or "" if it has no such elements.
+static std::string getDtype(Type element) {
+  if (element.isF32())
+    return "F32";
+  if (element.isF16())
+    return "F16";
+  if (element.isBF16())
+    return "BF16";
+  if (isa<Float4E2M1FNType, Float8E8M0FNUType>(element) || element.isInteger(8))
+    return "U8";
+  return "";
+}
+
+/// The compilation lowered to `stage`, unless it has failed already.
+static mx::Result<std::unique_ptr<Compilation>>
+lower(mx::Result<std::unique_ptr<Compilation>> compilation, Stage stage) {
+  if (!compilation)
+    return compilation;
+  if (mx::Status status = (*compilation)->lower(stage); !status)
+    return status.error();
+  return compilation;
+}
+
+/// Says in `buffer` how a checkpoint must hold a weight that has the type
+/// `source` there.
+static mx::Status describeSource(TypeAttr source, mx::Buffer &buffer) {
+  if (!source)
+    return mx::Error{"weight '" + buffer.name + "': expected 'mxfp4.source'"};
+  auto type = cast<RankedTensorType>(source.getValue());
+  buffer.dtype = getDtype(type.getElementType());
+  if (buffer.dtype.empty()) {
+    std::string message = "weight '" + buffer.name +
+                          "': expected 'mxfp4.source' to be of a type that "
+                          "checkpoints have, but got ";
+    llvm::raw_string_ostream(message) << type;
+    return mx::Error{message};
+  }
   buffer.shape.assign(type.getShape().begin(), type.getShape().end());
-  Type element = type.getElementType();
-  if (isa<Float4E2M1FNType>(element)) {
-    buffer.dtype = "U8";
+  if (isa<Float4E2M1FNType>(type.getElementType())) {
     buffer.shape.back() /= kBlockSize;
     buffer.shape.push_back(kBlockSize / 2); // F2
-  } else {
-    buffer.dtype = element.isBF16() ? "BF16" : "U8";
   }
+  return {};
 }
 
 static mx::BufferKind getKind(StringRef kind) {
@@ -182,7 +219,7 @@ static mx::BufferKind getKind(StringRef kind) {
       .Default(mx::BufferKind::Arena);
 }
 
-mx::Program Compilation::describe() {
+mx::Result<mx::Program> Compilation::describe() {
   mx::Program program;
   program.target = target.describe();
   for (llvm::StringRef feature : target.isa->features)
@@ -190,7 +227,7 @@ mx::Program Compilation::describe() {
   program.activations = options.activations;
   program.maxThreads = options.reference ? 1 : 0;
   for (Attribute attribute :
-       module.get()->getAttrOfType<ArrayAttr>("mxfp4.buffers")) {
+       module.get()->getAttrOfType<ArrayAttr>(kBuffersAttrName)) {
     auto fields = cast<DictionaryAttr>(attribute);
     mx::Buffer buffer;
     buffer.name = fields.getAs<StringAttr>("name").str();
@@ -198,19 +235,23 @@ mx::Program Compilation::describe() {
     buffer.bytes = fields.getAs<IntegerAttr>("bytes").getInt();
     buffer.bytesPerPosition =
         fields.getAs<IntegerAttr>("bytes_per_position").getInt();
-    if (auto source = fields.getAs<TypeAttr>("source"))
-      describeSource(cast<RankedTensorType>(source.getValue()), buffer);
+    if (buffer.kind == mx::BufferKind::Weight)
+      if (mx::Status status =
+              describeSource(fields.getAs<TypeAttr>("source"), buffer);
+          !status)
+        return status.error();
     if (auto prepare = fields.getAs<FlatSymbolRefAttr>("prepare"))
       buffer.prepare = prepare.getValue().str();
     program.buffers.push_back(std::move(buffer));
   }
   for (Operation &function : *module->getBody()) {
-    auto entry = function.getAttrOfType<StringAttr>("mxfp4.entry");
-    auto tokens = function.getAttrOfType<IntegerAttr>("mxfp4.max_tokens");
-    if (entry && tokens)
-      program.entries.push_back({entry.str(),
-                                 SymbolTable::getSymbolName(&function).str(),
-                                 tokens.getInt()});
+    auto entry = function.getAttrOfType<StringAttr>(kEntryAttrName);
+    if (!entry || entry.getValue() == kPrepareEntry)
+      continue;
+    auto tokens = function.getAttrOfType<IntegerAttr>(kMaxTokensAttrName);
+    program.entries.push_back({entry.str(),
+                               SymbolTable::getSymbolName(&function).str(),
+                               tokens.getInt()});
   }
   return program;
 }
@@ -218,31 +259,38 @@ mx::Program Compilation::describe() {
 /// What a Program says of its model besides its buffers.
 static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
   program.vocabSize = config.vocabSize;
-  program.hiddenSize = config.hiddenSize;
   program.maxPositions = config.maxPositionEmbeddings;
+}
+
+const std::vector<std::string> &mx::activationNames() {
+  static const std::vector<std::string> names = {"bf16", "f32"};
+  return names;
+}
+
+const std::vector<std::string> &mx::stageNames() {
+  static const std::vector<std::string> names = {"graph", "fused", "vector",
+                                                 "llvm", "asm"};
+  return names;
 }
 
 mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
                                       const CompileOptions &options) {
   mx::Result<std::unique_ptr<Compilation>> compilation =
-      Compilation::create(config, options);
+      lower(Compilation::create(config, options), ::Stage::LLVM);
   if (!compilation)
     return compilation.error();
-  if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
-    return status.error();
-  Program program = (*compilation)->describe();
-  describeModel(config, program);
+  mx::Result<Program> program = (*compilation)->describe();
+  if (program)
+    describeModel(config, *program);
   return program;
 }
 
 mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
                                          const CompileOptions &options) {
   mx::Result<std::unique_ptr<Compilation>> compilation =
-      Compilation::create(config, options);
+      lower(Compilation::create(config, options), ::Stage::LLVM);
   if (!compilation)
     return compilation.error();
-  if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
-    return status.error();
   mx::Result<Program> program = (*compilation)->finish();
   if (program)
     describeModel(config, *program);
@@ -253,34 +301,25 @@ mx::Result<mx::Program> mx::compileModule(const std::string &text,
                                           const std::string &name,
                                           const CompileOptions &options) {
   mx::Result<std::unique_ptr<Compilation>> compilation =
-      Compilation::create(text, name, options);
+      lower(Compilation::create(text, name, options), ::Stage::LLVM);
   if (!compilation)
     return compilation.error();
-  if (mx::Status status = (*compilation)->lower(::Stage::LLVM); !status)
-    return status.error();
   return (*compilation)->finish();
 }
 
 mx::Result<std::string> mx::emitStage(const ModelConfig &config,
                                       const CompileOptions &options,
                                       const std::string &stage) {
-  std::optional<::Stage> last =
-      llvm::StringSwitch<std::optional<::Stage>>(stage)
-          .Case("graph", ::Stage::Graph)
-          .Case("fused", ::Stage::Fused)
-          .Case("vector", ::Stage::Vector)
-          .Cases({"llvm", "asm"}, ::Stage::LLVM)
-          .Default(std::nullopt);
-  if (!last)
-    return Error{"unknown stage '" + stage +
-                 "': expected graph, fused, vector, llvm or asm"};
+  auto found = llvm::find(stageNames(), stage);
+  if (found == stageNames().end())
+    return Error{"unknown stage '" + stage + "': expected one of " +
+                 llvm::join(stageNames(), ", ")};
+  auto last = ::Stage(found - stageNames().begin());
   mx::Result<std::unique_ptr<Compilation>> compilation =
-      Compilation::create(config, options);
+      lower(Compilation::create(config, options), last);
   if (!compilation)
     return compilation.error();
-  if (mx::Status status = (*compilation)->lower(*last); !status)
-    return status.error();
-  if (stage == "asm")
+  if (last == ::Stage::Assembly)
     return emitAssembly((*compilation)->getModule(),
                         (*compilation)->getTarget());
   return (*compilation)->print();

@@ -11,9 +11,7 @@
 
 #include "mxfp4/Driver/Bench.h"
 
-#include "Stopwatch.h"
-
-#include "mxfp4/Runtime/RunCommand.h"
+#include "mxfp4/Support/Stopwatch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +29,17 @@ std::string BenchResult::name() const {
 
 int64_t mx::benchContext(const BenchOptions &options) {
   return options.depth + std::max(options.promptTokens, options.decodeTokens);
+}
+
+Status mx::checkBench(const BenchOptions &options, int64_t context) {
+  if (options.promptTokens == 0 && options.decodeTokens == 0)
+    return Error{"nothing to measure: expected 1 or more tokens to prefill or "
+                 "to decode"};
+  if (benchContext(options) > context)
+    return Error{"the tests take " + std::to_string(benchContext(options)) +
+                 " positions, but the context has " + std::to_string(context) +
+                 " (--context)"};
+  return {};
 }
 
 double mx::mean(const std::vector<double> &values) {
@@ -56,6 +65,7 @@ double mx::standardDeviation(const std::vector<double> &values) {
 /// after them as `result` says, and returns the seconds of the latter.
 static Result<double> runOnce(Session &session,
                               const std::vector<int32_t> &tokens,
+                              const std::atomic<bool> *interrupt,
                               const BenchResult &result) {
   session.reset();
   if (Status status = session.prefill(tokens.data(), result.depth, Rows::None);
@@ -68,7 +78,7 @@ static Result<double> runOnce(Session &session,
       !status)
     return status.error();
   for (int64_t i = 0; i < result.decodeTokens; ++i) {
-    if (catchInterrupt().load())
+    if (interrupt && interrupt->load())
       return Error{kInterrupted};
     if (Result<const float *> logits = session.decode(next[i]); !logits)
       return logits.error();
@@ -77,10 +87,11 @@ static Result<double> runOnce(Session &session,
 }
 
 static Status runTest(Session &session, const std::vector<int32_t> &tokens,
-                      int64_t repetitions, BenchResult &result) {
+                      const BenchOptions &options, BenchResult &result) {
   // The first run touches memory and warms the processor up.
-  for (int64_t run = 0; run <= repetitions; ++run) {
-    Result<double> seconds = runOnce(session, tokens, result);
+  for (int64_t run = 0; run <= options.repetitions; ++run) {
+    Result<double> seconds =
+        runOnce(session, tokens, options.interrupt, result);
     if (!seconds)
       return seconds.error();
     if (run > 0)
@@ -92,6 +103,8 @@ static Status runTest(Session &session, const std::vector<int32_t> &tokens,
 
 Result<std::vector<BenchResult>> mx::runBench(Session &session,
                                               const BenchOptions &options) {
+  if (Status status = checkBench(options, session.context()); !status)
+    return status.error();
   std::mt19937_64 random(options.seed);
   std::vector<int32_t> tokens(size_t(benchContext(options)));
   for (int32_t &token : tokens)
@@ -102,12 +115,8 @@ Result<std::vector<BenchResult>> mx::runBench(Session &session,
     results.push_back({options.promptTokens, 0, options.depth, {}});
   if (options.decodeTokens > 0)
     results.push_back({0, options.decodeTokens, options.depth, {}});
-  if (results.empty())
-    return Error{"nothing to measure: expected 1 or more tokens to prefill or "
-                 "to decode"};
   for (BenchResult &result : results)
-    if (Status status = runTest(session, tokens, options.repetitions, result);
-        !status)
+    if (Status status = runTest(session, tokens, options, result); !status)
       return status.error();
   return results;
 }

@@ -19,18 +19,16 @@ Result<Engine> Engine::open(const std::string &folder,
   Result<Checkpoint> source = Checkpoint::open(folder, options.checkpoint);
   if (!source)
     return source.error();
-  Result<CachedProgram> compiled =
-      compileCached(source->config(), options.compile, options.cache);
-  if (!compiled)
-    return compiled.error();
-  return Engine(folder, std::move(*source), std::move(*compiled));
+  return compile(std::move(*source), options);
 }
 
-Result<std::unique_ptr<Session>> Engine::openSession(SessionFlags flags,
-                                                     int64_t positions) {
-  if (flags.context == 0)
-    flags.context = positions;
-  return mx::openSession(compiled.program, source, flags);
+Result<Engine> Engine::compile(Checkpoint source,
+                               const EngineOptions &options) {
+  Result<CachedProgram> compiled =
+      compileCached(source.config(), options.compile, options.cache);
+  if (!compiled)
+    return compiled.error();
+  return Engine(std::move(source), std::move(*compiled));
 }
 
 std::string Engine::describe() const {

@@ -30,27 +30,25 @@ double mx::crossEntropy(const float *logits, int64_t vocabSize,
   return std::log(sum) + largest - logits[target];
 }
 
-static Status checkText(const std::vector<int32_t> &ids, int64_t vocabSize,
-                        int64_t window) {
-  if (window < 1)
-    return Error{"expected a window of 1 or more tokens, but got " +
+Status mx::checkText(const std::vector<int32_t> &ids, int64_t window,
+                     int64_t vocabSize, int64_t context) {
+  if (window < 1 || window > context)
+    return Error{"expected a window of 1 to " + std::to_string(context) +
+                 " tokens, which the context holds (--context), but got " +
                  std::to_string(window)};
   if (countWindows(int64_t(ids.size()), window) == 0)
     return Error{"expected a text of more than " + std::to_string(window) +
                  " tokens, which is one window, but it has " +
                  std::to_string(ids.size())};
-  for (int32_t id : ids)
-    if (id < 0 || id >= vocabSize)
-      return Error{"token " + std::to_string(id) +
-                   " of the text is not in the vocabulary of " +
-                   std::to_string(vocabSize) + " tokens of the model"};
-  return {};
+  return checkTokens(ids.data(), int64_t(ids.size()), vocabSize);
 }
 
 Result<Evaluation> mx::evaluate(Session &session,
                                 const std::vector<int32_t> &ids, int64_t window,
                                 const ProgressCallback &progress) {
-  if (Status status = checkText(ids, session.vocabSize(), window); !status)
+  if (Status status =
+          checkText(ids, window, session.vocabSize(), session.context());
+      !status)
     return status.error();
 
   int64_t total = countWindows(int64_t(ids.size()), window) * window;

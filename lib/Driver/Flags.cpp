@@ -14,10 +14,6 @@
 
 using namespace mx;
 
-/// What addCompileFlags accepts. More would be wasteful: a prompt is cut into
-/// pieces, and large ones are no faster.
-static constexpr int64_t kMaxPrefillTokens = 1 << 16;
-
 void mx::addModelFlags(CLI::App &app, ModelSource &source, ModelFlags flags) {
   CLI::Option_group *group = app.add_option_group(
       "Model", "What the model looks like: exactly one of these");
@@ -53,7 +49,7 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
       ->capture_default_str();
   app.add_option("--activations", options.activations,
                  "Precision of activations and of the KV cache")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(CLI::IsMember(activationNames()))
       ->capture_default_str();
   app.add_flag("--reference", options.reference,
                "Compile the slow exact path: plain loops, one thread");

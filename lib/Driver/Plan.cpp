@@ -13,35 +13,47 @@
 
 #include "mxfp4/Checkpoint/Schema.h"
 
+#include <map>
+
 using namespace mx;
 
-static bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-std::string_view mx::partOfWeight(std::string_view name) {
-  if (contains(name, "embed_tokens"))
+static std::string_view partOfTensor(TensorRole role) {
+  switch (role) {
+  case TensorRole::Embedding:
     return "embedding";
-  if (contains(name, "self_attn."))
-    return "attention";
-  if (contains(name, "mlp.router."))
-    return "router";
-  if (contains(name, "mlp.experts.")) {
-    if (contains(name, "_scales"))
-      return "expert scales";
-    return contains(name, "_bias") ? "expert biases" : "expert blocks";
-  }
-  if (contains(name, "norm."))
+  case TensorRole::Norm:
     return "norms";
-  if (contains(name, "lm_head"))
+  case TensorRole::AttentionWeight:
+  case TensorRole::AttentionBias:
+  case TensorRole::AttentionSinks:
+    return "attention";
+  case TensorRole::RouterWeight:
+  case TensorRole::RouterBias:
+    return "router";
+  case TensorRole::ExpertWeight:
+  case TensorRole::ExpertBlocks:
+    return "expert blocks";
+  case TensorRole::ExpertScales:
+    return "expert scales";
+  case TensorRole::ExpertBias:
+    return "expert biases";
+  case TensorRole::Head:
     return "lm_head";
+  case TensorRole::Unknown:
+    return "other weights";
+  }
   return "other weights";
 }
 
-static std::string_view partOfBuffer(const Buffer &buffer) {
+static std::string_view
+partOfBuffer(const Buffer &buffer,
+             const std::map<std::string_view, TensorRole> &roles) {
   switch (buffer.kind) {
-  case BufferKind::Weight:
-    return partOfWeight(buffer.name);
+  case BufferKind::Weight: {
+    auto role = roles.find(buffer.name);
+    return partOfTensor(role == roles.end() ? TensorRole::Unknown
+                                            : role->second);
+  }
   case BufferKind::Cache:
     return "KV cache";
   case BufferKind::Input:
@@ -72,15 +84,19 @@ MemoryPlan mx::planMemory(const ModelConfig &config, const Program &program,
     plan.parts.push_back({name, 0, 0});
   plan.total.name = "total";
 
-  for (const TensorInfo &tensor : config.quantized
-                                      ? checkpointSchema(config)
-                                      : dequantizedSchema(config)) {
-    findPart(plan, partOfWeight(tensor.name)).checkpointBytes += tensor.bytes;
+  std::vector<TensorInfo> schema = checkpointSchema(config);
+  for (const TensorInfo &tensor :
+       config.quantized ? schema : dequantizedSchema(config)) {
+    findPart(plan, partOfTensor(tensor.role)).checkpointBytes += tensor.bytes;
     plan.total.checkpointBytes += tensor.bytes;
   }
+  // A program's weights are in MXFP4, whatever the checkpoint holds.
+  std::map<std::string_view, TensorRole> roles;
+  for (const TensorInfo &tensor : schema)
+    roles.emplace(tensor.name, tensor.role);
   for (const Buffer &buffer : program.buffers) {
     uint64_t bytes = buffer.size(uint64_t(context));
-    findPart(plan, partOfBuffer(buffer)).bytes += bytes;
+    findPart(plan, partOfBuffer(buffer, roles)).bytes += bytes;
     plan.total.bytes += bytes;
   }
   return plan;

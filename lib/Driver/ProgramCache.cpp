@@ -11,7 +11,7 @@
 
 #include "mxfp4/Driver/ProgramCache.h"
 
-#include "Stopwatch.h"
+#include "mxfp4/Support/Stopwatch.h"
 
 #include <llvm/ADT/StringExtras.h>
 #include <llvm/Support/SHA256.h>
@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace mx;
@@ -66,10 +67,26 @@ static Error cannotWrite(const std::string &folder, const std::string &reason) {
                "; use --cache-dir or --no-cache"};
 }
 
+/// Fails if somebody else may write to `folder`: its programs are run with all
+/// rights of the user.
+static Status checkFolder(const std::string &folder) {
+  struct stat status;
+  if (stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return {}; // prepareFolder makes it, or says why it cannot.
+  std::string reason;
+  if (status.st_uid != geteuid() && status.st_uid != 0)
+    reason = "it belongs to another user";
+  else if (status.st_mode & (S_IWGRP | S_IWOTH))
+    reason = "other users may write to it";
+  else
+    return {};
+  return Error{"cannot trust the compiled programs in " + folder + ": " +
+               reason + "; use --cache-dir or --no-cache"};
+}
+
 /// Makes `folder` ready for writing.
 static Status prepareFolder(const std::string &folder) {
   std::error_code error;
-  // Programs are run with all rights of the user, so nobody else may write.
   if (fs::create_directories(folder, error))
     fs::permissions(folder, fs::perms::owner_all, error);
   if (error)
@@ -96,6 +113,8 @@ Result<CachedProgram> mx::compileCached(const ModelConfig &config,
       return chosen.error();
     folder = *chosen;
     path = folder + "/" + cacheKey(*fingerprint, config, options) + ".program";
+    if (Status status = checkFolder(folder); !status)
+      return status.error();
     // Why an entry cannot be used does not matter: it is made again.
     if (Result<Program> found = loadProgram(path))
       return CachedProgram{std::move(*found), true, time.seconds()};

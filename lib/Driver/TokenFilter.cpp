@@ -11,13 +11,12 @@
 
 #include "mxfp4/Driver/TokenFilter.h"
 
+#include "mxfp4/Support/File.h"
+
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <limits>
 #include <unistd.h>
 
@@ -50,28 +49,9 @@ Result<std::optional<std::string>> LineReader::next() {
     ssize_t count = read(file, &buffer[searched], kReadBytes);
     buffer.resize(searched + size_t(count > 0 ? count : 0));
     if (count < 0 && errno != EINTR)
-      return Error{name + ": cannot read: " + std::strerror(errno)};
+      return systemError(name + ": cannot read");
     ended = count == 0;
   }
-}
-
-Result<std::vector<int32_t>> mx::parseIds(std::string_view text) {
-  constexpr const char *kSpace = " \t\r\n";
-  std::vector<int32_t> ids;
-  size_t begin = text.find_first_not_of(kSpace);
-  while (begin != std::string_view::npos) {
-    size_t end = std::min(text.find_first_of(kSpace, begin), text.size());
-    std::string_view word = text.substr(begin, end - begin);
-    int32_t id = 0;
-    auto [rest, error] =
-        std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || rest != word.data() + word.size() || id < 0)
-      return Error{"expected a token id, but found '" +
-                   std::string(word.substr(0, 40)) + "'"};
-    ids.push_back(id);
-    begin = text.find_first_not_of(kSpace, end);
-  }
-  return ids;
 }
 
 /// Parses `line` and finds its field `key`, which should be `expected`. The

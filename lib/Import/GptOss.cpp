@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/ABI/Program.h"
 #include "mxfp4/Checkpoint/Schema.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
@@ -122,20 +123,20 @@ private:
   /// A tensor of the checkpoint as a type: blocks are elements of 4 bits.
   RankedTensorType getWeightType(const mx::TensorInfo &info) {
     SmallVector<int64_t> shape(info.shape.begin(), info.shape.end());
-    if (StringRef(info.name).ends_with("_blocks")) {
+    if (info.role == mx::TensorRole::ExpertBlocks) {
       int64_t bytes = shape.pop_back_val();
       shape.back() *= 2 * bytes; // F1, F2
       return RankedTensorType::get(shape,
                                    Float4E2M1FNType::get(b.getContext()));
     }
-    if (StringRef(info.name).ends_with("_scales"))
+    if (info.role == mx::TensorRole::ExpertScales)
       return RankedTensorType::get(shape,
                                    Float8E8M0FNUType::get(b.getContext()));
     return RankedTensorType::get(shape, b.getBF16Type());
   }
 
   static StringRef getVariant(int64_t tokens) {
-    return tokens == 1 ? "decode" : "prefill";
+    return tokens == 1 ? mx::kDecodeEntry : mx::kPrefillEntry;
   }
 
   RankedTensorType getHiddenType(int64_t tokens) {
@@ -243,21 +244,21 @@ private:
   //===--------------------------------------------------------------------===//
 
   NamedAttribute named(StringRef name, StringRef value) {
-    return b.getNamedAttr(("mxfp4." + name).str(), b.getStringAttr(value));
+    return b.getNamedAttr(name, b.getStringAttr(value));
   }
 
   unsigned addWeight(FunctionBuilder &function, const std::string &name) {
     return function.add(
         getArgumentName(name), weightTypes.at(name),
-        {named("buffer", name), named("kind", "weight"),
-         b.getNamedAttr("mxfp4.source", TypeAttr::get(weightTypes.at(name))),
+        {named(kBufferAttrName, name), named(kKindAttrName, "weight"),
+         b.getNamedAttr(kSourceAttrName, TypeAttr::get(weightTypes.at(name))),
          b.getNamedAttr(bufferization::BufferizationDialect::kWritableAttrName,
                         b.getBoolAttr(false))});
   }
 
   void setEntry(func::FuncOp function, int64_t maxTokens) {
-    function->setAttr("mxfp4.entry", function.getSymNameAttr());
-    function->setAttr("mxfp4.max_tokens", b.getI64IntegerAttr(maxTokens));
+    function->setAttr(kEntryAttrName, function.getSymNameAttr());
+    function->setAttr(kMaxTokensAttrName, b.getI64IntegerAttr(maxTokens));
   }
 
   /// The numbers of the arguments of an entry point that runs all layers.
@@ -269,14 +270,15 @@ private:
 
   LayerArguments addLayerArguments(FunctionBuilder &function, int64_t tokens) {
     LayerArguments arguments;
-    SmallVector<NamedAttribute> ids = {named("buffer", "tokens"),
-                                       named("kind", "input")};
+    SmallVector<NamedAttribute> ids = {
+        named(kBufferAttrName, mx::kTokensBuffer),
+        named(kKindAttrName, "input")};
     if (tokens != 1)
-      ids.push_back(named("dim", "tokens"));
+      ids.push_back(named(kDimAttrName, "tokens"));
     arguments.tokens = function.add(
         "tokens", RankedTensorType::get({tokens}, b.getI32Type()), ids);
     arguments.position = function.add("position", b.getIndexType(),
-                                      {named("value", "position")});
+                                      {named(kValueAttrName, "position")});
     arguments.embedding = addWeight(function, "model.embed_tokens.weight");
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
       SmallVector<unsigned> &attention = arguments.attention.emplace_back();
@@ -290,10 +292,10 @@ private:
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
       auto addCache = [&](const Twine &name) {
         std::string full = (name + "." + Twine(i)).str();
-        SmallVector<NamedAttribute> attributes = {named("buffer", full),
-                                                  named("kind", "cache")};
+        SmallVector<NamedAttribute> attributes = {
+            named(kBufferAttrName, full), named(kKindAttrName, "cache")};
         if (!config.slidingLayers[i])
-          attributes.push_back(named("dim", "context"));
+          attributes.push_back(named(kDimAttrName, "context"));
         return function.add((name + "_" + Twine(i)).str(),
                             getCacheType(config.slidingLayers[i]), attributes);
       };
@@ -346,14 +348,14 @@ private:
 
   void importPrefill() {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, "prefill");
+    FunctionBuilder function(b, mx::kPrefillEntry);
     int64_t tokens = ShapedType::kDynamic;
     LayerArguments arguments = addLayerArguments(function, tokens);
     unsigned hidden = function.add(
         "hidden",
         RankedTensorType::get({tokens, config.hiddenSize}, activation),
-        {named("buffer", "hidden"), named("kind", "output"),
-         named("dim", "tokens")});
+        {named(kBufferAttrName, "hidden"), named(kKindAttrName, "output"),
+         named(kDimAttrName, "tokens")});
     setEntry(function.create(withCaches(hidden, arguments)),
              options.prefillTokens);
     LayerBuilder layer(b, config, activation,
@@ -367,12 +369,13 @@ private:
 
   void importDecode() {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, "decode");
+    FunctionBuilder function(b, mx::kDecodeEntry);
     LayerArguments arguments = addLayerArguments(function, 1);
     unsigned head = addWeight(function, "lm_head.weight");
     unsigned logits = function.add(
         "logits", RankedTensorType::get({1, config.vocabSize}, f32),
-        {named("buffer", "logits"), named("kind", "output")});
+        {named(kBufferAttrName, mx::kLogitsBuffer),
+         named(kKindAttrName, "output")});
     setEntry(function.create(withCaches(logits, arguments)), 1);
     LayerBuilder layer(b, config, activation, b.getIndexAttr(1));
     auto [x, caches] = callLayers(function, arguments, layer, 1);
@@ -386,22 +389,22 @@ private:
 
   void importUnembed() {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, "unembed");
+    FunctionBuilder function(b, mx::kUnembedEntry);
     unsigned hidden = function.add(
         "hidden",
         RankedTensorType::get({options.prefillTokens, config.hiddenSize},
                               activation),
-        {named("buffer", "hidden"), named("kind", "output")});
-    unsigned count =
-        function.add("tokens", b.getIndexType(), {named("value", "tokens")});
+        {named(kBufferAttrName, "hidden"), named(kKindAttrName, "output")});
+    unsigned count = function.add("tokens", b.getIndexType(),
+                                  {named(kValueAttrName, "tokens")});
     unsigned first = function.add("position", b.getIndexType(),
-                                  {named("value", "position")});
+                                  {named(kValueAttrName, "position")});
     unsigned head = addWeight(function, "lm_head.weight");
     unsigned logits = function.add(
         "logits",
         RankedTensorType::get({ShapedType::kDynamic, config.vocabSize}, f32),
-        {named("buffer", "logits"), named("kind", "output"),
-         named("dim", "tokens")});
+        {named(kBufferAttrName, mx::kLogitsBuffer),
+         named(kKindAttrName, "output"), named(kDimAttrName, "tokens")});
     setEntry(function.create({logits}), options.logitsRows);
     SmallVector<OpFoldResult> offsets = {function[first], b.getIndexAttr(0)};
     SmallVector<OpFoldResult> sizes = {function[count],

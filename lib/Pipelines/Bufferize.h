@@ -29,7 +29,7 @@ inline void addBufferization(OpPassManager &manager) {
       bufferization::LayoutMapOption::IdentityLayoutMap;
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   manager.addPass(bufferization::createDropEquivalentBufferResultsPass());
-  manager.addNestedPass<func::FuncOp>(createDropEntryResultsPass());
+  manager.addPass(createDropEntryResultsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

@@ -21,14 +21,17 @@ using namespace mlir;
 
 void mxfp4::buildVectorPipeline(OpPassManager &manager,
                                 const CPUPipelineOptions &options) {
+  // An unknown one is an error of the passes that lower to it.
   const VectorISA *isa = VectorISA::find(options.isa);
   manager.addNestedPass<func::FuncOp>(
-      createAssignLayoutsPass({/*lanes=*/isa ? isa->lanes : 0}));
+      createAssignLayoutsPass({/*lanes=*/isa ? isa->lanes : 1}));
   manager.addPass(createHoistPacksPass());
   manager.addPass(createResolveLayoutsPass());
   manager.addPass(createPackStoragePass());
-  // What has no arranged weight stays on the slow path.
-  manager.addNestedPass<func::FuncOp>(createConvertMXFP4ToLinalgPass());
+  manager.addNestedPass<func::FuncOp>(
+      createConvertMXFP4ToLinalgPass({/*slowPathOnly=*/true}));
+  manager.addNestedPass<func::FuncOp>(
+      createConvertNNToLinalgPass({/*slowPathOnly=*/true}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addBufferization(manager);

@@ -19,6 +19,7 @@
 using namespace mlir;
 
 void mxfp4::buildLoopsPipeline(OpPassManager &manager) {
+  manager.addPass(createResolveLayoutsPass());
   manager.addPass(createPackStoragePass());
   manager.addNestedPass<func::FuncOp>(createConvertMXFP4ToLinalgPass());
   manager.addNestedPass<func::FuncOp>(createConvertNNToLinalgPass());

@@ -12,10 +12,11 @@
 #include "mxfp4/Runtime/CPUDevice.h"
 
 #include "mxfp4/Runtime/CPUFeatures.h"
+#include "mxfp4/Support/File.h"
+#include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,13 +25,13 @@ using namespace mx;
 
 static Status checkTarget(const Program &program) {
   if (program.target.rfind("cpu:", 0) != 0)
-    return Error{"expected a program for target 'cpu:...', but it is for '" +
-                 program.target + "'"};
+    return Error{"expected a program for target 'cpu:...', but it is for " +
+                 quote(program.target)};
   for (const std::string &feature : program.features)
     if (!processorHasFeature(feature))
-      return Error{"the program for '" + program.target +
-                   "' needs processor feature '" + feature +
-                   "', which this machine lacks; compile the model for this "
+      return Error{"the program for " + quote(program.target) +
+                   " needs processor feature " + quote(feature) +
+                   ", which this machine lacks; compile the model for this "
                    "machine"};
   return {};
 }
@@ -49,22 +50,18 @@ static Result<int64_t> chooseThreads(const Program &program,
   return requested;
 }
 
-static Error systemError(const std::string &what) {
-  return Error{"cannot " + what + ": " + std::strerror(errno)};
-}
-
 /// Puts `code` into a memory file and returns its number.
 static Result<int> makeCodeFile(const std::string &code) {
   int file = memfd_create("mxfp4-program", MFD_CLOEXEC);
   if (file < 0)
-    return systemError("create a memory file for the program's code");
+    return systemError("cannot create a memory file for the program's code");
   size_t done = 0;
   while (done < code.size()) {
     ssize_t count = write(file, code.data() + done, code.size() - done);
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0) {
-      Error error = systemError("store " + std::to_string(code.size()) +
+      Error error = systemError("cannot store " + std::to_string(code.size()) +
                                 " bytes of the program's code in memory");
       close(file);
       return error;
@@ -113,7 +110,7 @@ CPUDevice::~CPUDevice() {
 Result<MXEntryFunction> CPUDevice::lookup(const std::string &symbol) const {
   void *address = dlsym(library, symbol.c_str());
   if (!address)
-    return Error{"the program's code does not define symbol '" + symbol + "'"};
+    return Error{"the program's code does not define symbol " + quote(symbol)};
   return reinterpret_cast<MXEntryFunction>(address);
 }
 

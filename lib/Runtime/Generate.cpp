@@ -4,34 +4,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The main loop: encode the prompt, run it through the model, then choose a
-// token, print it and feed it back until the end token.
+// The main loop: run the prompt through the model, then choose a token, print
+// it and feed it back until the end token.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Runtime/Generate.h"
 
+#include "mxfp4/Support/Stopwatch.h"
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 using namespace mx;
 
-namespace {
-/// Seconds since it was made.
-class Stopwatch {
-public:
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
-
-private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start = Clock::now();
-};
-} // namespace
-
-/// Whether the text ends before `token`, given what was generated so far.
+/// Whether the text ends before `token`.
 static bool isStop(const GenerateOptions &options, int32_t token) {
   const std::vector<int32_t> &stops = options.stopTokens;
   return std::find(stops.begin(), stops.end(), token) != stops.end();
@@ -40,8 +27,9 @@ static bool isStop(const GenerateOptions &options, int32_t token) {
 /// Appends the prompt and fills in its figures.
 static Status runPrompt(Session &session, const std::vector<int32_t> &ids,
                         Generation &generation) {
-  if (ids.empty())
-    return Error{"expected a prompt of 1 or more tokens, but it is empty"};
+  if (Status status = checkPrompt(ids, session.vocabSize(), session.context());
+      !status)
+    return status;
   Stopwatch time;
   if (Status status =
           session.prefill(ids.data(), int64_t(ids.size()), Rows::Last);
@@ -58,8 +46,8 @@ static Status runDecode(Session &session, Sampler &sampler,
                         const TextCallback &print, Generation &generation) {
   const float *logits = session.logits();
   while (int64_t(generation.tokens.size()) < options.maxTokens) {
-    if (options.cancel && options.cancel->load()) {
-      generation.reason = StopReason::Canceled;
+    if (options.interrupt && options.interrupt->load()) {
+      generation.reason = StopReason::Interrupted;
       return {};
     }
     Result<int32_t> token = sampler.sample(logits);
@@ -93,13 +81,9 @@ static Status runDecode(Session &session, Sampler &sampler,
 }
 
 Result<Generation> mx::generate(Session &session, const Tokenizer &tokenizer,
-                                const std::string &prompt,
+                                const std::vector<int32_t> &prompt,
                                 const GenerateOptions &options,
                                 const TextCallback &print) {
-  Result<std::vector<int32_t>> ids =
-      tokenizer.encode(prompt, {options.parseSpecial});
-  if (!ids)
-    return ids.error();
   Result<Sampler> sampler = Sampler::create(
       options.sampler,
       std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
@@ -109,7 +93,7 @@ Result<Generation> mx::generate(Session &session, const Tokenizer &tokenizer,
   Generation generation;
   generation.tokens.reserve(
       size_t(std::clamp<int64_t>(options.maxTokens, 0, session.context())));
-  if (Status status = runPrompt(session, *ids, generation); !status)
+  if (Status status = runPrompt(session, prompt, generation); !status)
     return status.error();
 
   StreamDecoder decoder(tokenizer);
@@ -155,7 +139,7 @@ static const char *describeReason(StopReason reason) {
     return ", stopped at the limit (-n)";
   case StopReason::ContextFull:
     return ", stopped at the end of the context (--context)";
-  case StopReason::Canceled:
+  case StopReason::Interrupted:
     return ", interrupted";
   }
   return "";

@@ -12,29 +12,58 @@
 
 #include "mxfp4/Runtime/Session.h"
 
+#include "mxfp4/Support/Quote.h"
+
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <sys/sysinfo.h>
+#include <tuple>
 
 using namespace mx;
-
-const char mx::kInterrupted[] = "interrupted";
 
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
 
-/// The context to use when `requested` is asked for (0: the default).
-static Result<int64_t> chooseContext(const Program &program,
-                                     int64_t requested) {
+Result<int64_t> mx::chooseContext(int64_t requested, int64_t maxPositions,
+                                  int64_t wanted) {
   if (requested == 0)
-    return std::min(kDefaultContext, program.maxPositions);
-  if (requested < 0 || requested > program.maxPositions)
-    return Error{"expected a context of 1 to " +
-                 std::to_string(program.maxPositions) +
-                 " positions, for which the program was made, but got " +
+    return std::min(std::max<int64_t>(wanted, 1), maxPositions);
+  if (requested < 0 || requested > maxPositions)
+    return Error{"expected a context of 1 to " + std::to_string(maxPositions) +
+                 " positions, for which the model was made, but got " +
                  std::to_string(requested)};
   return requested;
+}
+
+Status mx::checkTokens(const int32_t *tokens, int64_t count,
+                       int64_t vocabSize) {
+  for (int64_t i = 0; i < count; ++i)
+    if (tokens[i] < 0 || tokens[i] >= vocabSize)
+      return Error{"token " + std::to_string(tokens[i]) +
+                   " is not in the vocabulary of " + std::to_string(vocabSize) +
+                   " tokens"};
+  return {};
+}
+
+/// Fails unless `count` tokens fit after the first `position`.
+static Status checkFits(int64_t count, int64_t position, int64_t context) {
+  if (count <= context - position)
+    return {};
+  return Error{"prompt of " + std::to_string(count) + " tokens" +
+               (position ? " at position " + std::to_string(position) : "") +
+               " does not fit the context of " + std::to_string(context) +
+               " (--context)"};
+}
+
+Status mx::checkPrompt(const std::vector<int32_t> &ids, int64_t vocabSize,
+                       int64_t context) {
+  if (ids.empty())
+    return Error{"expected a prompt of 1 or more tokens, but it is empty"};
+  if (Status status = checkFits(int64_t(ids.size()), 0, context); !status)
+    return status;
+  return checkTokens(ids.data(), int64_t(ids.size()), vocabSize);
 }
 
 /// Checks that `checkpoint` holds every weight as `program` expects it.
@@ -43,7 +72,7 @@ static Status checkWeights(const Program &program,
   for (const Buffer &buffer : program.buffers) {
     if (buffer.kind != BufferKind::Weight)
       continue;
-    std::string tensor = "tensor '" + buffer.name + "'";
+    std::string tensor = "tensor " + quote(buffer.name);
     const TensorInfo *info = checkpoint.find(buffer.name);
     if (!info)
       return Error{"the program needs " + tensor +
@@ -87,7 +116,8 @@ static Status checkMemory(const Program &program, int64_t context) {
 Result<std::unique_ptr<Session>>
 Session::create(const Program &program, Checkpoint &checkpoint,
                 const SessionOptions &options) {
-  Result<int64_t> context = chooseContext(program, options.context);
+  Result<int64_t> context =
+      chooseContext(options.context, program.maxPositions);
   if (!context)
     return context.error();
   if (Status status = checkWeights(program, checkpoint); !status)
@@ -101,7 +131,7 @@ Session::create(const Program &program, Checkpoint &checkpoint,
 
   std::unique_ptr<Session> session(new Session);
   session->device = std::move(*device);
-  session->cancel = options.cancel;
+  session->interrupt = options.interrupt;
   session->vocabulary = program.vocabSize;
   session->maxLength = *context;
   if (Status status = session->allocateBuffers(program); !status)
@@ -117,7 +147,7 @@ Session::create(const Program &program, Checkpoint &checkpoint,
 Status Session::allocateBuffers(const Program &program) {
   for (const Buffer &buffer : program.buffers) {
     Result<Memory> memory = Memory::allocate(buffer.size(uint64_t(maxLength)),
-                                             "buffer '" + buffer.name + "'");
+                                             "buffer " + quote(buffer.name));
     if (!memory)
       return memory.error();
     addresses.push_back(memory->data());
@@ -153,24 +183,22 @@ Status Session::bindEntries(const Program &program) {
     return addresses[size_t(index)];
   };
 
-  if (Status status = bind("prefill", true, prefillCall); !status)
+  if (Status status = bind(kPrefillEntry, true, prefillCall); !status)
     return status;
-  if (Status status = bind("unembed", true, unembedCall); !status)
+  if (Status status = bind(kUnembedEntry, true, unembedCall); !status)
     return status;
-  if (Status status = bind("decode", false, decodeCall); !status)
+  if (Status status = bind(kDecodeEntry, false, decodeCall); !status)
     return status;
 
   Result<void *> tokens =
-      find("tokens", uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
+      find(kTokensBuffer, uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
   if (!tokens)
     return tokens.error();
   Result<void *> logits =
-      find("logits", uint64_t(unembedCall.maxTokens) * uint64_t(vocabulary) *
-                         sizeof(float));
+      find(kLogitsBuffer, uint64_t(unembedCall.maxTokens) *
+                              uint64_t(vocabulary) * sizeof(float));
   if (!logits)
     return logits.error();
-  if (Result<void *> hidden = find("hidden", 0); !hidden)
-    return hidden.error();
   tokenBuffer = static_cast<int32_t *>(*tokens);
   logitBuffer = static_cast<float *>(*logits);
   return {};
@@ -183,17 +211,21 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
     void *destination;
     /// Null where the weight is copied byte for byte.
     MXEntryFunction prepare = nullptr;
-    uint64_t bytes;
+    std::string_view source;
   };
   std::vector<Step> steps;
+  // Bytes of the largest weight from each tensor of the files.
+  std::map<std::string_view, uint64_t> largest;
   uint64_t total = 0;
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer &buffer = program.buffers[i];
     if (buffer.kind != BufferKind::Weight)
       continue;
     Step step = {&buffer, addresses[i], nullptr,
-                 checkpoint.find(buffer.name)->bytes};
-    total += step.bytes;
+                 checkpoint.sourceOf(buffer.name)};
+    uint64_t bytes = checkpoint.find(buffer.name)->bytes;
+    largest[step.source] = std::max(largest[step.source], bytes);
+    total += bytes;
     if (!buffer.prepare.empty()) {
       Result<MXEntryFunction> function = device->lookup(buffer.prepare);
       if (!function)
@@ -203,9 +235,11 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
     steps.push_back(step);
   }
   // While a weight is rearranged its source is in memory too: the largest come
-  // first, when there is little else.
-  std::sort(steps.begin(), steps.end(), [](const Step &a, const Step &b) {
-    return a.bytes != b.bytes ? a.bytes > b.bytes : a.buffer < b.buffer;
+  // first, when there is little else. Weights of one source follow each other,
+  // so that it is quantized once.
+  std::sort(steps.begin(), steps.end(), [&](const Step &a, const Step &b) {
+    return std::make_tuple(largest[b.source], a.source, a.buffer) <
+           std::make_tuple(largest[a.source], b.source, b.buffer);
   });
 
   uint64_t done = 0;
@@ -252,20 +286,6 @@ void Session::prepareWeight(MXEntryFunction prepare, const TensorData &source,
 // Tokens to logits
 //===----------------------------------------------------------------------===//
 
-Status Session::checkTokens(const int32_t *tokens, int64_t count) const {
-  if (count > maxLength - length)
-    return Error{"prompt of " + std::to_string(count) + " tokens" +
-                 (length ? " at position " + std::to_string(length) : "") +
-                 " does not fit the context of " + std::to_string(maxLength) +
-                 " (--context)"};
-  for (int64_t i = 0; i < count; ++i)
-    if (tokens[i] < 0 || tokens[i] >= vocabulary)
-      return Error{"token " + std::to_string(tokens[i]) +
-                   " is not in the vocabulary of " +
-                   std::to_string(vocabulary) + " tokens"};
-  return {};
-}
-
 void Session::run(const Call &call, int64_t tokens, int64_t position) {
   MXInvocation invocation = {};
   invocation.buffers = addresses.data();
@@ -296,7 +316,9 @@ Status Session::computeLogits(int64_t first, int64_t count,
 
 Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
                         const RowVisitor &visit) {
-  if (Status status = checkTokens(tokens, count); !status)
+  if (Status status = checkFits(count, length, maxLength); !status)
+    return status;
+  if (Status status = checkTokens(tokens, count, vocabulary); !status)
     return status;
   for (int64_t done = 0; done < count;) {
     if (interrupted())
@@ -322,7 +344,7 @@ Result<const float *> Session::decode(int32_t token) {
   if (length == maxLength)
     return Error{"the context of " + std::to_string(maxLength) +
                  " positions is full (--context)"};
-  if (Status status = checkTokens(&token, 1); !status)
+  if (Status status = checkTokens(&token, 1, vocabulary); !status)
     return status.error();
   *tokenBuffer = token;
   if (decodeCall.function) {

@@ -11,6 +11,7 @@
 
 #include "mxfp4/Support/File.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -42,18 +43,17 @@ struct OpenFile {
 };
 } // namespace
 
-/// The reason in `errno`, after what could not be done.
-static Error systemError(const std::string &path, const std::string &action) {
-  return Error{path + ": cannot " + action + ": " + std::strerror(errno)};
+Error mx::systemError(const std::string &what) {
+  return Error{what + ": " + std::strerror(errno)};
 }
 
 static Result<OpenFile> openRegularFile(const std::string &path) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.value < 0)
-    return systemError(path, "open");
+    return systemError(path + ": cannot open");
   struct stat status;
   if (fstat(file.value, &status) != 0)
-    return systemError(path, "read its size");
+    return systemError(path + ": cannot read its size");
   if (!S_ISREG(status.st_mode))
     return Error{path + ": expected a regular file"};
   return OpenFile{std::move(file), static_cast<uint64_t>(status.st_size)};
@@ -75,7 +75,7 @@ Result<std::string> mx::readFile(const std::string &path, uint64_t maxBytes) {
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
-      return systemError(path, "read");
+      return systemError(path + ": cannot read");
     if (count == 0)
       return Error{path + ": expected " + std::to_string(text.size()) +
                    " bytes, but it ended after " + std::to_string(done)};
@@ -93,7 +93,8 @@ Result<std::shared_ptr<const FileMap>> FileMap::open(const std::string &path) {
   void *address = mmap(nullptr, file->size, PROT_READ, MAP_PRIVATE,
                        file->descriptor.value, 0);
   if (address == MAP_FAILED)
-    return systemError(path, "map " + std::to_string(file->size) + " bytes");
+    return systemError(path + ": cannot map " + std::to_string(file->size) +
+                       " bytes");
   return std::shared_ptr<const FileMap>(
       new FileMap(static_cast<const uint8_t *>(address), file->size));
 }
@@ -103,32 +104,34 @@ FileMap::~FileMap() {
     munmap(const_cast<uint8_t *>(bytes), length);
 }
 
-std::string FileWriter::partialPath() const {
-  // Two processes may write the same file: the last one to finish wins.
-  return finalPath + ".partial" + std::to_string(getpid());
-}
-
 Result<std::unique_ptr<FileWriter>>
 FileWriter::create(const std::string &path) {
   struct stat status;
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     return Error{path + ": expected a regular file or nothing, but it is "
                         "something else"};
-  std::unique_ptr<FileWriter> writer(new FileWriter(path, -1));
-  writer->descriptor = open(writer->partialPath().c_str(),
-                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (writer->descriptor < 0) {
-    writer->finished = true;
-    return systemError(path, "create");
-  }
-  return writer;
+  // Another process may have had this number and left its file.
+  static std::atomic<uint64_t> count{0};
+  std::string partialPath;
+  int descriptor;
+  do {
+    partialPath = path + ".partial" + std::to_string(getpid()) + "-" +
+                  std::to_string(count++);
+    descriptor =
+        open(partialPath.c_str(),
+             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  } while (descriptor < 0 && errno == EEXIST);
+  if (descriptor < 0)
+    return systemError(path + ": cannot create");
+  return std::unique_ptr<FileWriter>(
+      new FileWriter(path, std::move(partialPath), descriptor));
 }
 
 FileWriter::~FileWriter() {
   if (descriptor >= 0)
     close(descriptor);
-  if (!finished)
-    unlink(partialPath().c_str());
+  if (!partialPath.empty())
+    unlink(partialPath.c_str());
 }
 
 Status FileWriter::write(const void *data, uint64_t size) {
@@ -139,9 +142,8 @@ Status FileWriter::write(const void *data, uint64_t size) {
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
-      return systemError(finalPath, "write " + std::to_string(left) +
-                                        " bytes at byte " +
-                                        std::to_string(written));
+      return systemError(finalPath + ": cannot write " + std::to_string(left) +
+                         " bytes at byte " + std::to_string(written));
     next += count;
     left -= static_cast<uint64_t>(count);
     written += static_cast<uint64_t>(count);
@@ -154,10 +156,19 @@ Status FileWriter::finish() {
   int closed = close(descriptor);
   descriptor = -1;
   if (closed != 0)
-    return systemError(finalPath,
-                       "write its " + std::to_string(written) + " bytes");
-  if (rename(partialPath().c_str(), finalPath.c_str()) != 0)
-    return systemError(finalPath, "give it its name");
-  finished = true;
+    return systemError(finalPath + ": cannot write its " +
+                       std::to_string(written) + " bytes");
+  if (rename(partialPath.c_str(), finalPath.c_str()) != 0)
+    return systemError(finalPath + ": cannot give it its name");
+  partialPath.clear();
   return {};
+}
+
+Status mx::writeFile(const std::string &path, std::string_view bytes) {
+  Result<std::unique_ptr<FileWriter>> file = FileWriter::create(path);
+  if (!file)
+    return file.error();
+  if (Status status = (*file)->write(bytes.data(), bytes.size()); !status)
+    return status;
+  return (*file)->finish();
 }

@@ -11,7 +11,7 @@
 
 #include "Splitter.h"
 #include "UnicodeClasses.h"
-#include "Utf8.h"
+#include "mxfp4/Support/Utf8.h"
 
 #include <cstring>
 

@@ -11,7 +11,7 @@
 
 #include "mxfp4/Text/Tokenizer.h"
 
-#include "Utf8.h"
+#include "mxfp4/Support/Utf8.h"
 
 using namespace mx;
 

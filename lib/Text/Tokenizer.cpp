@@ -13,15 +13,17 @@
 
 #include "Splitter.h"
 #include "TokenizerFile.h"
-#include "Utf8.h"
+#include "mxfp4/Support/File.h"
+#include "mxfp4/Support/Utf8.h"
+
+#include <simdjson.h>
 
 #include <filesystem>
-#include <fstream>
 
 using namespace mx;
 
 /// No tokenizer file is larger; the largest in use are some 40 MB.
-static constexpr uintmax_t kMaxFileBytes = 256 << 20;
+static constexpr uint64_t kMaxFileBytes = 256 << 20;
 /// Offsets in a piece are 32 bits wide.
 static constexpr size_t kMaxTextBytes = (size_t(1) << 31) - 1;
 
@@ -78,19 +80,17 @@ private:
 };
 } // namespace
 
-static Result<std::string> readFile(const std::string &path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error))
-    return Error{path + ": no such file"};
-  uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > kMaxFileBytes)
-    return Error{path + ": expected at most " + std::to_string(kMaxFileBytes) +
-                 " bytes, but the file has " + std::to_string(size)};
-  std::string text(size, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(text.data(), static_cast<std::streamsize>(size)))
-    return Error{path + ": cannot read the file"};
-  return text;
+/// The offset of the first byte that is not part of a valid character.
+static std::optional<size_t> findInvalidUtf8(std::string_view text) {
+  if (simdjson::validate_utf8(text.data(), text.size()))
+    return std::nullopt;
+  for (size_t position = 0; position < text.size();) {
+    Utf8Char next = readUtf8(text, position);
+    if (next.kind != Utf8Char::Kind::Valid)
+      return position;
+    position += next.length;
+  }
+  return std::nullopt;
 }
 
 static bool endsWith(std::string_view text, std::string_view end) {
@@ -103,7 +103,7 @@ Result<Tokenizer> Tokenizer::load(const std::string &path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
     name = (std::filesystem::path(path) / "tokenizer.json").string();
-  Result<std::string> text = readFile(name);
+  Result<std::string> text = readFile(name, kMaxFileBytes);
   if (!text)
     return text.error();
 

@@ -11,7 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "TokenizerFile.h"
-#include "Utf8.h"
+#include "mxfp4/Support/Quote.h"
+#include "mxfp4/Support/Utf8.h"
 
 #include <simdjson.h>
 
@@ -56,14 +57,8 @@ static std::optional<std::string> unmapBytes(std::string_view spelled) {
 }
 
 /// What an id has to be.
-static const std::string kIdDescription =
-    "an id between 0 and " + std::to_string(kMaxVocabSize - 1);
-
-/// `text` in quotes, shortened for a message.
-static std::string quote(std::string_view text) {
-  constexpr size_t limit = 60;
-  std::string result = "'" + std::string(text.substr(0, limit));
-  return result + (text.size() > limit ? "...'" : "'");
+static std::string describeId() {
+  return "an id between 0 and " + std::to_string(kMaxVocabSize - 1);
 }
 
 namespace {
@@ -165,8 +160,7 @@ Result<int32_t> JsonReader::id(const Setting &setting) const {
   int64_t value;
   if (!setting.value || setting.value->get(value) || value < 0 ||
       value >= kMaxVocabSize)
-    return expected(setting.path,
-                    "an id between 0 and " + std::to_string(kMaxVocabSize - 1));
+    return expected(setting.path, describeId());
   return static_cast<int32_t>(value);
 }
 
@@ -296,7 +290,7 @@ Status JsonReader::readVocab(const Setting &setting) {
     int64_t value;
     if (entry.value.get(value) || value < 0 || value >= kMaxVocabSize)
       return expected(setting.path + "[" + quote(entry.key) + "]",
-                      kIdDescription);
+                      describeId());
     auto id = static_cast<int32_t>(value);
     // An added token may be listed here too. If it is special, that is all:
     // no text becomes it by merging.

@@ -1,4 +1,5 @@
 // RUN: mxfp4-opt %s --convert-mxfp4-to-linalg | FileCheck %s
+// RUN: mxfp4-opt %s --convert-mxfp4-to-linalg=slow-path-only | FileCheck %s --check-prefix=SLOW
 
 /// Two elements in a byte, the even one low (F2); 0xFF is NaN (F4).
 // CHECK-LABEL: func.func @dequantize_of_bytes
@@ -113,9 +114,20 @@ func.func @matmul_by_expert(%x: tensor<?x32xf32>, %values: tensor<2x12x16xi8>,
   return %0 : tensor<?x6xf32>
 }
 
-/// A rearranged weight is for vectors.
+/// An element is read from its lane; on the slow path a kernel will do that.
 // CHECK-LABEL: func.func @matmul_of_a_layout
-// CHECK:         mxfp4.matmul
+// CHECK-SAME:    %[[VALUES:[^:]+]]: tensor<2x4x32xi8>, %[[SCALES:[^:]+]]: tensor<2x1x8xf8E8M0FNU>
+// CHECK:           %[[ROW:.+]] = linalg.index 1
+// CHECK:           %[[COLUMN:.+]] = linalg.index 2
+// CHECK:           tensor.extract %[[SCALES]]
+// CHECK:           %[[GROUP:.+]] = arith.divui %[[ROW]], %c8
+// CHECK:           %[[LANE:.+]] = arith.remui %[[ROW]], %c8
+// CHECK:           %[[STEP:.+]] = arith.divui %[[COLUMN]], %c8
+// CHECK:           arith.muli %[[LANE]], %c8
+// CHECK:           tensor.extract %[[VALUES]][%[[GROUP]], %[[STEP]],
+// CHECK-NOT:     mxfp4.
+// SLOW-LABEL:  func.func @matmul_of_a_layout
+// SLOW:          mxfp4.matmul
 func.func @matmul_of_a_layout(%x: tensor<?x32xf32>, %values: tensor<2x4x32xi8>,
     %scales: tensor<2x1x8xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
   %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>, tensor<2x4x32xi8>,
@@ -123,6 +135,35 @@ func.func @matmul_of_a_layout(%x: tensor<?x32xf32>, %values: tensor<2x4x32xi8>,
       outs(%init : tensor<?x12xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
       -> tensor<?x12xf32>
   return %0 : tensor<?x12xf32>
+}
+
+/// Rows that only fill a group are zero.
+// CHECK-LABEL: func.func @pack
+// CHECK-SAME:    %[[SOURCE:[^:]+]]: tensor<12x16xi8>
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel"]
+// CHECK:           %[[IS_ROW:.+]] = arith.cmpi ult, %{{.+}}, %c12
+// CHECK:           tensor.extract %[[SOURCE]]
+// CHECK:           arith.select %[[IS_ROW]], %{{.+}}, %c0_i8
+// CHECK-NOT:     mxfp4.
+// SLOW-LABEL:  func.func @pack
+// SLOW:          mxfp4.pack
+func.func @pack(%source: tensor<12x16xi8>, %init: tensor<2x4x32xi8>) -> tensor<2x4x32xi8> {
+  %0 = mxfp4.pack ins(%source : tensor<12x16xi8>) outs(%init : tensor<2x4x32xi8>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 8>} -> tensor<2x4x32xi8>
+  return %0 : tensor<2x4x32xi8>
+}
+
+/// Gate and up of a pair are in neighboring groups.
+// CHECK-LABEL: func.func @pack_in_pairs
+// CHECK:           %[[GROUP:.+]] = linalg.index 0
+// CHECK:           arith.remui %[[GROUP]], %c2
+func.func @pack_in_pairs(%source: tensor<16x4xf8E8M0FNU>, %init: tensor<2x4x8xf8E8M0FNU>)
+    -> tensor<2x4x8xf8E8M0FNU> {
+  %0 = mxfp4.pack ins(%source : tensor<16x4xf8E8M0FNU>)
+      outs(%init : tensor<2x4x8xf8E8M0FNU>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 1, paired = true>}
+      -> tensor<2x4x8xf8E8M0FNU>
+  return %0 : tensor<2x4x8xf8E8M0FNU>
 }
 
 // CHECK-LABEL: func.func @matmul_of_memrefs

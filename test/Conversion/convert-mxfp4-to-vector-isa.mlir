@@ -6,7 +6,7 @@
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
 // UNKNOWN: error: expected an instruction set of baseline, avx2 or avx512, but got 'avx1024'
-// LANES: cannot be lowered to avx2: expected a layout of 8 lanes, but got 4
+// LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
 
 //--- avx512.mlir
 /// All 16 values are in one register, so nothing is done for the sign.

@@ -1,4 +1,5 @@
 // RUN: mxfp4-opt %s --convert-nn-to-linalg | FileCheck %s
+// RUN: mxfp4-opt %s --convert-nn-to-linalg=slow-path-only | FileCheck %s --check-prefix=SLOW
 
 /// Every op becomes loops over the whole of its result.
 // CHECK-LABEL: func.func @embedding
@@ -44,9 +45,16 @@ func.func @linear(%x: tensor<?x8xf32>, %weight: tensor<12x8xbf16>,
   return %0 : tensor<?x12xf32>
 }
 
-/// A rearranged weight is for vectors.
 // CHECK-LABEL: func.func @linear_of_a_layout
-// CHECK:         nn.linear
+// CHECK-SAME:    %{{.+}}: tensor<?x8xf32>, %[[WEIGHT:[^:]+]]: tensor<2x8x8xf32>
+// CHECK:           %[[ROW:.+]] = linalg.index 1
+// CHECK:           %[[COLUMN:.+]] = linalg.index 2
+// CHECK:           %[[GROUP:.+]] = arith.divui %[[ROW]], %c8
+// CHECK:           arith.remui %[[ROW]], %c8
+// CHECK:           tensor.extract %[[WEIGHT]][%[[GROUP]], %[[COLUMN]],
+// CHECK-NOT:     nn.
+// SLOW-LABEL:  func.func @linear_of_a_layout
+// SLOW:          nn.linear
 func.func @linear_of_a_layout(%x: tensor<?x8xf32>, %weight: tensor<2x8x8xf32>,
                               %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
   %0 = nn.linear ins(%x, %weight : tensor<?x8xf32>, tensor<2x8x8xf32>)
@@ -98,8 +106,11 @@ func.func @attention(%q: tensor<?x4x8xf32>, %k: tensor<?x2x8xf32>,
 // CHECK-LABEL: func.func @cache_update
 // CHECK:         linalg.generic
 // CHECK:           arith.remui
-// CHECK:           arith.select
+// CHECK:           scf.if
+// CHECK:             tensor.extract
 // CHECK-NOT:     nn.
+// SLOW-LABEL:  func.func @cache_update
+// SLOW:          nn.cache_update
 func.func @cache_update(%k: tensor<?x2x8xf32>, %position: index,
                         %keys: tensor<16x2x8xbf16>) -> tensor<16x2x8xbf16> {
   %0 = nn.cache_update ins(%k, %position : tensor<?x2x8xf32>, index)

@@ -77,9 +77,41 @@ func.func @linear_of_f16(%x: memref<1x8xf32>, %weight: memref<4x4x16xf16>,
 
 // -----
 
+func.func @linear_of_other_depth(%x: memref<1x8xf32>, %weight: memref<4x8x8xbf16>,
+                                 %init: memref<1x32xf32>) {
+  // expected-error @below {{cannot be lowered to avx2: expected a layout of 8 lanes and depth 2, but got #mxfp4.layout<lanes = 8, depth = 1>}}
+  nn.linear ins(%x, %weight : memref<1x8xf32>, memref<4x8x8xbf16>)
+      outs(%init : memref<1x32xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 1>}
+  return
+}
+
+// -----
+
+/// The last row of a matrix.
+// CHECK-LABEL: func.func @norm_of_a_row
+// CHECK:         vector.load %{{.+}} : memref<1x8xf32, strided<[8, 1], offset: ?>>, vector<8xf32>
+func.func @norm_of_a_row(%x: memref<1x8xf32, strided<[8, 1], offset: ?>>,
+                         %gain: memref<8xf32>, %init: memref<1x8xf32>) {
+  nn.rms_norm ins(%x, %gain : memref<1x8xf32, strided<[8, 1], offset: ?>>, memref<8xf32>)
+      outs(%init : memref<1x8xf32>) {epsilon = 1.0e-05 : f32}
+  return
+}
+
+// -----
+
+func.func @norm_with_strides(%x: memref<?x8xf32, strided<[16, 1]>>,
+    %gain: memref<8xf32>, %init: memref<?x8xf32>) {
+  // expected-error @below {{cannot be lowered to vectors: expected contiguous memrefs, but got 'memref<?x8xf32, strided<[16, 1]>>'}}
+  nn.rms_norm ins(%x, %gain : memref<?x8xf32, strided<[16, 1]>>, memref<8xf32>)
+      outs(%init : memref<?x8xf32>) {epsilon = 1.0e-05 : f32}
+  return
+}
+
+// -----
+
 func.func @linear_of_other_lanes(%x: memref<1x8xf32>, %weight: memref<8x4x8xbf16>,
                                  %init: memref<1x32xf32>) {
-  // expected-error @below {{cannot be lowered to avx2: expected a layout of 8 lanes, but got 4}}
+  // expected-error @below {{cannot be lowered to avx2: expected a layout of 8 lanes and depth 2, but got #mxfp4.layout<lanes = 4, depth = 2>}}
   nn.linear ins(%x, %weight : memref<1x8xf32>, memref<8x4x8xbf16>)
       outs(%init : memref<1x32xf32>) {layout = #mxfp4.layout<lanes = 4, depth = 2>}
   return

@@ -1,4 +1,5 @@
 // RUN: mxfp4-opt %s --mxfp4-lower-entry-points --canonicalize --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: mxfp4-opt %s --pass-pipeline="builtin.module(builtin.module(mxfp4-lower-entry-points))" --split-input-file --mlir-disable-threading | FileCheck %s --check-prefix=NESTED
 
 /// Buffers are numbered by name, and shared by name. A dimension that counts
 /// tokens takes the largest `mxfp4.max_tokens`; one that counts positions makes
@@ -92,7 +93,7 @@ module attributes {mxfp4.arena = 256 : i64} {
 // -----
 
 // expected-error @below {{cannot be an entry point: expected no results (mxfp4-drop-entry-results)}}
-func.func @results(%a: memref<4xf32>) -> memref<4xf32> attributes {mxfp4.entry = "decode"} {
+func.func @results(%a: memref<4xf32>) -> memref<4xf32> attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return %a : memref<4xf32>
 }
 
@@ -100,7 +101,7 @@ func.func @results(%a: memref<4xf32>) -> memref<4xf32> attributes {mxfp4.entry =
 
 // expected-error @below {{cannot be an entry point: expected 'mxfp4.buffer' and 'mxfp4.kind' on argument 0}}
 func.func @argument_without_a_kind(%a: memref<4xf32> {mxfp4.buffer = "a"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -115,10 +116,11 @@ func.func @argument_of_unknown_size(
 
 // -----
 
-// expected-error @below {{cannot be an entry point: expected 'mxfp4.dim' on argument 0 of type 'memref<?xf32>'}}
-func.func @tokens_without_a_bound(
-    %a: memref<?xf32> {mxfp4.buffer = "a", mxfp4.kind = "input", mxfp4.dim = "tokens"})
-    attributes {mxfp4.entry = "decode"} {
+/// Strides are constants.
+// expected-error @below {{cannot be an entry point: expected only the leading dimension of argument 0 to be dynamic, but got 'memref<4x?xf32>'}}
+func.func @dynamic_columns(
+    %a: memref<4x?xf32> {mxfp4.buffer = "a", mxfp4.kind = "input", mxfp4.dim = "tokens"})
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   return
 }
 
@@ -135,7 +137,7 @@ func.func @argument_of_absurd_size(
 // -----
 
 // expected-error @below {{cannot be an entry point: expected argument 0 to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'index'}}
-func.func @number_without_a_name(%a: index) attributes {mxfp4.entry = "decode"} {
+func.func @number_without_a_name(%a: index) attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -143,7 +145,7 @@ func.func @number_without_a_name(%a: index) attributes {mxfp4.entry = "decode"} 
 
 // expected-error @below {{cannot be an entry point: expected argument 0 to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'i32'}}
 func.func @number_of_32_bits(%a: i32 {mxfp4.value = "position"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -151,7 +153,7 @@ func.func @number_of_32_bits(%a: i32 {mxfp4.value = "position"})
 
 // expected-error @below {{to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'tensor<4xf32>'}}
 func.func @tensor(%a: tensor<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -159,7 +161,7 @@ func.func @tensor(%a: tensor<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})
 
 // expected-error @below {{to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'memref<4xindex>'}}
 func.func @memref_of_index(%a: memref<4xindex> {mxfp4.buffer = "a", mxfp4.kind = "input"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -168,7 +170,7 @@ func.func @memref_of_index(%a: memref<4xindex> {mxfp4.buffer = "a", mxfp4.kind =
 // expected-error @below {{to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'memref<4xf32, strided<[?], offset: ?>>'}}
 func.func @memref_of_strides(
     %a: memref<4xf32, strided<[?], offset: ?>> {mxfp4.buffer = "a", mxfp4.kind = "input"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -177,31 +179,31 @@ func.func @memref_of_strides(
 // expected-error @below {{to be a plain memref of numbers with 'mxfp4.buffer' or an index with 'mxfp4.value', but got 'memref<4xf32, "space">'}}
 func.func @memref_in_another_space(
     %a: memref<4xf32, "space"> {mxfp4.buffer = "a", mxfp4.kind = "input"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
 // -----
 
 func.func @first(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})
-    attributes {mxfp4.entry = "prefill"} {
+    attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 1 : i64} {
   return
 }
-// expected-error @below {{cannot share buffer 'a' with another entry point: expected the same kind, type and arrangement}}
+// expected-error @below {{cannot share buffer 'a' with another entry point: expected the same kind and type}}
 func.func @buffer_of_another_kind(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "cache"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
 // -----
 
 func.func @first(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "weight"})
-    attributes {mxfp4.entry = "prefill"} {
+    attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 1 : i64} {
   return
 }
-// expected-error @below {{cannot share buffer 'a' with another entry point: expected the same kind, type and arrangement}}
+// expected-error @below {{cannot share buffer 'a' with another entry point: expected the same kind and type}}
 func.func @weight_of_another_size(%a: memref<8xf32> {mxfp4.buffer = "a", mxfp4.kind = "weight"})
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
   return
 }
 
@@ -215,4 +217,94 @@ func.func private @mxfp4_barrier()
 // expected-error @below {{cannot be defined: expected the declaration that mxfp4-distribute-loops makes}}
 func.func private @mxfp4_barrier(%a: !llvm.ptr) {
   return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected no call of it}}
+func.func @called(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
+  return
+}
+func.func @caller(%a: memref<4xf32>) {
+  // expected-note @below {{it is called here}}
+  call @called(%a) : (memref<4xf32>) -> ()
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot prepare a weight: expected two memrefs of static shape, the weight as in the checkpoint and the buffer to fill, and no temporaries}}
+func.func @prepare_with_three_buffers(%source: memref<4xf32>, %init: memref<4xf32>,
+    %more: memref<4xf32>) attributes {mxfp4.entry = "prepare"} {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot prepare a weight: expected two memrefs of static shape}}
+func.func @prepare_with_one_buffer(%source: memref<4xf32>)
+    attributes {mxfp4.entry = "prepare"} {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot prepare a weight: expected two memrefs of static shape}}
+func.func @prepare_of_unknown_size(%source: memref<?xf32>, %init: memref<4xf32>)
+    attributes {mxfp4.entry = "prepare"} {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot prepare a weight: expected two memrefs of static shape}}
+func.func @prepare_with_temporaries(%source: memref<4xf32>, %init: memref<4xf32>,
+    %arena: memref<?xi8> {mxfp4.buffer = "arena", mxfp4.kind = "arena"})
+    attributes {mxfp4.entry = "prepare"} {
+  %zero = arith.constant 0 : index
+  %temporary = memref.view %arena[%zero][] : memref<?xi8> to memref<4xf32>
+  memref.copy %source, %temporary : memref<4xf32> to memref<4xf32>
+  memref.copy %temporary, %init : memref<4xf32> to memref<4xf32>
+  return
+}
+
+// -----
+
+/// A weight in two arrangements has two buffers of its name.
+// CHECK: mxfp4.buffers = [
+// CHECK-SAME: {bytes = 32 : i64, bytes_per_position = 0 : i64, kind = "weight", name = "w", source = tensor<2x4xf32>},
+// CHECK-SAME: {bytes = 64 : i64, bytes_per_position = 0 : i64, kind = "weight", name = "w", prepare = @prepare, source = tensor<2x4xf32>}]}
+func.func @two_arrangements(
+    %plain: memref<2x4xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight",
+                             mxfp4.source = tensor<2x4xf32>},
+    %packed: memref<1x4x4xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight",
+                                mxfp4.source = tensor<2x4xf32>,
+                                mxfp4.prepare = @prepare})
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
+  return
+}
+func.func @prepare(%source: memref<2x4xf32>, %init: memref<1x4x4xf32>)
+    attributes {mxfp4.entry = "prepare"} {
+  return
+}
+
+// -----
+
+/// Two modules have a table each.
+// NESTED: module @first attributes {mxfp4.buffers = [{bytes = 16 : i64, bytes_per_position = 0 : i64, kind = "input", name = "a"}]}
+// NESTED: module @second attributes {mxfp4.buffers = [{bytes = 32 : i64, bytes_per_position = 0 : i64, kind = "output", name = "b"}]}
+module {
+  module @first {
+    func.func @model(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})
+        attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
+      return
+    }
+  }
+  module @second {
+    func.func @model(%b: memref<8xf32> {mxfp4.buffer = "b", mxfp4.kind = "output"})
+        attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
+      return
+    }
+  }
 }

@@ -223,6 +223,33 @@ TEST(MatmulByExpert, RandomShapes) {
   checkKernelsInTurn(kernels);
 }
 
+TEST(MatmulByExpert, ArrangedForOtherKernels) {
+  Random random(15);
+  std::vector<Kernel> kernels;
+  for (bool isPaired : {false, true}) {
+    ExpertCase c;
+    c.rows = 2 * random.integer(5, 30);
+    c.columns = 64;
+    c.tokens = {3};
+    c.hasActivation = isPaired;
+    c.hasBias = true;
+    kernels.push_back(makeExperts(random, c));
+    std::string pairs = isPaired ? ", paired = true" : "";
+    kernels.back().arrange("v", "lanes = 4, depth = 8" + pairs);
+    kernels.back().arrange("s", "lanes = 4, depth = 1" + pairs);
+  }
+  checkKernels(kernels, {exactPath()});
+}
+
+TEST(MatmulByExpert, SumOfBF16) {
+  Random random(16);
+  ExpertCase c;
+  c.tokens = {1, 5};
+  c.hasWeights = true;
+  c.output = ElementType::BF16;
+  checkKernels({makeExperts(random, c)});
+}
+
 TEST(AddExpertBias, AddsTheBiasOfTheExpert) {
   Random random(15);
   std::vector<Kernel> kernels;

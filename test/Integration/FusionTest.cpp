@@ -110,6 +110,9 @@ TEST(Fusion, MatmulBiasResidual) {
       for (int64_t rows : {3, 35})
         kernels.push_back(makeLinear(random, isScaled, rows,
                                      32 * random.integer(1, 3), input));
+  // No vector holds whole columns of these.
+  kernels.push_back(makeLinear(random, false, 5, 33, ElementType::F32));
+  kernels.push_back(makeLinear(random, false, 17, 7, ElementType::BF16));
   checkKernels(kernels, fusedAndNot());
 }
 

@@ -71,6 +71,26 @@ std::string Kernel::typeOf(const std::string &name) const {
   return text + nameOf(argument->type) + ">";
 }
 
+static void replaceAll(std::string &text, const std::string &from,
+                       const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+void Kernel::arrange(const std::string &weight, const std::string &layout) {
+  std::string type = typeOf(weight);
+  std::string arranged =
+      type.substr(0, type.size() - 1) + ", #mxfp4.layout<" + layout + ">>";
+  replaceAll(body, "{" + weight + "}", arranged);
+  for (const char *end : {",", " "})
+    replaceAll(body, "%" + weight + end, "%arranged_" + weight + end);
+  body = "  %init_" + weight + " = tensor.empty() : " + arranged +
+         "\n  %arranged_" + weight + " = mxfp4.pack ins(%" + weight + " : " +
+         type + ") outs(%init_" + weight + " : " + arranged + ") -> " +
+         arranged + "\n" + body;
+}
+
 /// `body` with `{x}` replaced by the type of argument x.
 static std::string insertTypes(const Kernel &kernel) {
   std::string text;
@@ -255,36 +275,36 @@ KernelRunner::create(const Program &program, const std::vector<Kernel> &kernels,
 }
 
 Status KernelRunner::prepareWeights() {
+  std::map<std::string, const std::vector<uint8_t> *> sources;
   for (size_t i = 0; i < kernels.size(); ++i)
-    for (const Kernel::Argument &argument : kernels[i].arguments) {
-      if (argument.kind != BufferKind::Weight)
-        continue;
-      std::string name = "k" + std::to_string(i) + "." + argument.name;
-      int64_t index = program.findBuffer(name);
-      if (index < 0)
-        return Error{"the program has no buffer '" + name + "'"};
-      const Buffer &buffer = program.buffers[size_t(index)];
-      const std::vector<uint8_t> &source = argument.weight.bytes;
-      if (buffer.prepare.empty()) {
-        if (buffer.bytes != source.size())
-          return Error{"expected buffer '" + name + "' of " +
-                       std::to_string(source.size()) + " bytes, but got " +
-                       std::to_string(buffer.bytes)};
-        std::memcpy(addresses[size_t(index)], source.data(), source.size());
-        continue;
-      }
-      Result<MXEntryFunction> prepare = device->lookup(buffer.prepare);
-      if (!prepare)
-        return prepare.error();
-      GuardedBuffer guarded(source.size());
-      std::memcpy(guarded.data(), source.data(), source.size());
-      void *both[] = {guarded.data(), addresses[size_t(index)]};
-      MXInvocation call = {};
-      call.buffers = both;
-      device->run(*prepare, call);
-      EXPECT_TRUE(guarded.isIntact() && buffers[size_t(index)].isIntact())
-          << "preparing " << name << " writes past its buffer";
+    for (const Kernel::Argument &argument : kernels[i].arguments)
+      sources["k" + std::to_string(i) + "." + argument.name] =
+          &argument.weight.bytes;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer &buffer = program.buffers[i];
+    if (buffer.kind != BufferKind::Weight)
+      continue;
+    const std::vector<uint8_t> &source = *sources.at(buffer.name);
+    if (buffer.prepare.empty()) {
+      if (buffer.bytes != source.size())
+        return Error{"expected buffer '" + buffer.name + "' of " +
+                     std::to_string(source.size()) + " bytes, but got " +
+                     std::to_string(buffer.bytes)};
+      std::memcpy(addresses[i], source.data(), source.size());
+      continue;
     }
+    Result<MXEntryFunction> prepare = device->lookup(buffer.prepare);
+    if (!prepare)
+      return prepare.error();
+    GuardedBuffer guarded(source.size());
+    std::memcpy(guarded.data(), source.data(), source.size());
+    void *both[] = {guarded.data(), addresses[i]};
+    MXInvocation call = {};
+    call.buffers = both;
+    device->run(*prepare, call);
+    EXPECT_TRUE(guarded.isIntact() && buffers[i].isIntact())
+        << "preparing " << buffer.name << " writes past its buffer";
+  }
   return {};
 }
 

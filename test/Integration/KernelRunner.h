@@ -69,6 +69,10 @@ struct Kernel {
   void addCache(const std::string &name, ElementType type, Shape shape);
   void addOutput(const std::string &name, ElementType type, Shape shape);
 
+  /// Has the ops of the body read a weight arranged by `layout`, which stands
+  /// between the angle brackets of the attribute.
+  void arrange(const std::string &weight, const std::string &layout);
+
   /// Adds a call.
   Call &addCall(int64_t tokens, int64_t position = 0, int64_t context = 0);
 

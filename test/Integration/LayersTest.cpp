@@ -62,6 +62,43 @@ TEST(Embedding, CopiesRows) {
   checkKernels(kernels);
 }
 
+/// One weight for both ends of a model: read as it is and arranged.
+TEST(Embedding, SharesItsWeightWithAMatmul) {
+  Random random(32);
+  int64_t rows = 21, width = 64, tokens = 5;
+  HostTensor table = random.floats(ElementType::BF16, {rows, width});
+  Kernel kernel(tokens);
+  kernel.addInput("ids", ElementType::I32, {tokens});
+  kernel.addWeight("table", table);
+  kernel.addOutput("x", ElementType::F32, {tokens, width});
+  kernel.addOutput("out", ElementType::F32, {tokens, rows});
+  kernel.body = "  %e = nn.embedding ins(%ids, %table : {ids}, {table}) "
+                "outs(%x : {x}) -> {x}\n"
+                "  %y = nn.linear ins(%e, %table : {x}, {table}) "
+                "outs(%out : {out}) -> {out}";
+  kernel.results = {{"%e", "x"}, {"%y", "out"}};
+  Call &call = kernel.addCall(tokens);
+  HostTensor ids = random.indices({tokens}, rows);
+  call.data["ids"] = ids;
+  std::vector<double> all = table.values(), chosen;
+  for (double id : ids.values())
+    chosen.insert(chosen.end(), all.begin() + int64_t(id) * width,
+                  all.begin() + (int64_t(id) + 1) * width);
+  Exact exact = multiply(chosen, all, width, {}, {});
+  call.expected = {{"x", chosen, {}}, {"out", exact.values, exact.slack}};
+  checkKernels({kernel});
+
+  Result<Program> program =
+      compileModule(writeModule({kernel}), "tied", CompileOptions());
+  ASSERT_TRUE(program) << program.error().message;
+  std::vector<bool> arePrepared;
+  for (const Buffer &buffer : program->buffers)
+    if (buffer.name == "k0.table")
+      arePrepared.push_back(!buffer.prepare.empty());
+  std::sort(arePrepared.begin(), arePrepared.end());
+  EXPECT_EQ(arePrepared, (std::vector<bool>{false, true}));
+}
+
 //===----------------------------------------------------------------------===//
 // RMS norm
 //===----------------------------------------------------------------------===//

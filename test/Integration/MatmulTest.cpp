@@ -215,23 +215,75 @@ TEST(Matmul, EveryScale) {
                 makeScaleRow(high, 11, 1e-20)});
 }
 
-TEST(Matmul, RefusesWhatItCannotLower) {
-  auto compile = [](const std::string &input) {
-    Kernel kernel;
-    Random random(5);
-    kernel.addWeight("v", random.elements({4, 32}));
-    kernel.addWeight("s", random.scales({4, 1}));
-    kernel.addInput("x", ElementType::F16, {1, 32});
-    kernel.addOutput("out", ElementType::F32, {1, 4});
-    kernel.body =
-        "  %y = mxfp4.matmul ins(" + input + ") outs(%out : {out}) -> {out}";
-    kernel.results = {{"%y", "out"}};
-    Result<Program> program =
-        compileModule(writeModule({kernel}), "test", CompileOptions());
-    return program ? std::string() : program.error().message;
+TEST(Matmul, ArrangedForOtherKernels) {
+  Random random(5);
+  std::vector<Kernel> kernels;
+  for (auto [lanes, depth] : {std::pair(4, 8), {8, 2}, {3, 32}, {64, 16}}) {
+    std::string by = "lanes = " + std::to_string(lanes) + ", depth = ";
+    MatmulCase c;
+    c.rows = random.integer(1, 70);
+    c.columns = 32 * random.integer(1, 3);
+    c.tokens = {2};
+    kernels.push_back(makeMatmul(random, c));
+    kernels.back().arrange("v", by + std::to_string(depth));
+    kernels.back().arrange("s", by + "1");
+    c.isScaled = false;
+    kernels.push_back(makeMatmul(random, c));
+    kernels.back().arrange("v", by + std::to_string(depth));
+  }
+  checkKernels(kernels, {exactPath()});
+}
+
+TEST(Matmul, WithoutAKernel) {
+  Random random(6);
+  std::vector<Kernel> kernels;
+  for (auto [isScaled, weight, input, columns] :
+       {std::tuple(true, ElementType::BF16, ElementType::F16, 64),
+        {false, ElementType::F16, ElementType::F32, 34},
+        {false, ElementType::BF16, ElementType::F32, 63},
+        {false, ElementType::BF16, ElementType::F16, 6}}) {
+    MatmulCase c;
+    c.isScaled = isScaled;
+    c.weightType = weight;
+    c.input = input;
+    c.rows = random.integer(1, 40);
+    c.columns = columns;
+    c.tokens = {1, 3};
+    c.hasBias = random.coin();
+    c.hasResidual = random.coin();
+    kernels.push_back(makeMatmul(random, c));
+  }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, NamesTheTextItCannotRead) {
+  Result<Program> program =
+      compileModule("func.func @f() { mxfp4.matmul }", "test", {});
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().message,
+            "loc(\"test\":1:31): custom op 'mxfp4.matmul' expected 'ins'");
+}
+
+TEST(Matmul, RefusesWeightsThatNoCheckpointHas) {
+  auto compile = [](const std::string &source) {
+    std::string text =
+        "func.func @f(%w: tensor<4x8xf32> {mxfp4.buffer = \"w\", "
+        "mxfp4.kind = \"weight\"" +
+        source +
+        ", bufferization.writable = false})\n"
+        "    attributes {mxfp4.entry = \"f\", mxfp4.max_tokens = 1 : i64} {\n"
+        "  return\n}\n";
+    Result<Program> program = compileModule(text, "test", CompileOptions());
+    return program ? program->buffers[0].dtype : program.error().message;
   };
-  EXPECT_NE(compile("%x, %v, %s : {x}, {v}, {s}")
-                .find("expected an f32 or bf16 input, but got"),
-            std::string::npos);
-  EXPECT_NE(compile("%x, %v : {x}, {v}").find("test"), std::string::npos);
+  EXPECT_EQ(compile(""), "weight 'w': expected 'mxfp4.source'");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x8xf64>"),
+            "weight 'w': expected 'mxfp4.source' to be of a type that "
+            "checkpoints have, but got tensor<4x8xf64>");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x8xf32>"), "F32");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x16xf16>"), "F16");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x16xbf16>"), "BF16");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x32xi8>"), "U8");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<4x32xf8E8M0FNU>"), "U8");
+  EXPECT_EQ(compile(", mxfp4.source = tensor<8x32xf4E2M1FN>"), "U8");
 }

@@ -16,6 +16,7 @@ import sys
 FOLDERS = {
     "core": ["ABI", "Checkpoint", "Format", "Support", "Text"],
     "runtime": ["Runtime"],
+    "command": ["Command"],
     "compiler": ["Compiler", "Conversion", "Dialect", "Import", "Pipelines",
                  "Target"],
     "driver": ["Driver"],
@@ -26,12 +27,13 @@ LAYER_OF = {folder: layer for layer, folders in FOLDERS.items()
 MAY_INCLUDE = {
     "core": {"core"},
     "runtime": {"core", "runtime"},
+    "command": {"core", "runtime", "command"},
     "compiler": {"core", "compiler", "llvm"},
     "driver": {"core", "runtime", "compiler", "driver", "llvm"},
-    "tools": {"core", "runtime", "compiler", "driver", "llvm"},
+    "tools": {"core", "runtime", "command", "compiler", "driver", "llvm"},
 }
 # Tools that see only one side.
-LAYER_OF_TOOL = {"mxfp4-run": "runtime", "mxfp4-opt": "compiler"}
+LAYER_OF_TOOL = {"mxfp4-run": "command", "mxfp4-opt": "compiler"}
 LLVM = re.compile(r"^(mlir|mlir-c|llvm|llvm-c|lld|clang)/")
 INCLUDE = re.compile(r'^\s*#?\s*include\s*["<]([^">]+)[">]', re.M)
 NAMESPACE = re.compile(r"^namespace\s+mxfp4\b", re.M)

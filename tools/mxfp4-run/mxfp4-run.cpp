@@ -9,45 +9,66 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/ABI/Program.h"
-#include "mxfp4/Checkpoint/Checkpoint.h"
-#include "mxfp4/Runtime/RunCommand.h"
+#include "mxfp4/Command/Logits.h"
+#include "mxfp4/Command/Run.h"
+#include "mxfp4/Command/Tool.h"
 
 #include <CLI/CLI.hpp>
 
 using namespace mx;
 
-static Status run(const std::string &programPath, const std::string &model,
-                  const CheckpointOptions &checkpointOptions,
-                  const RunFlags &flags) {
-  Result<Program> program = loadProgram(programPath);
+namespace {
+struct Flags {
+  std::string program;
+  std::string model;
+  CheckpointOptions checkpoint;
+  RunFlags run;
+  /// If given: computes the logits of these tokens and generates nothing.
+  std::optional<std::string> ids;
+  std::string output;
+};
+} // namespace
+
+static Status run(const Flags &flags) {
+  Result<Program> program = loadProgram(flags.program);
   if (!program)
     return program.error();
-  Result<Checkpoint> checkpoint = Checkpoint::open(model, checkpointOptions);
+  Result<Checkpoint> checkpoint = openCheckpoint(flags.model, flags.checkpoint);
   if (!checkpoint)
     return checkpoint.error();
-  return runCommand(*program, *checkpoint, model, flags);
+  if (flags.ids) {
+    LogitsFlags logits{flags.run.session, *flags.ids, flags.output};
+    Result<std::vector<int32_t>> ids =
+        readIds(logits, checkpoint->config(), program->maxPositions);
+    if (!ids)
+      return ids.error();
+    return runLogits(*program, *checkpoint, logits, *ids);
+  }
+  Result<Prompt> prompt =
+      readPrompt(*checkpoint, flags.model, flags.run, program->maxPositions);
+  if (!prompt)
+    return prompt.error();
+  return runPrompt(*program, *checkpoint, *prompt);
 }
 
 int main(int argc, char **argv) {
   CLI::App app("Run a compiled model: from a prompt to text");
-  std::string programPath;
-  std::string model;
-  CheckpointOptions checkpointOptions;
-  RunFlags flags;
-  app.add_option("PROGRAM", programPath, "A program saved by mxfp4 compile")
+  Flags flags;
+  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
       ->required();
-  app.add_option("MODEL", model,
+  app.add_option("MODEL", flags.model,
                  "The folder of the checkpoint, with its tokenizer.json")
       ->required();
-  app.add_flag("--quantize", checkpointOptions.quantizeExperts,
+  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
                "Quantize experts that the checkpoint has in BF16");
-  addRunFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? kExitSuccess : kExitUsage;
-  }
-  return reportStatus("mxfp4-run",
-                      run(programPath, model, checkpointOptions, flags));
+  addRunFlags(app, flags.run);
+  CLI::Option *output = app.add_option("-o,--output", flags.output,
+                                       "Where to write the logits of --ids");
+  CLI::Option *ids =
+      app.add_option("--ids", flags.ids,
+                     "Compute the logits of these tokens, as 1,2,3 or @FILE, "
+                     "and generate nothing")
+          ->needs(output);
+  output->needs(ids);
+  return runTool(app, argc, argv, "mxfp4-run", [&] { return run(flags); });
 }

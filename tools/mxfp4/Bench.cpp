@@ -10,6 +10,9 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Interrupt.h"
+#include "mxfp4/Command/Open.h"
+#include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Bench.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Plan.h"
@@ -98,18 +101,33 @@ static std::string formatJson(const Setup &setup,
 }
 
 static Status run(const Flags &flags) {
-  Result<Engine> engine = openEngine(flags.model, flags.engine);
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.model, flags.engine.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  const ModelConfig config = checkpoint->config();
+  Result<int64_t> context =
+      chooseContext(flags.session.context, config.maxPositionEmbeddings,
+                    benchContext(flags.bench));
+  if (!context)
+    return context.error();
+  if (Status status = checkBench(flags.bench, *context); !status)
+    return status;
+
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
   if (!engine)
     return engine.error();
   Result<std::unique_ptr<Session>> session =
-      engine->openSession(flags.session, benchContext(flags.bench));
+      openSession(engine->program(), engine->checkpoint(), flags.session,
+                  benchContext(flags.bench));
   if (!session)
     return session.error();
-  Result<std::vector<BenchResult>> results = runBench(**session, flags.bench);
+  BenchOptions options = flags.bench;
+  options.interrupt = &catchInterrupt();
+  Result<std::vector<BenchResult>> results = runBench(**session, options);
   if (!results)
     return results.error();
 
-  const ModelConfig &config = engine->checkpoint().config();
   Setup setup;
   setup.model = nameOf(flags.model);
   setup.bytes = planMemory(config, engine->program(), (*session)->context())
@@ -125,17 +143,16 @@ static Status run(const Flags &flags) {
 void mx::addBenchVerb(CLI::App &app, Action &action) {
   auto flags = std::make_shared<Flags>();
   CLI::App *verb = app.add_subcommand(
-      "bench", "Measure tokens per second with random tokens: pp is a prompt "
-               "in one piece, tg is decoding one by one");
+      "bench", "Measure tokens per second with random tokens: pp is a prompt, "
+               "in pieces of --prefill-tokens; tg is decoding one by one");
   addEngineFlags(*verb, flags->model, flags->engine);
-  constexpr int64_t kMaxTokens = int64_t(1) << 30;
   verb->add_option("-p,--prompt", flags->bench.promptTokens,
                    "Tokens of the prompt; 0 leaves this test out")
-      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->check(CLI::Range(int64_t(0), kMaxPositions))
       ->capture_default_str();
   verb->add_option("-n,--tokens", flags->bench.decodeTokens,
                    "Tokens to decode; 0 leaves this test out")
-      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->check(CLI::Range(int64_t(0), kMaxPositions))
       ->capture_default_str();
   verb->add_option("-r,--repetitions", flags->bench.repetitions,
                    "Runs of each test, after one that is not counted")
@@ -143,7 +160,7 @@ void mx::addBenchVerb(CLI::App &app, Action &action) {
       ->capture_default_str();
   verb->add_option("-d,--depth", flags->bench.depth,
                    "Tokens that are in the caches before each test")
-      ->check(CLI::Range(int64_t(0), kMaxTokens))
+      ->check(CLI::Range(int64_t(0), kMaxPositions))
       ->capture_default_str();
   addSessionFlags(*verb, flags->session);
   verb->add_flag("--json", flags->json,

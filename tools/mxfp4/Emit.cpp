@@ -10,6 +10,7 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Tool.h"
 #include "mxfp4/Compiler/Compiler.h"
 #include "mxfp4/Driver/Flags.h"
 
@@ -43,7 +44,7 @@ void mx::addEmitVerb(CLI::App &app, Action &action) {
                    "loops of vector code; llvm: the LLVM dialect; asm: "
                    "assembly of the target")
       ->required()
-      ->check(CLI::IsMember({"graph", "fused", "vector", "llvm", "asm"}));
+      ->check(CLI::IsMember(stageNames()));
   addCompileFlags(*verb, flags->compile);
   verb->footer("Examples:\n"
                "  mxfp4 emit --preset 20b --stage=graph\n"

@@ -10,10 +10,13 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Input.h"
+#include "mxfp4/Command/Open.h"
+#include "mxfp4/Command/Progress.h"
+#include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Evaluate.h"
 #include "mxfp4/Driver/Flags.h"
-#include "mxfp4/Runtime/Progress.h"
-#include "mxfp4/Runtime/RunCommand.h"
+#include "mxfp4/Text/Tokenizer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -57,11 +60,24 @@ static Status run(const Flags &flags) {
   Result<std::vector<int32_t>> ids = tokenizer->encode(*text);
   if (!ids)
     return ids.error();
-  Result<Engine> engine = openEngine(flags.model, flags.engine);
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.model, flags.engine.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  const ModelConfig &config = checkpoint->config();
+  Result<int64_t> context = chooseContext(
+      flags.session.context, config.maxPositionEmbeddings, flags.window);
+  if (!context)
+    return context.error();
+  if (Status status = checkText(*ids, flags.window, config.vocabSize, *context);
+      !status)
+    return status;
+
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
   if (!engine)
     return engine.error();
-  Result<std::unique_ptr<Session>> session =
-      engine->openSession(flags.session, flags.window);
+  Result<std::unique_ptr<Session>> session = openSession(
+      engine->program(), engine->checkpoint(), flags.session, flags.window);
   if (!session)
     return session.error();
 
@@ -90,7 +106,7 @@ void mx::addEvalVerb(CLI::App &app, Action &action) {
                    "The text is cut into windows of this many tokens, in each "
                    "of which every token predicts the next one of the text; a "
                    "last window that is not whole is left out")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
+      ->check(CLI::Range(int64_t(1), kMaxPositions))
       ->capture_default_str();
   addSessionFlags(*verb, flags->session);
   verb->add_flag("--json", flags->json,

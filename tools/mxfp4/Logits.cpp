@@ -10,8 +10,8 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Logits.h"
 #include "mxfp4/Driver/Flags.h"
-#include "mxfp4/Runtime/RunCommand.h"
 
 using namespace mx;
 
@@ -19,24 +19,24 @@ namespace {
 struct Flags {
   std::string model;
   EngineOptions engine;
-  SessionFlags session;
-  std::string ids;
-  std::string output;
+  LogitsFlags logits;
 };
 } // namespace
 
 static Status run(const Flags &flags) {
-  Result<std::vector<int32_t>> ids = readIds(flags.ids);
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.model, flags.engine.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  Result<std::vector<int32_t>> ids =
+      readIds(flags.logits, checkpoint->config(),
+              checkpoint->config().maxPositionEmbeddings);
   if (!ids)
     return ids.error();
-  Result<Engine> engine = openEngine(flags.model, flags.engine);
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
   if (!engine)
     return engine.error();
-  Result<std::unique_ptr<Session>> session =
-      engine->openSession(flags.session, int64_t(ids->size()));
-  if (!session)
-    return session.error();
-  return writeLogits(**session, *ids, flags.output);
+  return runLogits(engine->program(), engine->checkpoint(), flags.logits, *ids);
 }
 
 void mx::addLogitsVerb(CLI::App &app, Action &action) {
@@ -44,14 +44,14 @@ void mx::addLogitsVerb(CLI::App &app, Action &action) {
   CLI::App *verb = app.add_subcommand(
       "logits", "Write the logits that a model gives for a list of tokens");
   addEngineFlags(*verb, flags->model, flags->engine);
-  verb->add_option("--ids", flags->ids,
+  verb->add_option("--ids", flags->logits.ids,
                    "The tokens, as 1,2,3 or @FILE with such a list")
       ->required();
-  verb->add_option("-o,--output", flags->output,
+  verb->add_option("-o,--output", flags->logits.output,
                    "A safetensors file, for one tensor 'logits', F32 "
                    "[tokens, vocabulary]")
       ->required();
-  addSessionFlags(*verb, flags->session);
+  addSessionFlags(*verb, flags->logits.session);
   verb->footer("Examples:\n"
                "  mxfp4 logits gpt-oss-20b --ids 976,17307,382 "
                "-o logits.safetensors\n"

@@ -10,13 +10,14 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Plan.h"
 #include "mxfp4/Driver/Table.h"
+#include "mxfp4/Runtime/Session.h"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
 
 using namespace mx;
@@ -72,20 +73,16 @@ static Status run(const Flags &flags) {
   Result<ModelConfig> config = readModel(flags.model);
   if (!config)
     return config.error();
+  Result<int64_t> context =
+      chooseContext(flags.context, config->maxPositionEmbeddings);
+  if (!context)
+    return context.error();
   Result<Program> program = planModel(*config, flags.compile);
   if (!program)
     return program.error();
-  if (flags.context > program->maxPositions)
-    return Error{"expected a context of at most " +
-                 std::to_string(program->maxPositions) +
-                 " positions, for which the model was made, but got " +
-                 std::to_string(flags.context)};
-  int64_t context = flags.context
-                        ? flags.context
-                        : std::min(kDefaultContext, program->maxPositions);
-  MemoryPlan plan = planMemory(*config, *program, context);
-  return print(flags.json ? formatJson(plan, *program, context)
-                          : formatText(plan, *program, context));
+  MemoryPlan plan = planMemory(*config, *program, *context);
+  return print(flags.json ? formatJson(plan, *program, *context)
+                          : formatText(plan, *program, *context));
 }
 
 void mx::addPlanVerb(CLI::App &app, Action &action) {
@@ -99,7 +96,7 @@ void mx::addPlanVerb(CLI::App &app, Action &action) {
                    "Positions to hold in the caches (default: " +
                        std::to_string(kDefaultContext) +
                        ", or what the model has)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 31));
+      ->check(CLI::Range(int64_t(1), kMaxPositions));
   verb->add_flag("--json", flags->json, "Print one JSON object");
   verb->footer("Examples:\n"
                "  mxfp4 plan --preset 20b --context 131072\n"

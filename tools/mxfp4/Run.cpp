@@ -10,10 +10,8 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Run.h"
 #include "mxfp4/Driver/Flags.h"
-#include "mxfp4/Runtime/RunCommand.h"
-
-#include <cstdio>
 
 using namespace mx;
 
@@ -26,12 +24,19 @@ struct Flags {
 } // namespace
 
 static Status run(const Flags &flags) {
-  Result<Engine> engine = Engine::open(flags.model, flags.engine);
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.model, flags.engine.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  Result<Prompt> prompt =
+      readPrompt(*checkpoint, flags.model, flags.run,
+                 checkpoint->config().maxPositionEmbeddings);
+  if (!prompt)
+    return prompt.error();
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
   if (!engine)
     return engine.error();
-  std::fprintf(stderr, "%s\n", engine->describe().c_str());
-  return runCommand(engine->program(), engine->checkpoint(), flags.model,
-                    flags.run);
+  return runPrompt(engine->program(), engine->checkpoint(), *prompt);
 }
 
 void mx::addRunVerb(CLI::App &app, Action &action) {
@@ -40,9 +45,6 @@ void mx::addRunVerb(CLI::App &app, Action &action) {
       "run", "Continue a prompt, and print the text as it is made");
   addEngineFlags(*verb, flags->model, flags->engine);
   addRunFlags(*verb, flags->run);
-  // These belong to the verb logits.
-  for (const char *name : {"--ids", "--output"})
-    verb->remove_option(verb->get_option(name));
   verb->footer("Examples:\n"
                "  mxfp4 run gpt-oss-20b -p 'The sky is' -n 64\n"
                "  mxfp4 run gpt-oss-20b --temperature 0 < prompt.txt");

@@ -11,12 +11,10 @@
 #include "Verbs.h"
 
 #include "mxfp4/Checkpoint/Synthesize.h"
+#include "mxfp4/Command/Interrupt.h"
+#include "mxfp4/Command/Progress.h"
 #include "mxfp4/Driver/Flags.h"
-#include "mxfp4/Runtime/Progress.h"
-#include "mxfp4/Runtime/RunCommand.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
 #include <optional>
 
@@ -31,31 +29,17 @@ struct Flags {
 };
 } // namespace
 
-/// Removes what synthesizeCheckpoint has written so far, and ends the process.
-[[noreturn]] static void removeAndExit(std::string folder) {
-  while (folder.size() > 1 && folder.back() == '/')
-    folder.pop_back();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder + ".partial", ignored);
-  // Not exit(): threads still fill pieces.
-  std::_Exit(reportStatus("mxfp4", Error{kInterrupted}));
-}
-
 static Status run(const Flags &flags) {
   Result<ModelConfig> config = readModel(flags.model);
   if (!config)
     return config.error();
-  const std::atomic<bool> &interrupted = catchInterrupt();
-  std::optional<ProgressBar> bar(std::in_place, "writing weights");
+  ProgressBar bar("writing weights");
   SynthesizeOptions options;
   options.seed = flags.seed;
   options.layers = flags.layers;
+  options.interrupt = &catchInterrupt();
   options.progress = [&](uint64_t done, uint64_t total) {
-    if (interrupted.load()) {
-      bar.reset();
-      removeAndExit(flags.output);
-    }
-    bar->update(done, total);
+    bar.update(done, total);
   };
   return synthesizeCheckpoint(*config, flags.output, options);
 }
@@ -73,7 +57,7 @@ void mx::addSynthVerb(CLI::App &app, Action &action) {
       ->capture_default_str();
   verb->add_option("--layers", flags->layers,
                    "Write this many layers instead of the model's")
-      ->check(CLI::Range(int64_t(1), int64_t(10'000)));
+      ->check(CLI::Range(int64_t(1), kMaxLayers));
   verb->footer("Examples:\n"
                "  mxfp4 synth --preset 20b -o random-20b\n"
                "  mxfp4 synth --preset 120b --layers 2 -o random-2-layers");

@@ -10,8 +10,9 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Input.h"
+#include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/TokenFilter.h"
-#include "mxfp4/Runtime/RunCommand.h"
 #include "mxfp4/Text/Tokenizer.h"
 
 #include <unistd.h>
@@ -46,6 +47,9 @@ static Status filterLines(const Tokenizer &tokenizer, const Flags &flags) {
   }
 }
 
+/// A long line is printed in parts of about so many bytes.
+static constexpr size_t kPartBytes = 1 << 16;
+
 static Status encodeText(const Tokenizer &tokenizer, const Flags &flags) {
   Result<std::string> text = readText("");
   if (!text)
@@ -55,8 +59,15 @@ static Status encodeText(const Tokenizer &tokenizer, const Flags &flags) {
   if (!ids)
     return ids.error();
   std::string line;
-  for (int32_t id : *ids)
-    line += (line.empty() ? "" : " ") + std::to_string(id);
+  for (size_t i = 0; i < ids->size(); ++i) {
+    line += i ? " " : "";
+    line += std::to_string((*ids)[i]);
+    if (line.size() < kPartBytes)
+      continue;
+    if (Status status = print(line); !status)
+      return status;
+    line.clear();
+  }
   return print(line + "\n");
 }
 

@@ -20,7 +20,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace mx {
 
@@ -46,13 +45,9 @@ void onChosen(CLI::App &verb, Action &action, std::shared_ptr<Flags> flags,
       [&action, flags, run] { action = [flags, run] { return run(*flags); }; });
 }
 
-/// Writes to standard output at once. Fails if that is full or closed.
-Status print(std::string_view text);
-
-/// Engine::open, and on standard error how the program was made and what is odd
-/// about the checkpoint.
-Result<Engine> openEngine(const std::string &model,
-                          const EngineOptions &options);
+/// Engine::compile, and on standard error how the program was made.
+Result<Engine> compileEngine(Checkpoint checkpoint,
+                             const EngineOptions &options);
 
 } // namespace mx
 

@@ -26,9 +26,10 @@ struct MXInvocation {
   /// kBufferAlignment. For an entry point that prepares a weight: the bytes of
   /// the checkpoint, which have no alignment, then the destination.
   void *const *buffers;
-  /// Number of tokens (rows) of this call, 1 to Entry::maxTokens.
+  /// How many rows the call works on, 1 to Entry::maxTokens, and the number of
+  /// the first; mx::kPrefillEntry and its fellows say in what. Zero for an
+  /// entry point that prepares a weight.
   int64_t tokens;
-  /// Position in the sequence of the first of them.
   int64_t position;
   /// Number of positions that the caches of full-attention layers hold.
   int64_t context;
@@ -47,7 +48,7 @@ typedef void (*MXEntryFunction)(const MXInvocation *);
 namespace mx {
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 1;
+constexpr uint32_t kABIVersion = 2;
 
 /// Alignment in bytes of every buffer, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -64,8 +65,9 @@ enum class BufferKind : uint32_t {
 /// One buffer that a Program works on. Its size in bytes is
 /// `bytes + bytesPerPosition * context`.
 struct Buffer {
-  /// A weight: its name in the checkpoint. Else the name of an argument of the
-  /// entry points, such as "tokens", "logits" or "key_cache.3".
+  /// A weight: its name in the checkpoint, shared by the buffers that hold it
+  /// in different arrangements. Else the name of an argument of the entry
+  /// points, such as kTokensBuffer or "key_cache.3", and no other buffer's.
   std::string name;
   BufferKind kind = BufferKind::Weight;
   uint64_t bytes = 0;
@@ -83,9 +85,31 @@ struct Buffer {
   }
 };
 
-/// A function of the program that the runtime calls: "prefill" (tokens to
-/// hidden states), "unembed" (hidden states to logits) and "decode" (one token
-/// to logits).
+// The entry points of a program. Hidden states pass from one to the other in a
+// buffer that the runtime does not touch.
+
+/// Appends the `tokens` tokens of kTokensBuffer to the sequence, which has
+/// `position` of them so far. Updates the caches and leaves a hidden state for
+/// each token.
+inline constexpr char kPrefillEntry[] = "prefill";
+/// Turns hidden states that the last call of prefill left, `tokens` of them
+/// from number `position` of that call on, into as many rows of kLogitsBuffer.
+/// Needs no caches.
+inline constexpr char kUnembedEntry[] = "unembed";
+/// Appends the first token of kTokensBuffer to the sequence, which has
+/// `position` of them so far; `tokens` is 1. Updates the caches and writes the
+/// first row of kLogitsBuffer. A program may lack it: prefill and unembed do
+/// the same.
+inline constexpr char kDecodeEntry[] = "decode";
+
+// The buffers that the runtime fills and reads; it finds them by these names.
+
+/// The token ids of a call, i32 [Entry::maxTokens of prefill].
+inline constexpr char kTokensBuffer[] = "tokens";
+/// f32 [Entry::maxTokens of unembed, Program::vocabSize].
+inline constexpr char kLogitsBuffer[] = "logits";
+
+/// A function of the program that the runtime calls.
 struct Entry {
   std::string name;
   std::string symbol;
@@ -104,7 +128,6 @@ struct Program {
   /// Threads that may run it at most; 0 is any number.
   int64_t maxThreads = 0;
   int64_t vocabSize = 0;
-  int64_t hiddenSize = 0;
   /// Positions that the model was made for.
   int64_t maxPositions = 0;
 
@@ -116,7 +139,7 @@ struct Program {
 
   /// The entry point `name`, or null.
   const Entry *findEntry(const std::string &name) const;
-  /// The index of buffer `name`, or -1.
+  /// The index of the first buffer `name`, or -1.
   int64_t findBuffer(const std::string &name) const;
   /// Bytes of all buffers of `kind` at `context`.
   uint64_t size(BufferKind kind, uint64_t context) const;

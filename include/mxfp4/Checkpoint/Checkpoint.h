@@ -50,6 +50,12 @@ public:
   static Result<Checkpoint> open(const std::string &folder,
                                  const CheckpointOptions &options = {});
 
+  // The tensors of a copy would be those of the original.
+  Checkpoint(const Checkpoint &) = delete;
+  Checkpoint &operator=(const Checkpoint &) = delete;
+  Checkpoint(Checkpoint &&) = default;
+  Checkpoint &operator=(Checkpoint &&) = default;
+
   const ModelConfig &config() const { return modelConfig; }
 
   /// generation_config.json; empty if the folder has none.
@@ -63,6 +69,11 @@ public:
 
   /// The entry of tensors() called `name`, or null.
   const TensorInfo *find(std::string_view name) const;
+
+  /// The tensor of the files that tensor `name` of tensors() is made from: its
+  /// own name, or that of the BF16 experts that become blocks and scales.
+  /// Tensors of one source are best loaded one after the other.
+  std::string_view sourceOf(std::string_view name) const;
 
   /// The bytes of a tensor of tensors(). Fails on scales that are NaN.
   ///
@@ -79,7 +90,7 @@ private:
 
   /// The last expert tensor that was quantized, [experts, out, in].
   struct QuantizedExperts {
-    /// Name of the BF16 tensor, without "_blocks" and "_scales".
+    /// Name of the BF16 tensor.
     std::string name;
     std::shared_ptr<const std::vector<uint8_t>> blocks;
     std::shared_ptr<const std::vector<uint8_t>> scales;

@@ -19,6 +19,10 @@
 
 namespace mx {
 
+/// Limits of a ModelConfig, far above any model's.
+constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxPositions = 1 << 24;
+
 /// YaRN scaling of the rotary embedding, named as in `rope_scaling`.
 struct YarnScaling {
   double factor = 32.0;

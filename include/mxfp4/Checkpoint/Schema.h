@@ -22,6 +22,23 @@
 
 namespace mx {
 
+/// What a tensor is to the model.
+enum class TensorRole {
+  Unknown, ///< Not of a schema, such as a tensor of any file.
+  Embedding,
+  Norm,
+  AttentionWeight,
+  AttentionBias,
+  AttentionSinks,
+  RouterWeight,
+  RouterBias,
+  ExpertWeight, ///< In BF16, [experts, in, out].
+  ExpertBlocks, ///< The same in MXFP4, [experts, out, in / 32, 16].
+  ExpertScales, ///< [experts, out, in / 32].
+  ExpertBias,
+  Head,
+};
+
 /// What a checkpoint says about a tensor, except where its bytes are.
 struct TensorInfo {
   std::string name;
@@ -30,6 +47,10 @@ struct TensorInfo {
   /// Row-major; empty for a scalar.
   std::vector<int64_t> shape;
   uint64_t bytes = 0;
+  TensorRole role = TensorRole::Unknown;
+  /// Whether it is the weight of the last product of attention or experts, the
+  /// one that is added to the residual stream.
+  bool endsSublayer = false;
 };
 
 /// Bits of one element of `dtype`; 0 if safetensors has no such dtype.
@@ -50,6 +71,10 @@ std::vector<TensorInfo> checkpointSchema(const ModelConfig &config);
 /// As checkpointSchema, for the layout with experts in BF16, where an expert
 /// is transposed to [in, out].
 std::vector<TensorInfo> dequantizedSchema(const ModelConfig &config);
+
+/// The name in dequantizedSchema of the experts whose blocks or scales `name`
+/// is in checkpointSchema.
+std::string_view dequantizedName(std::string_view name);
 
 } // namespace mx
 

@@ -16,6 +16,7 @@
 #include "mxfp4/Checkpoint/Schema.h"
 #include "mxfp4/Support/Result.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -36,6 +37,9 @@ struct SynthesizeOptions {
   uint64_t shardBytes = kOfficialShardBytes;
   /// Called from the calling thread as tensors are written.
   std::function<void(uint64_t bytesDone, uint64_t bytesTotal)> progress;
+  /// When it becomes true, writing stops after a few megabytes and fails with
+  /// kInterrupted. May be null.
+  const std::atomic<bool> *interrupt = nullptr;
 };
 
 /// The tensors of each shard, in the order of their data. With

@@ -16,16 +16,21 @@
 #include "mxfp4/Support/Result.h"
 
 #include <string>
+#include <vector>
 
 namespace mx {
+
+/// The largest CompileOptions::prefillTokens. More would be wasteful: a prompt
+/// is cut into pieces, and large ones are no faster.
+constexpr int64_t kMaxPrefillTokens = 1 << 16;
 
 /// What decides the code of a Program, besides the model.
 struct CompileOptions {
   /// "cpu" is the processor at hand; "cpu:NAME" another, as LLVM names it, such
   /// as "cpu:x86-64-v3".
   std::string target = "cpu";
-  /// Precision of activations and of the KV cache: "bf16" or "f32". Sums and
-  /// the residual stream are f32 in both.
+  /// Precision of activations and of the KV cache, one of activationNames().
+  /// Sums and the residual stream are f32 in all.
   std::string activations = "bf16";
   /// The slow exact path: plain loops, one thread, no fusion.
   bool reference = false;
@@ -34,6 +39,9 @@ struct CompileOptions {
   /// Tokens that one call of "prefill" takes at most.
   int64_t prefillTokens = 512;
 };
+
+/// "bf16" and "f32".
+const std::vector<std::string> &activationNames();
 
 /// Compiles a model of this shape. Fails with what is wrong with the options or
 /// the target.
@@ -50,9 +58,12 @@ Result<Program> compileModule(const std::string &text, const std::string &name,
 Result<Program> planModel(const ModelConfig &config,
                           const CompileOptions &options);
 
-/// The module after a stage, as text: "graph" (as imported), "fused", "vector"
+/// The stages of emitStage, in order: "graph" (as imported), "fused", "vector"
 /// (loops of vector code), "llvm" (LLVM dialect), all of which mxfp4-opt reads,
-/// or "asm" (assembly of the target).
+/// and "asm" (assembly of the target).
+const std::vector<std::string> &stageNames();
+
+/// The module after a stage, as text.
 Result<std::string> emitStage(const ModelConfig &config,
                               const CompileOptions &options,
                               const std::string &stage);

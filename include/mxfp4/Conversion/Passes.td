@@ -13,11 +13,19 @@
 
 include "mlir/Pass/PassBase.td"
 
-def ConvertMXFP4ToLinalgPass
-    : Pass<"convert-mxfp4-to-linalg", "::mlir::func::FuncOp"> {
+class ToLinalgPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
+  let options = [
+    Option<"slowPathOnly", "slow-path-only", "bool", /*default=*/"false",
+           "Lower only what has no lowering to vectors, such as a matmul whose "
+           "weight has no layout">,
+  ];
+}
+
+def ConvertMXFP4ToLinalgPass : ToLinalgPass<"convert-mxfp4-to-linalg"> {
   let summary = "Lower mxfp4 ops on tensors to plain loops, slow and exact";
   let description = [{
     This lowering defines the ops; it is compared with `lib/Format` in turn.
+    Layouts must be resolved (`mxfp4-resolve-layouts`).
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
@@ -25,10 +33,11 @@ def ConvertMXFP4ToLinalgPass
                            "::mlir::tensor::TensorDialect"];
 }
 
-def ConvertNNToLinalgPass : Pass<"convert-nn-to-linalg", "::mlir::func::FuncOp"> {
+def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
   let summary = "Lower nn ops on tensors to plain loops, slow and exact";
   let description = [{
-    This lowering defines the ops.
+    This lowering defines the ops. Layouts must be resolved
+    (`mxfp4-resolve-layouts`).
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
@@ -61,6 +70,10 @@ def ConvertMXFP4ToVectorPass : ToVectorPass<"convert-mxfp4-to-vector"> {
 
 def ConvertNNToVectorPass : ToVectorPass<"convert-nn-to-vector"> {
   let summary = "Lower nn ops on memrefs to parallel loops of vector code";
+  let description = [{
+    Dense weights must be arranged for the lanes of the instruction set
+    (`mxfp4-assign-layouts`).
+  }];
 }
 
 def LowerEntryPointsPass : Pass<"mxfp4-lower-entry-points", "::mlir::ModuleOp"> {
@@ -68,9 +81,13 @@ def LowerEntryPointsPass : Pass<"mxfp4-lower-entry-points", "::mlir::ModuleOp"> 
   let description = [{
     An entry point takes one pointer to an `MXInvocation` (ABI/Program.h) and
     loads its arguments from there. The module gets the attribute
-    `mxfp4.buffers`, the table of what the runtime has to provide.
+    `mxfp4.buffers`, the table of what the runtime has to provide: a buffer for
+    each name, and for each `mxfp4.prepare` of a weight. A function that prepares
+    weights gets the two buffers of one weight instead, and no arena. Fails on an
+    entry point that another function calls.
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // MXFP4_CONVERSION_PASSES_TD

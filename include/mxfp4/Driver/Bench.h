@@ -14,6 +14,7 @@
 #include "mxfp4/Runtime/Session.h"
 #include "mxfp4/Support/Result.h"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct BenchOptions {
   int64_t repetitions = 5;
   /// Start of the random tokens.
   uint64_t seed = 0;
+  /// Stops the measurement when it becomes true; may be null.
+  const std::atomic<bool> *interrupt = nullptr;
 };
 
 /// The runs of one test.
@@ -49,7 +52,12 @@ struct BenchResult {
 /// Positions that a session needs for `options`.
 int64_t benchContext(const BenchOptions &options);
 
-/// Runs the tests, each in a new sequence. Fails with kInterrupted on Ctrl-C.
+/// Fails if there is nothing to measure, or the tests do not fit `context`
+/// positions.
+Status checkBench(const BenchOptions &options, int64_t context);
+
+/// Runs the tests, each in a new sequence. Fails with kInterrupted if it is
+/// stopped.
 Result<std::vector<BenchResult>> runBench(Session &session,
                                           const BenchOptions &options);
 

@@ -16,12 +16,9 @@
 #include "mxfp4/Checkpoint/Checkpoint.h"
 #include "mxfp4/Compiler/Compiler.h"
 #include "mxfp4/Driver/ProgramCache.h"
-#include "mxfp4/Runtime/RunCommand.h"
 #include "mxfp4/Runtime/Session.h"
 #include "mxfp4/Support/Result.h"
-#include "mxfp4/Text/Tokenizer.h"
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -37,32 +34,32 @@ struct EngineOptions {
 /// A checkpoint and the Program compiled for it; from here on sessions.
 class Engine {
 public:
-  /// Opens the checkpoint in `folder`, and takes its Program from the cache or
-  /// compiles it. No weight is read yet.
+  /// Opens the checkpoint in `folder`, then as below.
   static Result<Engine> open(const std::string &folder,
                              const EngineOptions &options);
+
+  /// Takes the Program of `source` from the cache or compiles it. No weight is
+  /// read yet.
+  static Result<Engine> compile(Checkpoint source,
+                                const EngineOptions &options);
 
   Checkpoint &checkpoint() { return source; }
   const Program &program() const { return compiled.program; }
 
-  /// Loads the weights, with a progress bar that Ctrl-C stops. Where `flags`
-  /// give no context, the caches hold `positions`; 0 is the runtime's default.
-  Result<std::unique_ptr<Session>> openSession(SessionFlags flags,
-                                               int64_t positions = 0);
-
-  /// The tokenizer in the folder of the checkpoint.
-  Result<Tokenizer> loadTokenizer() const { return Tokenizer::load(folder); }
+  /// Loads the weights.
+  Result<std::unique_ptr<Session>>
+  openSession(const SessionOptions &options = {}) {
+    return Session::create(compiled.program, source, options);
+  }
 
   /// One line for the user, such as "program for cpu:skylake compiled in 2.51
   /// s".
   std::string describe() const;
 
 private:
-  Engine(std::string folder, Checkpoint source, CachedProgram compiled)
-      : folder(std::move(folder)), source(std::move(source)),
-        compiled(std::move(compiled)) {}
+  Engine(Checkpoint source, CachedProgram compiled)
+      : source(std::move(source)), compiled(std::move(compiled)) {}
 
-  std::string folder;
   Checkpoint source;
   CachedProgram compiled;
 };

@@ -38,6 +38,11 @@ int64_t countWindows(int64_t tokens, int64_t window);
 /// logits are not.
 double crossEntropy(const float *logits, int64_t vocabSize, int32_t target);
 
+/// Fails unless `ids` are one window or more, all of them in a vocabulary of
+/// `vocabSize`, and a window fits `context` positions.
+Status checkText(const std::vector<int32_t> &ids, int64_t window,
+                 int64_t vocabSize, int64_t context);
+
 /// Cuts `ids` into windows, each a sequence of its own in which every token
 /// predicts the next one of the text. A last window that is not whole is left
 /// out. `progress` may be empty; its unit is tokens.

@@ -16,7 +16,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace mx {
@@ -38,9 +37,6 @@ struct MemoryPlan {
   /// The sum of `parts`.
   PlanPart total;
 };
-
-/// The part that holds the weight `name` of a checkpoint.
-std::string_view partOfWeight(std::string_view name);
 
 /// Adds up the buffers of `program` for caches of `context` positions, and the
 /// tensors of the checkpoint of `config`.

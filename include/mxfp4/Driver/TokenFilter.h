@@ -18,7 +18,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace mx {
 
@@ -44,9 +43,6 @@ private:
   bool ended = false;
   size_t lines = 0;
 };
-
-/// The numbers in `text`, between which there is white space.
-Result<std::vector<int32_t>> parseIds(std::string_view text);
 
 /// {"text": "..."} to {"ids": [...]}.
 Result<std::string> encodeJsonLine(const Tokenizer &tokenizer,

@@ -15,8 +15,11 @@
 
 namespace mx {
 
+/// True if processorHasFeature can tell about `feature`.
+bool isKnownFeature(const std::string &feature);
+
 /// True if this processor and its operating system have `feature`, such as
-/// "avx2"; false also for a name that is not known here.
+/// "avx2"; false also for a name that is not known.
 bool processorHasFeature(const std::string &feature);
 
 } // namespace mx

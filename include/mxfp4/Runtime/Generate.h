@@ -31,15 +31,12 @@ struct GenerateOptions {
   int64_t maxTokens = 256;
   /// Tokens that end the text; they are not part of it.
   std::vector<int32_t> stopTokens;
-  /// Take "<|return|>" and the like in the prompt for special tokens and not
-  /// for text.
-  bool parseSpecial = true;
   /// Stops the generation when it becomes true; may be null.
-  const std::atomic<bool> *cancel = nullptr;
+  const std::atomic<bool> *interrupt = nullptr;
 };
 
 /// Why a generation ended.
-enum class StopReason { StopToken, MaxTokens, ContextFull, Canceled };
+enum class StopReason { StopToken, MaxTokens, ContextFull, Interrupted };
 
 /// What a generation did.
 struct Generation {
@@ -58,10 +55,10 @@ struct Generation {
 /// An error stops the generation.
 using TextCallback = std::function<Status(std::string_view text)>;
 
-/// Appends `prompt` to the sequence of `session`, then chooses tokens and
-/// passes their text to `print` until one of them ends it.
+/// Appends `prompt`, 1 or more tokens, to the sequence of `session`, then
+/// chooses tokens and passes their text to `print` until one of them ends it.
 Result<Generation> generate(Session &session, const Tokenizer &tokenizer,
-                            const std::string &prompt,
+                            const std::vector<int32_t> &prompt,
                             const GenerateOptions &options,
                             const TextCallback &print);
 

@@ -30,8 +30,19 @@ using ProgressCallback = std::function<void(uint64_t done, uint64_t total)>;
 /// Positions of a session that does not say how many, if the program has them.
 constexpr int64_t kDefaultContext = 4096;
 
-/// The message of a call that was stopped by SessionOptions::cancel.
-extern const char kInterrupted[];
+/// The positions of a session for a model that has `maxPositions`: those that
+/// are `requested`, or, if that is 0, those that are `wanted`, as far as the
+/// model has them. Fails on a request that it does not have.
+Result<int64_t> chooseContext(int64_t requested, int64_t maxPositions,
+                              int64_t wanted = kDefaultContext);
+
+/// Fails unless all of `count` tokens are in a vocabulary of `vocabSize`.
+Status checkTokens(const int32_t *tokens, int64_t count, int64_t vocabSize);
+
+/// Fails unless `ids` are 1 or more tokens of a vocabulary of `vocabSize` that
+/// fit `context` positions. Needs no session, so it can come before one.
+Status checkPrompt(const std::vector<int32_t> &ids, int64_t vocabSize,
+                   int64_t context);
 
 struct SessionOptions {
   /// 0 is one for each processor, as far as the program allows.
@@ -45,7 +56,7 @@ struct SessionOptions {
   ProgressCallback progress;
   /// When it becomes true, loading and prefill stop at the next weight or chunk
   /// and fail with kInterrupted. May be null.
-  const std::atomic<bool> *cancel = nullptr;
+  const std::atomic<bool> *interrupt = nullptr;
 };
 
 /// Which rows of logits a prefill computes.
@@ -104,16 +115,15 @@ private:
                      const SessionOptions &options);
   void prepareWeight(MXEntryFunction prepare, const TensorData &source,
                      void *destination);
-  Status checkTokens(const int32_t *tokens, int64_t count) const;
   Status computeLogits(int64_t first, int64_t count, const RowVisitor &visit);
   void run(const Call &call, int64_t tokens, int64_t position);
-  bool interrupted() const { return cancel && cancel->load(); }
+  bool interrupted() const { return interrupt && interrupt->load(); }
 
   std::unique_ptr<CPUDevice> device;
   std::vector<Memory> buffers;
   /// The addresses of `buffers`.
   std::vector<void *> addresses;
-  const std::atomic<bool> *cancel = nullptr;
+  const std::atomic<bool> *interrupt = nullptr;
 
   Call prefillCall;
   Call unembedCall;

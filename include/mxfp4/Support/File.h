@@ -17,8 +17,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace mx {
+
+/// Why the last system call failed: `what`, a colon and the reason in `errno`.
+Error systemError(const std::string &what);
 
 /// The contents of regular file `path`. Fails if it has more than `maxBytes`.
 Result<std::string> readFile(const std::string &path, uint64_t maxBytes);
@@ -45,7 +49,8 @@ private:
 };
 
 /// A file being written, under a name of its own beside `path` until it is
-/// finished, so that `path` is there whole or not at all.
+/// finished, so that `path` is there whole or not at all. Of several writers of
+/// one `path`, the last to finish wins.
 class FileWriter {
 public:
   /// Fails if `path` is something else than a regular file.
@@ -66,17 +71,19 @@ public:
   Status finish();
 
 private:
-  FileWriter(const std::string &path, int descriptor)
-      : finalPath(path), descriptor(descriptor) {}
-
-  /// The name until the file is finished.
-  std::string partialPath() const;
+  FileWriter(std::string finalPath, std::string partialPath, int descriptor)
+      : finalPath(std::move(finalPath)), partialPath(std::move(partialPath)),
+        descriptor(descriptor) {}
 
   std::string finalPath;
+  /// The name until the file is finished; then empty.
+  std::string partialPath;
   int descriptor;
   uint64_t written = 0;
-  bool finished = false;
 };
+
+/// Writes `bytes` to `path`, which is there whole or not at all.
+Status writeFile(const std::string &path, std::string_view bytes);
 
 } // namespace mx
 

@@ -26,6 +26,9 @@ struct Error {
   std::string message;
 };
 
+/// The message of work that was stopped on request.
+inline constexpr char kInterrupted[] = "interrupted";
+
 /// A `T`, or the Error that prevented it.
 template <typename T> class [[nodiscard]] Result {
 public:

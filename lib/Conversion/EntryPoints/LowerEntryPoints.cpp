@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mxfp4/ABI/Program.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -38,7 +39,6 @@ struct BufferInfo {
   int64_t bytes = 0;
   int64_t bytesPerPosition = 0;
   Attribute source;
-  Attribute prepare;
 };
 } // namespace
 
@@ -61,6 +61,7 @@ static std::optional<int64_t> getBytes(MemRefType type, int64_t count) {
   return llvm::divideCeil(bits, 8);
 }
 
+namespace {
 /// Reads the fields of an MXInvocation.
 class InvocationReader {
 public:
@@ -106,24 +107,25 @@ private:
   Value table;
 };
 
-namespace {
-struct LowerEntryPointsPass final
-    : mxfp4::impl::LowerEntryPointsPassBase<LowerEntryPointsPass> {
-  using Base::Base;
+/// Lowers the entry points of one module.
+class EntryLowering {
+public:
+  explicit EntryLowering(ModuleOp module)
+      : module(module), users(symbols, module) {}
 
-  void runOnOperation() override {
-    ModuleOp module = getOperation();
+  LogicalResult run() {
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (function.getSymName() == "mxfp4_barrier") {
+      if (function.getSymName() == kBarrierName) {
         if (failed(defineBarrier(function)))
-          return signalPassFailure();
-      } else if (!function->hasAttr("mxfp4.entry")) {
+          return failure();
+      } else if (!function->hasAttr(kEntryAttrName)) {
         makeInternal(function);
       } else if (failed(lowerEntry(function))) {
-        return signalPassFailure();
+        return failure();
       }
     }
-    writeTable(module);
+    writeTable();
+    return success();
   }
 
 private:
@@ -131,14 +133,14 @@ private:
     if (function.isExternal())
       return;
     function->setAttr("llvm.linkage",
-                      LLVM::LinkageAttr::get(&getContext(),
+                      LLVM::LinkageAttr::get(module.getContext(),
                                              LLVM::linkage::Linkage::Internal));
   }
 
   /// Calls the function of the runtime that the invocation carries.
   LogicalResult defineBarrier(func::FuncOp function) {
-    ImplicitLocOpBuilder b(function.getLoc(), &getContext());
-    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    ImplicitLocOpBuilder b(function.getLoc(), module.getContext());
+    Type pointer = LLVM::LLVMPointerType::get(module.getContext());
     if (!function.isExternal() ||
         function.getFunctionType() != b.getFunctionType(pointer, TypeRange()))
       return function.emitOpError("cannot be defined: expected the declaration "
@@ -148,7 +150,7 @@ private:
     Value callee = reader.loadField(offsetof(MXInvocation, barrier), pointer);
     Value team = reader.loadField(offsetof(MXInvocation, team), pointer);
     auto type = LLVM::LLVMFunctionType::get(
-        LLVM::LLVMVoidType::get(&getContext()), pointer);
+        LLVM::LLVMVoidType::get(module.getContext()), pointer);
     LLVM::CallOp::create(b, type, ValueRange{callee, team});
     func::ReturnOp::create(b);
     makeInternal(function);
@@ -156,38 +158,42 @@ private:
   }
 
   LogicalResult lowerEntry(func::FuncOp function) {
+    if (failed(verifyNotCalled(function, users)))
+      return failure();
     if (function.getNumResults() != 0)
       return function.emitOpError(
           "cannot be an entry point: expected no results "
           "(mxfp4-drop-entry-results)");
-    ImplicitLocOpBuilder b(function.getLoc(), &getContext());
+    bool isPrepare =
+        function->getAttrOfType<StringAttr>(kEntryAttrName).getValue() ==
+        kPrepareEntry;
+    if (isPrepare && failed(verifyPrepare(function)))
+      return failure();
+    ImplicitLocOpBuilder b(function.getLoc(), module.getContext());
     Block &block = function.getBody().front();
     unsigned count = block.getNumArguments();
-    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Type pointer = LLVM::LLVMPointerType::get(module.getContext());
     Value invocation = block.addArgument(pointer, function.getLoc());
     b.setInsertionPointToStart(&block);
     InvocationReader reader(b, invocation);
-    LLVMTypeConverter converter(&getContext());
-    bool isPrepare =
-        function->getAttrOfType<StringAttr>("mxfp4.entry").getValue() ==
-        "prepare";
+    LLVMTypeConverter converter(module.getContext());
     int64_t nextBuffer = 0;
     for (unsigned i = 0; i < count; ++i) {
       BlockArgument argument = block.getArgument(i);
+      if (isPrepare && isArena(function, i))
+        continue;
       Value bound;
       auto type = dyn_cast<MemRefType>(argument.getType());
       if (type && isPlainBuffer(type)) {
-        bool isArena = isNamed(function, i, "mxfp4.kind", "arena");
         FailureOr<int64_t> index =
-            isPrepare && !isArena ? nextBuffer++
-                                  : bindBuffer(function, i, type, isPrepare);
+            isPrepare ? nextBuffer++ : bindBuffer(function, i, type);
         if (failed(index))
           return failure();
         bound = makeMemRef(b, reader, converter, function, i, type, *index);
-      } else if (isNamed(function, i, "mxfp4.value", "invocation")) {
+      } else if (isNamed(function, i, kValueAttrName, "invocation")) {
         bound = invocation;
       } else if (auto name =
-                     function.getArgAttrOfType<StringAttr>(i, "mxfp4.value")) {
+                     function.getArgAttrOfType<StringAttr>(i, kValueAttrName)) {
         if (Value number = reader.loadNumber(name))
           bound = arith::IndexCastOp::create(b, b.getIndexType(), number);
       }
@@ -207,42 +213,68 @@ private:
     return success();
   }
 
+  /// What prepares a weight gets two buffers and no arena.
+  LogicalResult verifyPrepare(func::FuncOp function) {
+    unsigned buffers = 0;
+    bool usesArena = false, isStatic = true;
+    for (BlockArgument argument : function.getArguments()) {
+      auto type = dyn_cast<MemRefType>(argument.getType());
+      if (isArena(function, argument.getArgNumber())) {
+        usesArena |= !argument.use_empty();
+      } else if (type) {
+        ++buffers;
+        isStatic &= type.hasStaticShape();
+      }
+    }
+    if (buffers == 2 && isStatic && !usesArena)
+      return success();
+    return function.emitOpError(
+        "cannot prepare a weight: expected two memrefs of static shape, the "
+        "weight as in the checkpoint and the buffer to fill, and no "
+        "temporaries");
+  }
+
   static bool isNamed(func::FuncOp function, unsigned index,
                       StringRef attribute, StringRef value) {
     auto name = function.getArgAttrOfType<StringAttr>(index, attribute);
     return name && name.getValue() == value;
   }
 
+  static bool isArena(func::FuncOp function, unsigned index) {
+    return isNamed(function, index, kKindAttrName, "arena");
+  }
+
   /// The number of the buffer that an argument is bound to. Entry points share
-  /// buffers by name.
+  /// buffers by name; a weight has one for each arrangement.
   FailureOr<int64_t> bindBuffer(func::FuncOp function, unsigned index,
-                                MemRefType type, bool isPrepare) {
-    auto name = function.getArgAttrOfType<StringAttr>(index, "mxfp4.buffer");
-    auto kind = function.getArgAttrOfType<StringAttr>(index, "mxfp4.kind");
+                                MemRefType type) {
+    auto name = function.getArgAttrOfType<StringAttr>(index, kBufferAttrName);
+    auto kind = function.getArgAttrOfType<StringAttr>(index, kKindAttrName);
     if (!name || !kind)
       return function.emitOpError()
              << "cannot be an entry point: expected 'mxfp4.buffer' and "
                 "'mxfp4.kind' on argument "
              << index;
-    // A prepare function gets two buffers and has no use for an arena.
-    if (isPrepare)
-      return 0;
+    if (llvm::is_contained(type.getShape().drop_front(type.getRank() != 0),
+                           ShapedType::kDynamic))
+      return function.emitOpError()
+             << "cannot be an entry point: expected only the leading dimension "
+                "of argument "
+             << index << " to be dynamic, but got " << type;
     BufferInfo info;
     info.kind = kind;
-    info.source = function.getArgAttr(index, "mxfp4.source");
-    info.prepare = function.getArgAttr(index, "mxfp4.prepare");
-    auto maxTokens = function->getAttrOfType<IntegerAttr>("mxfp4.max_tokens");
-    bool countsTokens =
-        isNamed(function, index, "mxfp4.dim", "tokens") && maxTokens;
+    info.source = function.getArgAttr(index, kSourceAttrName);
+    bool countsTokens = isNamed(function, index, kDimAttrName, "tokens");
+    auto maxTokens = function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName);
     std::optional<int64_t> bytes =
         getBytes(type, countsTokens ? maxTokens.getInt() : 1);
     if (!bytes)
       return function.emitOpError()
              << "cannot be an entry point: expected argument " << index
              << " to have fewer than 2^57 bytes, but got " << type;
-    if (kind.getValue() == "arena")
+    if (isArena(function, index))
       info.bytes = getArenaBytes();
-    else if (isNamed(function, index, "mxfp4.dim", "context"))
+    else if (isNamed(function, index, kDimAttrName, "context"))
       info.bytesPerPosition = *bytes;
     else if (countsTokens || type.hasStaticShape())
       info.bytes = *bytes;
@@ -251,25 +283,24 @@ private:
              << "cannot be an entry point: expected 'mxfp4.dim' on argument "
              << index << " of type " << type;
 
-    auto [entry, isNew] = table.insert({name.getValue(), info});
+    std::pair<StringRef, Attribute> key = {
+        name.getValue(), function.getArgAttr(index, kPrepareAttrName)};
+    auto [entry, isNew] = table.insert({key, info});
     BufferInfo &known = entry->second;
     if (!isNew) {
       if (known.kind != info.kind || known.source != info.source ||
-          known.prepare != info.prepare ||
           known.bytesPerPosition != info.bytesPerPosition ||
           (info.kind.getValue() == "weight" && known.bytes != info.bytes))
         return function.emitOpError()
                << "cannot share buffer '" << name.getValue()
-               << "' with another entry point: expected the same kind, type "
-                  "and "
-                  "arrangement";
+               << "' with another entry point: expected the same kind and type";
       known.bytes = std::max(known.bytes, info.bytes);
     }
     return std::distance(table.begin(), entry);
   }
 
   int64_t getArenaBytes() {
-    auto bytes = getOperation()->getAttrOfType<IntegerAttr>("mxfp4.arena");
+    auto bytes = module->getAttrOfType<IntegerAttr>(kArenaAttrName);
     return bytes ? bytes.getInt() : 0;
   }
 
@@ -296,7 +327,8 @@ private:
           stride *= type.getDimSize(dim);
           continue;
         }
-        auto counts = function.getArgAttrOfType<StringAttr>(index, "mxfp4.dim");
+        auto counts =
+            function.getArgAttrOfType<StringAttr>(index, kDimAttrName);
         if (Value size = counts ? reader.loadNumber(counts) : Value())
           built.setSize(b, b.getLoc(), dim, size);
         else
@@ -307,10 +339,11 @@ private:
     return UnrealizedConversionCastOp::create(b, type, descriptor).getResult(0);
   }
 
-  void writeTable(ModuleOp module) {
-    Builder builder(&getContext());
+  void writeTable() {
+    Builder builder(module.getContext());
     SmallVector<Attribute> buffers;
-    for (auto &[name, info] : table) {
+    for (auto &[key, info] : table) {
+      auto &[name, prepare] = key;
       SmallVector<NamedAttribute> fields = {
           builder.getNamedAttr("name", builder.getStringAttr(name)),
           builder.getNamedAttr("kind", info.kind),
@@ -320,13 +353,27 @@ private:
               builder.getI64IntegerAttr(info.bytesPerPosition))};
       if (info.source)
         fields.push_back(builder.getNamedAttr("source", info.source));
-      if (info.prepare)
-        fields.push_back(builder.getNamedAttr("prepare", info.prepare));
+      if (prepare)
+        fields.push_back(builder.getNamedAttr("prepare", prepare));
       buffers.push_back(builder.getDictionaryAttr(fields));
     }
-    module->setAttr("mxfp4.buffers", builder.getArrayAttr(buffers));
+    module->setAttr(kBuffersAttrName, builder.getArrayAttr(buffers));
   }
 
-  llvm::MapVector<StringRef, BufferInfo> table;
+  ModuleOp module;
+  SymbolTableCollection symbols;
+  SymbolUserMap users;
+  /// By name and by what prepares it.
+  llvm::MapVector<std::pair<StringRef, Attribute>, BufferInfo> table;
+};
+
+struct LowerEntryPointsPass final
+    : mxfp4::impl::LowerEntryPointsPassBase<LowerEntryPointsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(EntryLowering(getOperation()).run()))
+      signalPassFailure();
+  }
 };
 } // namespace

@@ -14,9 +14,7 @@
 #include "../Utils/ScalarCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
@@ -39,9 +37,8 @@ static Value extractCode(ImplicitLocOpBuilder &b, Value values,
         b, i32, arith::BitcastOp::create(b, b.getIntegerType(4), element));
   }
   SmallVector<Value> position(indices);
-  Value two = constantIndex(b, 2);
-  position.back() = arith::DivUIOp::create(b, indices.back(), two);
-  Value odd = arith::RemUIOp::create(b, indices.back(), two);
+  position.back() = divIndex(b, indices.back(), 2);
+  Value odd = remIndex(b, indices.back(), 2);
   Value byte = arith::ExtUIOp::create(
       b, i32, tensor::ExtractOp::create(b, values, position));
   Value shift = arith::MulIOp::create(
@@ -52,15 +49,16 @@ static Value extractCode(ImplicitLocOpBuilder &b, Value values,
 
 /// The weight at `indices` (in elements) as an f32: element times scale (F5).
 static Value extractWeight(ImplicitLocOpBuilder &b, Value values, Value scales,
-                           ArrayRef<Value> indices) {
+                           ArrayRef<Value> indices, LayoutAttr layout = {}) {
   SmallVector<Value> block(indices);
-  block.back() =
-      arith::DivUIOp::create(b, indices.back(), constantIndex(b, kBlockSize));
+  block.back() = divIndex(b, indices.back(), kBlockSize);
+  if (layout)
+    block = getArrangedIndices(b, block, layout.getScalesLayout());
   Value scale = tensor::ExtractOp::create(b, scales, block);
   Value byte = arith::ExtUIOp::create(
       b, b.getI32Type(), arith::BitcastOp::create(b, b.getI8Type(), scale));
-  Value element = decodeE2M1(b, extractCode(b, values, indices));
-  return arith::MulFOp::create(b, element, decodeE8M0(b, byte));
+  Value code = extractCode(b, values, getArrangedIndices(b, indices, layout));
+  return arith::MulFOp::create(b, decodeE2M1(b, code), decodeE8M0(b, byte));
 }
 
 /// `tensor` as a value of `type`, of which either may know more of the shape.
@@ -112,8 +110,7 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
 
     // Magnitudes of f32 order like their bits; NaN and infinity come last.
     auto extractInput = [&](ImplicitLocOpBuilder &b, ArrayRef<Value> indices) {
-      return convertFloat(
-          b, tensor::ExtractOp::create(b, op.getInput(), indices), f32);
+      return extractF32(b, op.getInput(), indices);
     };
     Value amaxInit = linalg::FillOp::create(b, constantInt(b, i32, 0),
                                             emptyTensor(b, shapes[1], i32))
@@ -126,56 +123,54 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
         b, rank + 1, lanes, amaxInit, {{rank}, blockLoops},
         [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
           SmallVector<Value> at(indices.drop_back());
-          at.back() = arith::AddIOp::create(
-              b,
-              arith::MulIOp::create(b, at.back(), constantIndex(b, kBlockSize)),
-              indices.back());
+          at.back() =
+              addIndex(b, mulIndex(b, at.back(), kBlockSize), indices.back());
           Value bits = arith::AndIOp::create(
               b, arith::BitcastOp::create(b, i32, extractInput(b, at)),
               constantInt(b, i32, 0x7FFFFFFF));
           return arith::MaxUIOp::create(b, elements.back(), bits);
         });
 
-    Value scales = emitElementwise(
-        b, emptyTensor(b, shapes[1], scalesType.getElementType()),
-        [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange) {
-          Value bits = tensor::ExtractOp::create(b, amax, indices);
-          Value exponent =
-              arith::ShRUIOp::create(b, bits, constantInt(b, i32, 23));
-          // F9: the largest power of two in the block over that of E2M1, 4.
-          Value byte = arith::MaxSIOp::create(
-              b, arith::SubIOp::create(b, exponent, constantInt(b, i32, 2)),
-              constantInt(b, i32, 0));
-          Value special = arith::CmpIOp::create(
-              b, arith::CmpIPredicate::eq, exponent, constantInt(b, i32, 255));
-          byte = arith::SelectOp::create(b, special, constantInt(b, i32, 255),
-                                         byte);
-          return arith::BitcastOp::create(
-              b, scalesType.getElementType(),
-              arith::TruncIOp::create(b, b.getI8Type(), byte));
-        });
-
-    auto encode = [&](ImplicitLocOpBuilder &b, ArrayRef<Value> indices) {
-      SmallVector<Value> block(indices);
-      block.back() = arith::DivUIOp::create(b, indices.back(),
-                                            constantIndex(b, kBlockSize));
+    // F9: the largest power of two in the block over that of E2M1, 4. Below the
+    // smallest scale it is that one; a block that is not finite has NaN.
+    struct Scale {
+      Value byte, isNaN;
+    };
+    auto getScale = [&](ImplicitLocOpBuilder &b, ValueRange block) -> Scale {
       Value bits = tensor::ExtractOp::create(b, amax, block);
       Value exponent = arith::ShRUIOp::create(b, bits, constantInt(b, i32, 23));
       Value byte = arith::MaxSIOp::create(
           b, arith::SubIOp::create(b, exponent, constantInt(b, i32, 2)),
           constantInt(b, i32, 0));
+      return {byte, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, exponent,
+                                          constantInt(b, i32, 255))};
+    };
+    Value scales = emitElementwise(
+        b, emptyTensor(b, shapes[1], scalesType.getElementType()),
+        [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange) {
+          Scale scale = getScale(b, indices);
+          Value byte = arith::SelectOp::create(
+              b, scale.isNaN, constantInt(b, i32, 255), scale.byte);
+          return arith::BitcastOp::create(
+              b, scalesType.getElementType(),
+              arith::TruncIOp::create(b, b.getI8Type(), byte));
+        });
+
+    auto encode = [&](ImplicitLocOpBuilder &b,
+                      ArrayRef<Value> indices) -> Value {
+      SmallVector<Value> block(indices);
+      block.back() = divIndex(b, indices.back(), kBlockSize);
+      Scale scale = getScale(b, block);
       // 2^(127 - byte) is exact and normal, since byte is at most 252 here.
       Value inverse = arith::BitcastOp::create(
           b, f32,
           arith::ShLIOp::create(
-              b, arith::SubIOp::create(b, constantInt(b, i32, 254), byte),
+              b, arith::SubIOp::create(b, constantInt(b, i32, 254), scale.byte),
               constantInt(b, i32, 23)));
       Value code = encodeE2M1(
           b, arith::MulFOp::create(b, extractInput(b, indices), inverse));
-      Value special = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                            exponent, constantInt(b, i32, 255));
-      return arith::SelectOp::create(b, special, constantInt(b, i32, 0), code)
-          .getResult();
+      return arith::SelectOp::create(b, scale.isNaN, constantInt(b, i32, 0),
+                                     code);
     };
     RankedTensorType valuesType = op.getValues().getType();
     Value values = emitElementwise(
@@ -186,9 +181,9 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
             return arith::BitcastOp::create(
                 b, valuesType.getElementType(),
                 arith::TruncIOp::create(b, b.getIntegerType(4), encode(b, at)));
-          at.back() = arith::MulIOp::create(b, at.back(), constantIndex(b, 2));
+          at.back() = mulIndex(b, at.back(), 2);
           Value low = encode(b, at);
-          at.back() = arith::AddIOp::create(b, at.back(), constantIndex(b, 1));
+          at.back() = addIndex(b, at.back(), 1);
           Value high =
               arith::ShLIOp::create(b, encode(b, at), constantInt(b, i32, 4));
           return arith::TruncIOp::create(b, b.getI8Type(),
@@ -200,16 +195,61 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
   }
 };
 
+/// Looks for each place of the result which element belongs there.
+struct PackOpLowering final : OpRewritePattern<PackOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(PackOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getNumResults() == 0 || !op.getLayout())
+      return rewriter.notifyMatchFailure(op, "layout is not resolved");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    LayoutAttr layout = *op.getLayout();
+    ShapedType source = op.getSource().getType();
+    int64_t lanes = layout.getLanes();
+    // In the elements that are stored.
+    int64_t depth = op.getInit().getType().getShape().back() / lanes;
+    int64_t rows = source.getDimSize(source.getRank() - 2);
+    Type element = source.getElementType();
+    Type bits = b.getIntegerType(element.getIntOrFloatBitWidth());
+    Value result = emitElementwise(
+        b, op.getInit(),
+        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) -> Value {
+          ValueRange place = at.take_back(3);
+          Value group = place[0];
+          Value lane = divIndex(b, place[2], depth);
+          Value row = getArrangedRow(b, group, lane, layout);
+          Value isRow = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
+                                              constantIndex(b, rows));
+          SmallVector<Value> from(at.drop_back(3));
+          from.append(
+              {arith::SelectOp::create(b, isRow, row, constantIndex(b, 0)),
+               addIndex(b, mulIndex(b, place[1], depth),
+                        remIndex(b, place[2], depth))});
+          Value found = arith::BitcastOp::create(
+              b, bits, tensor::ExtractOp::create(b, op.getSource(), from));
+          // F19: rows that only fill a group have no bit set.
+          return arith::BitcastOp::create(
+              b, element,
+              arith::SelectOp::create(b, isRow, found,
+                                      constantInt(b, bits, 0)));
+        });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 /// A sum over k in rising order, then bias and residual.
 struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
-  using Base::Base;
+  MatmulOpLowering(MLIRContext *context, bool slowPathOnly)
+      : OpRewritePattern(context), slowPathOnly(slowPathOnly) {}
 
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
-    if (op.getLayout())
-      return rewriter.notifyMatchFailure(op, "weight is rearranged");
+    if (slowPathOnly && op.getLayout())
+      return rewriter.notifyMatchFailure(op, "weight is arranged");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Type f32 = b.getF32Type();
     SmallVector<OpFoldResult> sizes =
@@ -217,42 +257,33 @@ struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
     Value sums = emitLoops(
         b, 3, op.getInput(), filledTensor(b, sizes, f32, 0.0), {{0, 2}, {0, 1}},
         [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
-          Value weight = extractWeight(b, op.getValues(), op.getScales(),
-                                       {indices[1], indices[2]});
+          Value weight =
+              extractWeight(b, op.getValues(), op.getScales(),
+                            {indices[1], indices[2]}, op.getLayoutAttr());
           Value product = arith::MulFOp::create(
               b, convertFloat(b, elements[0], f32), weight);
           return arith::AddFOp::create(b, elements[1], product).getResult();
         });
-    Value result = emitElementwise(
-        b, op.getInit(),
-        [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
-          Value sum = tensor::ExtractOp::create(b, sums, indices);
-          auto add = [&](Value tensor, ValueRange at) {
-            sum = arith::AddFOp::create(
-                b, sum,
-                convertFloat(b, tensor::ExtractOp::create(b, tensor, at), f32));
-          };
-          if (op.getBias())
-            add(op.getBias(), indices[1]);
-          if (op.getResidual())
-            add(op.getResidual(), indices);
-          return convertFloat(b, sum, elements.back().getType());
-        });
-    rewriter.replaceOp(op, result);
+    rewriter.replaceOp(op, emitEpilogue(b, sums, op.getBias(), op.getResidual(),
+                                        op.getInit()));
     return success();
   }
+
+private:
+  bool slowPathOnly;
 };
 
 /// Each slot reads the weights of its expert; experts are not grouped.
 struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
-  using Base::Base;
+  MatmulByExpertOpLowering(MLIRContext *context, bool slowPathOnly)
+      : OpRewritePattern(context), slowPathOnly(slowPathOnly) {}
 
   LogicalResult matchAndRewrite(MatmulByExpertOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
-    if (op.getLayout())
-      return rewriter.notifyMatchFailure(op, "weight is rearranged");
+    if (slowPathOnly && op.getLayout())
+      return rewriter.notifyMatchFailure(op, "weight is arranged");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Location loc = op.getLoc();
     Type f32 = b.getF32Type();
@@ -265,9 +296,7 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
         b.getIndexAttr(op.getExperts().getType().getDimSize(1));
 
     auto expertOf = [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
-      return arith::IndexCastOp::create(
-          b, b.getIndexType(),
-          tensor::ExtractOp::create(b, op.getExperts(), indices.take_front(2)));
+      return extractIndex(b, op.getExperts(), indices.take_front(2));
     };
     // Loops: token, slot, row, k.
     SmallVector<int64_t> inputLoops = {0, 3};
@@ -280,7 +309,8 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
         [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
           Value weight =
               extractWeight(b, op.getValues(), op.getScales(),
-                            {expertOf(b, indices), indices[2], indices[3]});
+                            {expertOf(b, indices), indices[2], indices[3]},
+                            op.getLayoutAttr());
           Value product = arith::MulFOp::create(
               b, convertFloat(b, elements[0], f32), weight);
           return arith::AddFOp::create(b, elements[1], product).getResult();
@@ -292,9 +322,8 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
           tensor::ExtractOp::create(b, sums, ValueRange{token, slot, row});
       if (op.getBias()) {
         Value expert = expertOf(b, {token, slot});
-        Value bias =
-            tensor::ExtractOp::create(b, op.getBias(), ValueRange{expert, row});
-        y = arith::AddFOp::create(b, y, convertFloat(b, bias, f32));
+        y = arith::AddFOp::create(b, y,
+                                  extractF32(b, op.getBias(), {expert, row}));
       }
       return y;
     };
@@ -303,8 +332,7 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
       std::optional<SwiGLUAttr> activation = op.getActivation();
       if (!activation)
         return output(b, token, slot, row);
-      Value even = arith::MulIOp::create(b, row, constantIndex(b, 2));
-      Value odd = arith::AddIOp::create(b, even, constantIndex(b, 1));
+      Value even = mulIndex(b, row, 2), odd = addIndex(b, even, 1);
       return emitSwiGLU(
           b, output(b, token, slot, even), output(b, token, slot, odd),
           activation->getAlpha().getValueAsDouble(),
@@ -334,21 +362,13 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
                                     activated(b, at[0], at[2], at[1]));
           return arith::AddFOp::create(b, elements[1], term).getResult();
         });
-    Value result = emitElementwise(
-        b, op.getInit(),
-        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-          Value sum = tensor::ExtractOp::create(b, combined, at);
-          if (op.getResidual())
-            sum = arith::AddFOp::create(
-                b, sum,
-                convertFloat(b,
-                             tensor::ExtractOp::create(b, op.getResidual(), at),
-                             f32));
-          return convertFloat(b, sum, elements.back().getType());
-        });
-    rewriter.replaceOp(op, result);
+    rewriter.replaceOp(op, emitEpilogue(b, combined, /*bias=*/Value(),
+                                        op.getResidual(), op.getInit()));
     return success();
   }
+
+private:
+  bool slowPathOnly;
 };
 
 struct ConvertMXFP4ToLinalgPass final
@@ -357,8 +377,11 @@ struct ConvertMXFP4ToLinalgPass final
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<DequantizeOpLowering, QuantizeOpLowering, MatmulOpLowering,
-                 MatmulByExpertOpLowering>(&getContext());
+    patterns.add<DequantizeOpLowering, QuantizeOpLowering>(&getContext());
+    patterns.add<MatmulOpLowering, MatmulByExpertOpLowering>(&getContext(),
+                                                             slowPathOnly);
+    if (!slowPathOnly)
+      patterns.add<PackOpLowering>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

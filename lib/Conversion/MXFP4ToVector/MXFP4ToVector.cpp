@@ -25,11 +25,8 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
-  if (!op.getLayout())
-    return op.emitOpError("cannot be lowered to vectors: expected a layout "
-                          "(mxfp4-assign-layouts)");
   if (failed(checkPanelOp(op, isa, op.getInput(), op.getValues(),
-                          op.getLayout()->getLanes())))
+                          op.getLayoutAttr())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Panel panel = {op.getValues(),
@@ -47,6 +44,10 @@ static LogicalResult lowerPack(PackOp op) {
   if (!op.getLayout())
     return op.emitOpError("cannot be lowered to vectors: expected layouts to "
                           "be resolved (mxfp4-resolve-layouts)");
+  if (isa<Float4E2M1FNType>(op.getSource().getType().getElementType()))
+    return op.emitOpError("cannot be lowered to vectors: expected 4-bit "
+                          "elements as bytes (mxfp4-pack-storage), but got ")
+           << op.getSource().getType();
   LayoutAttr layout = *op.getLayout();
   ImplicitLocOpBuilder b(op.getLoc(), op);
   auto source = cast<MemRefType>(op.getSource().getType());
@@ -65,41 +66,31 @@ static LogicalResult lowerPack(PackOp op) {
     SmallVector<Value> prefix(indices.drop_back());
     emitFor(
         b, constantIndex(b, 0), constantIndex(b, steps), 1, [&](Value step) {
-          emitFor(
-              b, constantIndex(b, 0), constantIndex(b, lanes), 1,
-              [&](Value lane) {
-                Value row; // F18
-                if (layout.getPaired()) {
-                  Value two = constantIndex(b, 2);
-                  Value pair = addIndex(
-                      b,
-                      mulIndex(b, arith::DivUIOp::create(b, group, two), lanes),
-                      lane);
-                  row = addIndex(b, mulIndex(b, pair, 2),
-                                 arith::RemUIOp::create(b, group, two));
-                } else {
-                  row = addIndex(b, mulIndex(b, group, lanes), lane);
-                }
-                SmallVector<Value> from(prefix), to(indices);
-                from.append({row, mulIndex(b, step, chunk)});
-                to.append({step, mulIndex(b, lane, chunk)});
-                auto copy = [&] {
-                  Value words =
-                      vector::LoadOp::create(b, type, op.getSource(), from);
-                  vector::StoreOp::create(b, words, op.getInit(), to);
-                };
-                int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
-                if (rows % perGroup == 0)
-                  return copy();
-                Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-                vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
-                Value isRow = arith::CmpIOp::create(
-                    b, arith::CmpIPredicate::ult, row, constantIndex(b, rows));
-                auto branch = scf::IfOp::create(b, isRow);
-                OpBuilder::InsertionGuard guard(b);
-                b.setInsertionPoint(branch.thenBlock()->getTerminator());
-                copy();
-              });
+          emitFor(b, constantIndex(b, 0), constantIndex(b, lanes), 1,
+                  [&](Value lane) {
+                    Value row = getArrangedRow(b, group, lane, layout);
+                    SmallVector<Value> from(prefix), to(indices);
+                    from.append({row, mulIndex(b, step, chunk)});
+                    to.append({step, mulIndex(b, lane, chunk)});
+                    auto copy = [&] {
+                      Value words =
+                          vector::LoadOp::create(b, type, op.getSource(), from);
+                      vector::StoreOp::create(b, words, op.getInit(), to);
+                    };
+                    int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
+                    if (rows % perGroup == 0)
+                      return copy();
+                    Value zeros =
+                        arith::ConstantOp::create(b, b.getZeroAttr(type));
+                    vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
+                    Value isRow =
+                        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
+                                              constantIndex(b, rows));
+                    auto branch = scf::IfOp::create(b, isRow);
+                    OpBuilder::InsertionGuard guard(b);
+                    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+                    copy();
+                  });
         });
   });
   return success();

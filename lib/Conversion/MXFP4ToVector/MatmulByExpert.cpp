@@ -189,11 +189,8 @@ private:
 
 LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
                                          const VectorISA &isa) {
-  if (!op.getLayout())
-    return op.emitOpError("cannot be lowered to vectors: expected a layout "
-                          "(mxfp4-assign-layouts)");
   if (failed(checkPanelOp(op, isa, op.getInput(), op.getValues(),
-                          op.getLayout()->getLanes())))
+                          op.getLayoutAttr())))
     return failure();
   if (op.getWeights() && !op.getInit().getType().getElementType().isF32())
     return op.emitOpError("cannot be lowered to vectors: expected an f32 sum "

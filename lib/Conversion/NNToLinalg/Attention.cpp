@@ -14,6 +14,7 @@
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
@@ -22,14 +23,6 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 using namespace mlir::nn;
-
-static Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::AddIOp::create(b, x, y);
-}
-
-static Value subIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::SubIOp::create(b, x, y);
-}
 
 namespace {
 /// Sine and cosine are computed for each element.
@@ -107,21 +100,28 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
               b, subIndex(b, addIndex(b, last, rows), at[0]), rows);
           Value isNew =
               arith::CmpIOp::create(b, arith::CmpIPredicate::ult, age, tokens);
-          Value token = arith::SelectOp::create(
-              b, isNew, subIndex(b, subIndex(b, tokens, one), age), zero);
-          Value fresh = tensor::ExtractOp::create(
-              b, op.getInput(), ValueRange{token, at[1], at[2]});
-          Value old = elements.back();
+          Value token = subIndex(b, subIndex(b, tokens, one), age);
           // As bits: a processor without bf16 would round what it selects, by
           // a function that is not there.
-          auto bitsOf = [&](Value x) -> Value {
-            return arith::BitcastOp::create(
-                b, b.getIntegerType(x.getType().getIntOrFloatBitWidth()), x);
-          };
-          Value chosen = arith::SelectOp::create(
-              b, isNew, bitsOf(convertFloat(b, fresh, old.getType())),
-              bitsOf(old));
-          return arith::BitcastOp::create(b, old.getType(), chosen).getResult();
+          Type element = elements.back().getType();
+          Type bits = b.getIntegerType(element.getIntOrFloatBitWidth());
+          auto choice = scf::IfOp::create(
+              b, isNew,
+              [&](OpBuilder &builder, Location loc) {
+                ImplicitLocOpBuilder b(loc, builder);
+                Value fresh = tensor::ExtractOp::create(
+                    b, op.getInput(), ValueRange{token, at[1], at[2]});
+                scf::YieldOp::create(
+                    b, Value(arith::BitcastOp::create(
+                           b, bits, convertFloat(b, fresh, element))));
+              },
+              [&](OpBuilder &builder, Location loc) {
+                scf::YieldOp::create(builder, loc,
+                                     Value(arith::BitcastOp::create(
+                                         builder, loc, bits, elements.back())));
+              });
+          return arith::BitcastOp::create(b, element, choice.getResult(0))
+              .getResult();
         });
     rewriter.replaceOp(op, result);
     return success();

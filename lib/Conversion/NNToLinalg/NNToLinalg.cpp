@@ -31,20 +31,6 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 using namespace mlir::nn;
 
-/// The element of `tensor` at `indices` as an f32.
-static Value extractF32(ImplicitLocOpBuilder &b, Value tensor,
-                        ValueRange indices) {
-  return convertFloat(b, tensor::ExtractOp::create(b, tensor, indices),
-                      b.getF32Type());
-}
-
-/// The i32 element at `indices` as an index.
-static Value extractIndex(ImplicitLocOpBuilder &b, Value tensor,
-                          ValueRange indices) {
-  return arith::IndexCastOp::create(
-      b, b.getIndexType(), tensor::ExtractOp::create(b, tensor, indices));
-}
-
 namespace {
 /// A pattern that replaces a destination-style op on tensors by what `lower`
 /// returns.
@@ -57,9 +43,6 @@ struct OpLowering final : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     if (op->getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
-    if constexpr (std::is_same_v<OpTy, LinearOp>)
-      if (op.getLayout())
-        return rewriter.notifyMatchFailure(op, "weight is rearranged");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, lower(op, b));
     return success();
@@ -112,27 +95,19 @@ static SmallVector<Value> lowerLinear(LinearOp op, ImplicitLocOpBuilder &b) {
   Type f32 = b.getF32Type();
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, op.getLoc(), op.getInit());
+  // Loops: token, row, k.
   Value sums = emitLoops(
-      b, 3, {op.getInput(), op.getWeight()}, filledTensor(b, sizes, f32, 0.0),
-      {{0, 2}, {1, 2}, {0, 1}},
-      [&](ImplicitLocOpBuilder &b, ValueRange, ValueRange elements) -> Value {
+      b, 3, op.getInput(), filledTensor(b, sizes, f32, 0.0), {{0, 2}, {0, 1}},
+      [&](ImplicitLocOpBuilder &b, ValueRange at,
+          ValueRange elements) -> Value {
+        Value weight = extractF32(
+            b, op.getWeight(),
+            getArrangedIndices(b, at.drop_front(), op.getLayoutAttr()));
         Value product =
-            arith::MulFOp::create(b, convertFloat(b, elements[0], f32),
-                                  convertFloat(b, elements[1], f32));
-        return arith::AddFOp::create(b, elements[2], product);
+            arith::MulFOp::create(b, convertFloat(b, elements[0], f32), weight);
+        return arith::AddFOp::create(b, elements[1], product);
       });
-  return {emitElementwise(
-      b, op.getInit(),
-      [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-        Value sum = tensor::ExtractOp::create(b, sums, at);
-        if (op.getBias())
-          sum =
-              arith::AddFOp::create(b, sum, extractF32(b, op.getBias(), at[1]));
-        if (op.getResidual())
-          sum = arith::AddFOp::create(b, sum,
-                                      extractF32(b, op.getResidual(), at));
-        return convertFloat(b, sum, elements.back().getType());
-      })};
+  return {emitEpilogue(b, sums, op.getBias(), op.getResidual(), op.getInit())};
 }
 
 /// An expert's slot is the number of logits that come before its own, so slots
@@ -272,16 +247,33 @@ static SmallVector<Value> lowerCombineExperts(CombineExpertsOp op,
 }
 
 namespace {
+using LinearOpLowering = OpLowering<LinearOp, lowerLinear>;
+
+/// Leaves a weight that is arranged for a kernel.
+struct PlainLinearLowering final : OpRewritePattern<LinearOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(LinearOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getLayout())
+      return rewriter.notifyMatchFailure(op, "weight is arranged");
+    return LinearOpLowering(getContext()).matchAndRewrite(op, rewriter);
+  }
+};
+
 struct ConvertNNToLinalgPass final
     : mxfp4::impl::ConvertNNToLinalgPassBase<ConvertNNToLinalgPass> {
   using Base::Base;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
+    if (slowPathOnly) {
+      patterns.add<PlainLinearLowering>(&getContext());
+      return walkAndApplyPatterns(getOperation(), std::move(patterns));
+    }
     populateAttentionToLinalgPatterns(patterns);
     patterns.add<OpLowering<EmbeddingOp, lowerEmbedding>,
-                 OpLowering<RMSNormOp, lowerRMSNorm>,
-                 OpLowering<LinearOp, lowerLinear>,
+                 OpLowering<RMSNormOp, lowerRMSNorm>, LinearOpLowering,
                  OpLowering<RouteTopKOp, lowerRouteTopK>,
                  OpLowering<AddExpertBiasOp, lowerAddExpertBias>,
                  OpLowering<SwiGLUOp, lowerSwiGLU>,

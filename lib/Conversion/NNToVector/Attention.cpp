@@ -35,10 +35,6 @@ static Value reduceLanes(ImplicitLocOpBuilder &b, Value vector,
   return vector::ExtractOp::create(b, vector, 0);
 }
 
-static Value subIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::SubIOp::create(b, x, y);
-}
-
 /// The widest vector of at most `lanes` lanes that divides a row of `size`.
 static int64_t getDividingLanes(int64_t size, int64_t lanes) {
   while (size % lanes != 0)

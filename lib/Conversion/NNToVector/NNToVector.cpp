@@ -115,11 +115,8 @@ static void lowerSwiGLU(SwiGLUOp op, const VectorISA &isa) {
 }
 
 static LogicalResult lowerLinear(LinearOp op, const VectorISA &isa) {
-  if (!op.getLayout())
-    return op.emitOpError("cannot be lowered to vectors: expected a layout "
-                          "(mxfp4-assign-layouts)");
   if (failed(checkPanelOp(op, isa, op.getInput(), op.getWeight(),
-                          op.getLayout()->getLanes())))
+                          op.getLayoutAttr())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Panel panel = {

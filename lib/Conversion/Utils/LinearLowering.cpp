@@ -20,7 +20,11 @@ TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
 }
 
 LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
-                                  Value input, Value weight, int64_t lanes) {
+                                  Value input, Value weight,
+                                  LayoutAttr layout) {
+  if (!layout)
+    return op->emitOpError("cannot be lowered to vectors: expected a layout "
+                           "(mxfp4-assign-layouts)");
   auto inputType = cast<MemRefType>(input.getType());
   auto weightType = cast<MemRefType>(weight.getType());
   if (!isActivationType(inputType.getElementType()))
@@ -32,10 +36,15 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
            << "cannot be lowered to " << isa.name
            << ": expected a weight of f32, bf16 or i8 (packed 4-bit), but got "
            << weightType;
-  if (lanes != isa.lanes)
+  // A lane holds 32 bits of a row.
+  Type element = weightType.getElementType();
+  int64_t depth =
+      element.isInteger(8) ? 8 : 32 / element.getIntOrFloatBitWidth();
+  if (layout.getLanes() != isa.lanes || layout.getDepth() != depth)
     return op->emitOpError()
            << "cannot be lowered to " << isa.name << ": expected a layout of "
-           << isa.lanes << " lanes, but got " << lanes;
+           << isa.lanes << " lanes and depth " << depth << ", but got "
+           << layout;
   return success();
 }
 
@@ -81,6 +90,33 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
       });
 }
 
+/// True if rows follow each other without gaps, wherever the first one is.
+static bool isContiguous(MemRefType type) {
+  if (type.getLayout().isIdentity())
+    return true;
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  int64_t expected = 1;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    if (strides[i] != expected || (i > 0 && type.isDynamicDim(i)))
+      return false;
+    expected *= type.getDimSize(i);
+  }
+  return true;
+}
+
+static LogicalResult checkContiguous(Operation *op) {
+  for (Type type : op->getOperandTypes())
+    if (auto memref = dyn_cast<MemRefType>(type);
+        memref && !isContiguous(memref))
+      return op->emitOpError("cannot be lowered to vectors: expected "
+                             "contiguous memrefs, but got ")
+             << memref;
+  return success();
+}
+
 LogicalResult mxfp4::lowerOpsToVector(
     func::FuncOp function, StringRef isaName, TypeID dialect,
     function_ref<LogicalResult(Operation *, const VectorISA &)> lower) {
@@ -93,7 +129,7 @@ LogicalResult mxfp4::lowerOpsToVector(
     if (!op->getDialect() || op->getDialect()->getTypeID() != dialect ||
         op->getNumResults() != 0)
       return WalkResult::advance();
-    if (failed(lower(op, *isa)))
+    if (failed(checkContiguous(op)) || failed(lower(op, *isa)))
       return WalkResult::interrupt();
     op->erase();
     return WalkResult::skip();

@@ -32,9 +32,10 @@ struct TileShape {
 };
 TileShape getTileShape(const VectorISA &isa, bool isOneToken);
 
-/// Fails with a reason unless the emitter handles these types and this layout.
+/// Fails with a reason unless the emitter handles these types and `layout`,
+/// which may be null.
 LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value input,
-                           Value weight, int64_t lanes);
+                           Value weight, LayoutAttr layout);
 
 /// Replaces the ops of a dialect on memrefs in `function` by what `lower` emits
 /// before them, for the instruction set called `isaName`.

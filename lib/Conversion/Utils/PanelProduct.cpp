@@ -118,8 +118,7 @@ public:
     return splitBF16(words, i32, f32, index);
   }
 
-  /// The scales of `block` of the rows of `group`, as f32 (F4). They are not
-  /// NaN: the loader refuses a checkpoint that has such a scale.
+  /// The scales of `block` of the rows of `group`, as f32 (F4).
   Value loadScales(Value group, Value block) {
     SmallVector<Value> indices(panel.prefix);
     indices.append({group, block, constantIndex(b, 0)});

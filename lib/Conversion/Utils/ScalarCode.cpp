@@ -47,6 +47,31 @@ Value mxfp4::constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }
 
+Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::AddIOp::create(b, x, y);
+}
+
+Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 0 ? x : addIndex(b, x, constantIndex(b, y));
+}
+
+Value mxfp4::subIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::SubIOp::create(b, x, y);
+}
+
+Value mxfp4::mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 1 ? x : arith::MulIOp::create(b, x, constantIndex(b, y));
+}
+
+Value mxfp4::divIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 1 ? x : arith::DivUIOp::create(b, x, constantIndex(b, y));
+}
+
+Value mxfp4::remIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 1 ? constantIndex(b, 0)
+                : arith::RemUIOp::create(b, x, constantIndex(b, y));
+}
+
 Value mxfp4::convertFloat(ImplicitLocOpBuilder &b, Value value, Type element) {
   Type type = withElement(value.getType(), element);
   unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth();
@@ -176,6 +201,59 @@ Value mxfp4::emitElementwise(ImplicitLocOpBuilder &b, Value output,
   int64_t rank = cast<ShapedType>(output.getType()).getRank();
   SmallVector<int64_t> identity = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   return emitLoops(b, rank, {}, output, {identity}, body);
+}
+
+Value mxfp4::extractF32(ImplicitLocOpBuilder &b, Value tensor,
+                        ValueRange indices) {
+  return convertFloat(b, tensor::ExtractOp::create(b, tensor, indices),
+                      b.getF32Type());
+}
+
+Value mxfp4::extractIndex(ImplicitLocOpBuilder &b, Value tensor,
+                          ValueRange indices) {
+  return arith::IndexCastOp::create(
+      b, b.getIndexType(), tensor::ExtractOp::create(b, tensor, indices));
+}
+
+SmallVector<Value> mxfp4::getArrangedIndices(ImplicitLocOpBuilder &b,
+                                             ValueRange indices,
+                                             LayoutAttr layout) {
+  if (!layout)
+    return SmallVector<Value>(indices);
+  int64_t lanes = layout.getLanes(), depth = layout.getDepth();
+  Value row = indices.drop_back().back(), column = indices.back();
+  Value place = layout.getPaired() ? divIndex(b, row, 2) : row;
+  Value group = divIndex(b, place, lanes), lane = remIndex(b, place, lanes);
+  if (layout.getPaired())
+    group = addIndex(b, mulIndex(b, group, 2), remIndex(b, row, 2));
+  SmallVector<Value> at(indices.drop_back(2));
+  at.append(
+      {group, divIndex(b, column, depth),
+       addIndex(b, mulIndex(b, lane, depth), remIndex(b, column, depth))});
+  return at;
+}
+
+Value mxfp4::getArrangedRow(ImplicitLocOpBuilder &b, Value group, Value lane,
+                            LayoutAttr layout) {
+  int64_t lanes = layout.getLanes();
+  if (!layout.getPaired())
+    return addIndex(b, mulIndex(b, group, lanes), lane);
+  Value pair = addIndex(b, mulIndex(b, divIndex(b, group, 2), lanes), lane);
+  return addIndex(b, mulIndex(b, pair, 2), remIndex(b, group, 2));
+}
+
+Value mxfp4::emitEpilogue(ImplicitLocOpBuilder &b, Value sums, Value bias,
+                          Value residual, Value init) {
+  return emitElementwise(
+      b, init,
+      [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
+        Value sum = tensor::ExtractOp::create(b, sums, at);
+        if (bias)
+          sum = arith::AddFOp::create(b, sum, extractF32(b, bias, at[1]));
+        if (residual)
+          sum = arith::AddFOp::create(b, sum, extractF32(b, residual, at));
+        return convertFloat(b, sum, elements.back().getType());
+      });
 }
 
 Value mxfp4::emptyTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,

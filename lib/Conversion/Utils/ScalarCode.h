@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 namespace mlir::mxfp4 {
 
@@ -23,6 +24,14 @@ namespace mlir::mxfp4 {
 Value constantInt(ImplicitLocOpBuilder &b, Type type, int64_t value);
 Value constantFloat(ImplicitLocOpBuilder &b, Type type, double value);
 Value constantIndex(ImplicitLocOpBuilder &b, int64_t value);
+
+/// Arithmetic of indices, which are not negative.
+Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y);
+Value addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
+Value subIndex(ImplicitLocOpBuilder &b, Value x, Value y);
+Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
+Value divIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
+Value remIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
 
 /// `value` (a float or a vector of floats) in the element type `element`.
 Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type element);
@@ -56,6 +65,24 @@ Value emitLoops(ImplicitLocOpBuilder &b, unsigned loops, ValueRange inputs,
 
 /// Computes each element of a tensor of the shape of `output` from its indices.
 Value emitElementwise(ImplicitLocOpBuilder &b, Value output, LoopBody body);
+
+/// The float element of a tensor as an f32, and the i32 element as an index.
+Value extractF32(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
+Value extractIndex(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
+
+/// Where the element `indices` (row and column last) of a weight stands that
+/// `layout` arranges (F17, F18). Without one that is `indices`.
+SmallVector<Value> getArrangedIndices(ImplicitLocOpBuilder &b,
+                                      ValueRange indices, LayoutAttr layout);
+
+/// The row that is in `lane` of `group`, which may be one past the last (F18).
+Value getArrangedRow(ImplicitLocOpBuilder &b, Value group, Value lane,
+                     LayoutAttr layout);
+
+/// The result of a matmul: `sums[t, n]`, which are f32, plus `bias[n]` and
+/// `residual[t, n]` where not null, in the element type of `init`.
+Value emitEpilogue(ImplicitLocOpBuilder &b, Value sums, Value bias,
+                   Value residual, Value init);
 
 /// An empty tensor of `element` with the given sizes, and one filled with
 /// `value`.

@@ -19,18 +19,6 @@ using namespace mlir::mxfp4;
 // Loops and indices
 //===----------------------------------------------------------------------===//
 
-Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::AddIOp::create(b, x, y);
-}
-
-Value mxfp4::addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
-  return y == 0 ? x : addIndex(b, x, constantIndex(b, y));
-}
-
-Value mxfp4::mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
-  return y == 1 ? x : arith::MulIOp::create(b, x, constantIndex(b, y));
-}
-
 Value mxfp4::getSize(ImplicitLocOpBuilder &b, Value memref, int64_t index) {
   auto type = cast<MemRefType>(memref.getType());
   if (!type.isDynamicDim(index))

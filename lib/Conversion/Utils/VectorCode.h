@@ -25,10 +25,6 @@ namespace mlir::mxfp4 {
 // Loops and indices
 //===----------------------------------------------------------------------===//
 
-Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y);
-Value addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
-Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
-
 /// The size of dimension `index`, a constant where it is static.
 Value getSize(ImplicitLocOpBuilder &b, Value memref, int64_t index);
 

@@ -107,3 +107,37 @@ func.func @experts_with_activation(%values: tensor<2x12x64xf4E2M1FN>,
       outs(%init : tensor<?x4x6xf32>) -> tensor<?x4x6xf32>
   return %y : tensor<?x4x6xf32>
 }
+
+/// Weights that no kernel reads stay as they are, and take the slow path: of f16,
+/// multiplied with f16, or added up over experts in bf16.
+// CHECK-LABEL: func.func @dense_f16
+// CHECK-NOT:     mxfp4.pack
+func.func @dense_f16(%weight: tensor<12x8xf16>, %x: tensor<?x8xf32>,
+                     %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %y = nn.linear ins(%x, %weight : tensor<?x8xf32>, tensor<12x8xf16>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @blocks_by_f16
+// CHECK-NOT:     mxfp4.pack
+func.func @blocks_by_f16(%x: tensor<?x64xf16>, %values: tensor<12x64xf4E2M1FN>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %y = mxfp4.matmul ins(%x, %values, %scales : tensor<?x64xf16>, tensor<12x64xf4E2M1FN>,
+                        tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @experts_added_up_in_bf16
+// CHECK-NOT:     mxfp4.pack
+func.func @experts_added_up_in_bf16(%x: tensor<?x64xf32>,
+    %values: tensor<2x12x64xf4E2M1FN>, %scales: tensor<2x12x2xf8E8M0FNU>,
+    %experts: tensor<?x4xi32>, %weights: tensor<?x4xf32>,
+    %init: tensor<?x12xbf16>) -> tensor<?x12xbf16> {
+  %y = mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts : tensor<?x64xf32>,
+          tensor<2x12x64xf4E2M1FN>, tensor<2x12x2xf8E8M0FNU>, tensor<?x4xi32>)
+      weights(%weights : tensor<?x4xf32>)
+      outs(%init : tensor<?x12xbf16>) -> tensor<?x12xbf16>
+  return %y : tensor<?x12xbf16>
+}

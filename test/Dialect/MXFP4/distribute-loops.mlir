@@ -1,4 +1,5 @@
 // RUN: mxfp4-opt %s --mxfp4-distribute-loops --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: mxfp4-opt %s --mxfp4-distribute-loops --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=BOUNDS
 
 // CHECK: func.func private @mxfp4_barrier(!llvm.ptr)
 
@@ -8,9 +9,11 @@
 // CHECK-DAG:     %[[LOWER:.+]] = arith.constant 10 : index
 // CHECK-DAG:     %[[UPPER:.+]] = arith.constant 30 : index
 // CHECK-DAG:     %[[STEP:.+]] = arith.constant 2 : index
+// CHECK:         %[[ZERO:.+]] = arith.constant 0 : index
 // CHECK:         %[[ONE:.+]] = arith.constant 1 : index
-// CHECK:         %[[SPAN:.+]] = arith.subi %[[UPPER]], %[[LOWER]]
-// CHECK:         %[[COUNT:.+]] = arith.ceildivui %[[SPAN]], %[[STEP]]
+// CHECK:         %[[DISTANCE:.+]] = arith.subi %[[UPPER]], %[[LOWER]]
+// CHECK:         %[[SPAN:.+]] = arith.maxsi %[[DISTANCE]], %[[ZERO]]
+// CHECK:         %[[COUNT:.+]] = arith.ceildivsi %[[SPAN]], %[[STEP]]
 // CHECK:         %[[MINE:.+]] = arith.muli %[[COUNT]], %[[THREAD]]
 // CHECK:         %[[FIRST:.+]] = arith.divui %[[MINE]], %[[THREADS]]
 // CHECK:         %[[OFFSET:.+]] = arith.muli %[[FIRST]], %[[STEP]]
@@ -19,8 +22,7 @@
 // CHECK:         %[[NEXTS:.+]] = arith.muli %[[COUNT]], %[[NEXT]]
 // CHECK:         %[[LAST:.+]] = arith.divui %[[NEXTS]], %[[THREADS]]
 // CHECK:         %[[OFFSET2:.+]] = arith.muli %[[LAST]], %[[STEP]]
-// CHECK:         %[[STOP:.+]] = arith.addi %[[LOWER]], %[[OFFSET2]]
-// CHECK:         %[[END:.+]] = arith.minui %[[STOP]], %[[UPPER]]
+// CHECK:         %[[END:.+]] = arith.addi %[[LOWER]], %[[OFFSET2]]
 // CHECK:         scf.for %[[I:.+]] = %[[BEGIN]] to %[[END]] step %[[STEP]] {
 // CHECK:           memref.store %{{.+}}, %[[M]][%[[I]]]
 // CHECK:         }
@@ -37,9 +39,46 @@ func.func @loop(%m: memref<30xf32>) {
   return
 }
 
+/// With three threads the shares are [-4, -2), [-2, 1) and [1, 4).
+// BOUNDS-LABEL: func.func @negative_bounds
+// BOUNDS-SAME:    %[[THREAD:[^:]+]]: index
+// BOUNDS-DAG:     %[[LOWER:.+]] = arith.constant -4 : index
+// BOUNDS-DAG:     %[[COUNT:.+]] = arith.constant 8 : index
+// BOUNDS:         %[[MINE:.+]] = arith.muli %[[THREAD]], %[[COUNT]]
+// BOUNDS:         %[[FIRST:.+]] = arith.divui %[[MINE]], %{{.+}}
+// BOUNDS:         %[[BEGIN:.+]] = arith.addi %[[FIRST]], %[[LOWER]]
+// BOUNDS:         %[[LAST:.+]] = arith.divui
+// BOUNDS:         %[[END:.+]] = arith.addi %[[LAST]], %[[LOWER]]
+// BOUNDS:         scf.for %{{.+}} = %[[BEGIN]] to %[[END]]
+func.func @negative_bounds(%m: memref<?xf32>, %x: f32) {
+  %lower = arith.constant -4 : index
+  %upper = arith.constant 4 : index
+  %one = arith.constant 1 : index
+  scf.parallel (%i) = (%lower) to (%upper) step (%one) {
+    %j = arith.subi %i, %lower : index
+    memref.store %x, %m[%j] : memref<?xf32>
+  }
+  return
+}
+
+/// No iterations, and not as many as fit into an unsigned number.
+// BOUNDS-LABEL: func.func @bounds_that_cross
+// BOUNDS:         %[[NONE:.+]] = arith.constant 0 : index
+// BOUNDS:         arith.divui %[[NONE]]
+// BOUNDS:         arith.divui %[[NONE]]
+func.func @bounds_that_cross(%m: memref<?xf32>, %x: f32) {
+  %lower = arith.constant 4 : index
+  %upper = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  scf.parallel (%i) = (%lower) to (%upper) step (%one) {
+    memref.store %x, %m[%i] : memref<?xf32>
+  }
+  return
+}
+
 /// A dimension of one iteration is not worth dividing.
 // CHECK-LABEL: func.func @first_dimension_is_one
-// CHECK:         %[[COUNT:.+]] = arith.ceildivui
+// CHECK:         %[[COUNT:.+]] = arith.ceildivsi
 // CHECK:         scf.for %[[J:.+]] = %{{.+}} to %{{.+}} step %{{.+}} {
 // CHECK:           scf.for %[[I:.+]] = %{{.+}} to %{{.+}} step %{{.+}} {
 // CHECK-NOT:       arith
@@ -57,10 +96,10 @@ func.func @first_dimension_is_one(%m: memref<1x?xf32>, %n: index, %x: f32) {
 
 /// The loop inside is run by the thread that has its iteration.
 // CHECK-LABEL: func.func @loop_in_a_loop
-// CHECK:         arith.ceildivui
+// CHECK:         arith.ceildivsi
 // CHECK:         scf.for
 // CHECK:           scf.for
-// CHECK-NOT:       arith.ceildivui
+// CHECK-NOT:       arith.ceildivsi
 // CHECK:             memref.store
 // CHECK:         call @mxfp4_barrier
 // CHECK-NOT:     call @mxfp4_barrier
@@ -108,7 +147,7 @@ func.func @stores_by_one_thread(%m: memref<?xf32>, %n: index, %x: f32) {
 // CHECK-LABEL: func.func @parallel_loop_in_a_loop
 // CHECK-NOT:     scf.if
 // CHECK:         scf.for
-// CHECK:           arith.ceildivui
+// CHECK:           arith.ceildivsi
 // CHECK:           scf.for
 // CHECK:             memref.store
 // CHECK:           }
@@ -147,6 +186,18 @@ func.func @loads_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) -> f32 {
     scf.yield %next : f32
   }
   return %0 : f32
+}
+
+/// Memory of one iteration is its thread's.
+// CHECK-LABEL: func.func @alloca_in_a_loop
+// CHECK:         scf.for
+// CHECK:           memref.alloca
+func.func @alloca_in_a_loop(%n: index, %x: f32) {
+  scf.parallel (%i) = (%n) to (%n) step (%n) {
+    %m = memref.alloca() : memref<f32>
+    memref.store %x, %m[] : memref<f32>
+  }
+  return
 }
 
 /// An allocation is the same for all.
@@ -256,4 +307,35 @@ func.func @two_blocks() {
 // expected-error @below {{cannot be divided among threads: expected no 'mxfp4_barrier' before}}
 module {
   func.func private @mxfp4_barrier(!llvm.ptr)
+}
+
+// -----
+
+/// Each thread would have one of its own.
+func.func @alloca(%n: index, %x: f32) {
+  // expected-error @below {{cannot be divided among threads: expected memref.alloc where threads share memory}}
+  %m = memref.alloca() : memref<8xf32>
+  scf.parallel (%i) = (%n) to (%n) step (%n) {
+    memref.store %x, %m[%i] : memref<8xf32>
+  }
+  return
+}
+
+// -----
+
+llvm.func @unknown(!llvm.ptr)
+func.func @call_of_unknown_effects(%p: !llvm.ptr) {
+  // expected-error @below {{cannot be given to one thread: expected known effects on memory}}
+  llvm.call @unknown(%p) : (!llvm.ptr) -> ()
+  return
+}
+
+// -----
+
+func.func @unknown_effects_in_a_loop(%f: () -> (), %n: index) {
+  scf.for %i = %n to %n step %n {
+    // expected-error @below {{cannot be given to one thread: expected known effects on memory}}
+    func.call_indirect %f() : () -> ()
+  }
+  return
 }

@@ -65,42 +65,11 @@ func.func @matmul_of_dynamic_columns(%x: tensor<?x?xf32>,
   return %y : tensor<?x12xf32>
 }
 
-/// No kernel for vectors reads such a weight.
-// CHECK-LABEL: func.func @matmul_of_a_f16_weight
-// CHECK-NOT:     nn.linear
-// CHECK:         linalg.matmul
-func.func @matmul_of_a_f16_weight(%x: tensor<?x8xf32>,
-    %weight: tensor<12x8xf16>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
-  %zero = arith.constant 0.0 : f32
-  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
-  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
-                                        affine_map<(t, n, k) -> (n, k)>,
-                                        affine_map<(t, n, k) -> (t, n)>]
-      ins(%x, %weight : tensor<?x8xf32>, tensor<12x8xf16>)
-      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
-  return %y : tensor<?x12xf32>
-}
-
-/// Nor one whose columns do not fill 32 bits.
-// CHECK-LABEL: func.func @matmul_of_odd_columns_of_bf16
-// CHECK-NOT:     nn.linear
-// CHECK:         linalg.matmul
-func.func @matmul_of_odd_columns_of_bf16(%x: tensor<?x7xf32>,
-    %weight: tensor<12x7xbf16>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
-  %zero = arith.constant 0.0 : f32
-  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
-  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
-                                        affine_map<(t, n, k) -> (n, k)>,
-                                        affine_map<(t, n, k) -> (t, n)>]
-      ins(%x, %weight : tensor<?x7xf32>, tensor<12x7xbf16>)
-      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
-  return %y : tensor<?x12xf32>
-}
-
-// CHECK-LABEL: func.func @matmul_of_odd_columns_of_f32
+/// Whether a kernel reads such a weight is known later.
+// CHECK-LABEL: func.func @matmul_of_odd_columns
 // CHECK-NOT:     linalg.matmul
 // CHECK:         nn.linear
-func.func @matmul_of_odd_columns_of_f32(%x: tensor<?x7xf32>,
+func.func @matmul_of_odd_columns(%x: tensor<?x7xf32>,
     %weight: tensor<12x7xf32>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
   %zero = arith.constant 0.0 : f32
   %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
@@ -599,4 +568,27 @@ func.func @residual_of_static_tokens(%x: tensor<?x8xf32>,
   %z = linalg.add ins(%y, %residual : tensor<?x12xf32>, tensor<4x12xf32>)
       outs(%init2 : tensor<4x12xf32>) -> tensor<4x12xf32>
   return %z : tensor<4x12xf32>
+}
+
+/// A matmul knows the number of its columns.
+// CHECK-LABEL: func.func @bias_into_unknown_columns
+// CHECK:         mxfp4.matmul
+// CHECK-NOT:     bias(
+// CHECK:         linalg.generic
+func.func @bias_into_unknown_columns(%x: tensor<4x64xf32>, %values: tensor<32x64xf4E2M1FN>,
+    %scales: tensor<32x2xf8E8M0FNU>, %bias: tensor<32xf32>, %y: tensor<4x32xf32>,
+    %init: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<4x64xf32>, tensor<32x64xf4E2M1FN>,
+                        tensor<32x2xf8E8M0FNU>)
+      outs(%y : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %1 = linalg.generic {
+      indexing_maps = [affine_map<(t, n) -> (t, n)>, affine_map<(t, n) -> (n)>,
+                       affine_map<(t, n) -> (t, n)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%0, %bias : tensor<4x32xf32>, tensor<32xf32>) outs(%init : tensor<?x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %sum = arith.addf %a, %b : f32
+    linalg.yield %sum : f32
+  } -> tensor<?x?xf32>
+  return %1 : tensor<?x?xf32>
 }

@@ -1,5 +1,6 @@
 // RUN: mxfp4-opt %s --mxfp4-hoist-packs --split-input-file | FileCheck %s
 // RUN: mxfp4-opt %s --mxfp4-hoist-packs --mxfp4-hoist-packs --split-input-file | FileCheck %s
+// RUN: mxfp4-opt %s --pass-pipeline="builtin.module(builtin.module(mxfp4-hoist-packs))" --split-input-file --mlir-disable-threading | FileCheck %s --check-prefix=NESTED
 
 #rows = #mxfp4.layout<lanes = 4, depth = 1>
 
@@ -27,7 +28,7 @@ func.func private @layer(%weight: tensor<8x8xf32>, %x: tensor<4x8xf32>) -> tenso
 func.func @model(%a: tensor<8x8xf32> {mxfp4.buffer = "a", mxfp4.kind = "weight"},
                  %b: tensor<8x8xf32> {mxfp4.buffer = "b", mxfp4.kind = "weight"},
                  %x: tensor<4x8xf32>) -> tensor<4x8xf32>
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %y = call @layer(%a, %x) : (tensor<8x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %z = call @layer(%b, %y) : (tensor<8x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   return %z : tensor<4x8xf32>
@@ -62,8 +63,9 @@ func.func private @outer(%weight: tensor<8x8xf32>) -> tensor<8x8xf32, #rows> {
   %packed = call @inner(%weight) : (tensor<8x8xf32>) -> tensor<8x8xf32, #rows>
   return %packed : tensor<8x8xf32, #rows>
 }
-func.func @model_of_two_levels(%weight: tensor<8x8xf32>) -> tensor<8x8xf32, #rows>
-    attributes {mxfp4.entry = "decode"} {
+func.func @model_of_two_levels(
+    %weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}) -> tensor<8x8xf32, #rows>
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %packed = call @outer(%weight) : (tensor<8x8xf32>) -> tensor<8x8xf32, #rows>
   return %packed : tensor<8x8xf32, #rows>
 }
@@ -73,25 +75,30 @@ func.func @model_of_two_levels(%weight: tensor<8x8xf32>) -> tensor<8x8xf32, #row
 #rows = #mxfp4.layout<lanes = 4, depth = 1>
 #others = #mxfp4.layout<lanes = 8, depth = 1>
 
-/// The weight is read as it is, too.
+/// The weight is read as it is, too: it has a buffer for each, filled from one
+/// tensor.
 // CHECK-LABEL: func.func @weight_has_another_reader
-// CHECK-NOT:     mxfp4.prepare
-// CHECK:         mxfp4.pack
-func.func @weight_has_another_reader(%weight: tensor<8x8xf32>)
-    -> (tensor<8x8xf32>, tensor<8x8xf32, #rows>) attributes {mxfp4.entry = "decode"} {
+// CHECK-SAME:    %[[PLAIN:[^:]+]]: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}, %[[PACKED:[^:]+]]: tensor<8x8xf32, #{{[^>]+}}>> {mxfp4.buffer = "w", mxfp4.kind = "weight", mxfp4.prepare = @{{[^,]+}}, mxfp4.source = tensor<8x8xf32>}, %[[X:[^:]+]]: tensor<4x8xf32>)
+// CHECK-NOT:     mxfp4.pack
+// CHECK:         return %[[PLAIN]], %[[PACKED]], %[[X]]
+func.func @weight_has_another_reader(
+    %weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}, %x: tensor<4x8xf32>)
+    -> (tensor<8x8xf32>, tensor<8x8xf32, #rows>, tensor<4x8xf32>)
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %init = tensor.empty() : tensor<8x8xf32, #rows>
   %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
       outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
-  return %weight, %packed : tensor<8x8xf32>, tensor<8x8xf32, #rows>
+  return %weight, %packed, %x : tensor<8x8xf32>, tensor<8x8xf32, #rows>, tensor<4x8xf32>
 }
 
 // CHECK-LABEL: func.func @weight_has_two_layouts
-// CHECK-NOT:     mxfp4.prepare
-// CHECK:         mxfp4.pack
-// CHECK:         mxfp4.pack
-func.func @weight_has_two_layouts(%weight: tensor<8x8xf32>)
+// CHECK-SAME:    %[[A:[^:]+]]: tensor<8x8xf32, #{{[^>]+}}>> {mxfp4.buffer = "w", mxfp4.kind = "weight", mxfp4.prepare = @{{[^,]+}}, mxfp4.source = tensor<8x8xf32>}, %[[B:[^:]+]]: tensor<8x8xf32, #{{[^>]+}}>> {mxfp4.buffer = "w", mxfp4.kind = "weight", mxfp4.prepare = @{{[^,]+}}, mxfp4.source = tensor<8x8xf32>})
+// CHECK-NOT:     mxfp4.pack
+// CHECK:         return %[[B]], %[[A]]
+func.func @weight_has_two_layouts(
+    %weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"})
     -> (tensor<8x8xf32, #others>, tensor<8x8xf32, #rows>)
-    attributes {mxfp4.entry = "decode"} {
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %init = tensor.empty() : tensor<8x8xf32, #rows>
   %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
       outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
@@ -101,12 +108,38 @@ func.func @weight_has_two_layouts(%weight: tensor<8x8xf32>)
   return %packed2, %packed : tensor<8x8xf32, #others>, tensor<8x8xf32, #rows>
 }
 
+/// A layer that reads its argument both ways gets it both ways.
+// CHECK-LABEL: func.func private @argument_has_another_reader
+// CHECK-SAME:    %[[PLAIN:[^:]+]]: tensor<8x8xf32>, %[[PACKED:[^:]+]]: tensor<8x8xf32, #{{[^>]+}}>>, %[[X:[^:]+]]: tensor<4x8xf32>)
+// CHECK:         return %[[PLAIN]], %[[PACKED]], %[[X]]
+func.func private @argument_has_another_reader(%weight: tensor<8x8xf32>, %x: tensor<4x8xf32>)
+    -> (tensor<8x8xf32>, tensor<8x8xf32, #rows>, tensor<4x8xf32>) {
+  %init = tensor.empty() : tensor<8x8xf32, #rows>
+  %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
+      outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
+  return %weight, %packed, %x : tensor<8x8xf32>, tensor<8x8xf32, #rows>, tensor<4x8xf32>
+}
+
+/// What the runtime writes before a call cannot be packed once.
+// CHECK-LABEL: func.func @input_is_packed
+// CHECK-SAME:    %[[INPUT:[^:]+]]: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "input"}, %[[X:[^:]+]]: tensor<4x8xf32>)
+// CHECK:         %[[PACKED:.+]] = mxfp4.pack ins(%[[INPUT]] :
+// CHECK:         call @argument_has_another_reader(%[[INPUT]], %[[PACKED]], %[[X]])
+func.func @input_is_packed(
+    %input: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "input"}, %x: tensor<4x8xf32>)
+    attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 4 : i64} {
+  %0:3 = call @argument_has_another_reader(%input, %x) : (tensor<8x8xf32>, tensor<4x8xf32>)
+      -> (tensor<8x8xf32>, tensor<8x8xf32, #rows>, tensor<4x8xf32>)
+  return
+}
+
 /// The pack of what a pack writes to says nothing of that argument.
 // CHECK-LABEL: func.func @argument_is_a_destination
 // CHECK-NOT:     mxfp4.prepare
 // CHECK:         mxfp4.pack
-func.func @argument_is_a_destination(%init: tensor<8x8xf32, #rows>)
-    -> tensor<8x8xf32, #rows> attributes {mxfp4.entry = "decode"} {
+func.func @argument_is_a_destination(
+    %init: tensor<8x8xf32, #rows> {mxfp4.buffer = "w", mxfp4.kind = "weight"})
+    -> tensor<8x8xf32, #rows> attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %weight = tensor.empty() : tensor<8x8xf32>
   %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
       outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
@@ -126,8 +159,9 @@ func.func @public(%weight: tensor<8x8xf32>) -> tensor<8x8xf32, #rows> {
 // CHECK-LABEL: func.func @called_entry
 // CHECK-NOT:     mxfp4.prepare
 // CHECK:         mxfp4.pack
-func.func @called_entry(%weight: tensor<8x8xf32>) -> tensor<8x8xf32, #rows>
-    attributes {mxfp4.entry = "decode"} {
+func.func @called_entry(
+    %weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}) -> tensor<8x8xf32, #rows>
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %init = tensor.empty() : tensor<8x8xf32, #rows>
   %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
       outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
@@ -158,9 +192,64 @@ func.func @reference() -> ((tensor<8x8xf32>) -> tensor<8x8xf32, #rows>) {
 // CHECK-LABEL: func.func @resolved
 // CHECK-NOT:     mxfp4.prepare
 // CHECK:         mxfp4.pack
-func.func @resolved(%weight: tensor<8x8xf32>, %init: tensor<2x8x4xf32>)
-    -> tensor<2x8x4xf32> attributes {mxfp4.entry = "decode"} {
+func.func @resolved(
+    %weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}, %init: tensor<2x8x4xf32>)
+    -> tensor<2x8x4xf32> attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
   %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>) outs(%init : tensor<2x8x4xf32>)
       {layout = #mxfp4.layout<lanes = 4, depth = 1>} -> tensor<2x8x4xf32>
   return %packed : tensor<2x8x4xf32>
+}
+
+// -----
+
+/// The pass makes ops that this module does not have yet.
+// CHECK-LABEL: func.func @caller_of_another_dialect
+// CHECK:         tensor.empty
+// CHECK:         mxfp4.pack
+func.func private @callee(%weight: tensor<8x8xf32>,
+    %init: tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>) {
+  %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
+      outs(%init : tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>)
+      -> tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>
+  return
+}
+func.func @caller_of_another_dialect(%weight: tensor<8x8xf32>,
+    %init: tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>) {
+  call @callee(%weight, %init)
+      : (tensor<8x8xf32>, tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>) -> ()
+  return
+}
+
+// -----
+
+#rows = #mxfp4.layout<lanes = 4, depth = 1>
+
+/// Two modules have a function each.
+// NESTED-LABEL: module @first
+// NESTED:         mxfp4.prepare = @[[PREPARE:[^,]+]]
+// NESTED:         func.func @[[PREPARE]]
+// NESTED-LABEL: module @second
+// NESTED:         mxfp4.prepare = @[[PREPARE:[^,]+]]
+// NESTED:         func.func @[[PREPARE]]
+module {
+  module @first {
+    func.func @model(%weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"})
+        -> tensor<8x8xf32, #rows>
+        attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
+      %init = tensor.empty() : tensor<8x8xf32, #rows>
+      %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
+          outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
+      return %packed : tensor<8x8xf32, #rows>
+    }
+  }
+  module @second {
+    func.func @model(%weight: tensor<8x8xf32> {mxfp4.buffer = "w", mxfp4.kind = "weight"})
+        -> tensor<8x8xf32, #rows>
+        attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
+      %init = tensor.empty() : tensor<8x8xf32, #rows>
+      %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
+          outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
+      return %packed : tensor<8x8xf32, #rows>
+    }
+  }
 }

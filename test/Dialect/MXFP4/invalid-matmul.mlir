@@ -594,3 +594,97 @@ func.func @experts_of_64_bits(%x: tensor<?x64xf32>,
       outs(%init : tensor<?x4x12xf32>) -> tensor<?x4x12xf32>
   return
 }
+
+// -----
+
+/// Twice as many rows as no integer holds.
+func.func @experts_of_outputs_without_end(%x: tensor<?x64xf32>,
+    %values: tensor<2x12x64xf4E2M1FN>, %scales: tensor<2x12x2xf8E8M0FNU>,
+    %experts: tensor<?x4xi32>, %init: tensor<?x4x9223372036854775807xf32>) {
+  // expected-error @below {{expected 'values' of shape 2, 9223372036854775807, 64 in elements}}
+  %0 = mxfp4.matmul_by_expert
+      ins(%x, %values, %scales, %experts : tensor<?x64xf32>,
+          tensor<2x12x64xf4E2M1FN>, tensor<2x12x2xf8E8M0FNU>, tensor<?x4xi32>)
+      activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)
+      outs(%init : tensor<?x4x9223372036854775807xf32>)
+      -> tensor<?x4x9223372036854775807xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_of_pairs(%x: tensor<?x32xf32>, %values: tensor<2x4x64xf4E2M1FN>,
+    %scales: tensor<2x1x8xf8E8M0FNU>, %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected a layout that is not paired}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<2x4x64xf4E2M1FN>, tensor<2x1x8xf8E8M0FNU>)
+      outs(%init : tensor<?x16xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 8, paired = true>} -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+#pairs = #mxfp4.layout<lanes = 8, depth = 8, paired = true>
+func.func @matmul_of_encoded_pairs(%x: tensor<?x32xf32>,
+    %values: tensor<16x32xf4E2M1FN, #pairs>,
+    %scales: tensor<16x1xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1, paired = true>>,
+    %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected a layout that is not paired}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<16x32xf4E2M1FN, #pairs>,
+          tensor<16x1xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1, paired = true>>)
+      outs(%init : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+#eight = #mxfp4.layout<lanes = 8, depth = 8>
+func.func @matmul_with_plain_scales(%x: tensor<?x32xf32>,
+    %values: tensor<16x32xf4E2M1FN, #eight>, %scales: tensor<16x1xf8E8M0FNU>,
+    %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected an operand of layout #mxfp4.layout<lanes = 8, depth = 1>, as its weight is arranged, but got 'tensor<16x1xf8E8M0FNU>'}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<16x32xf4E2M1FN, #eight>, tensor<16x1xf8E8M0FNU>)
+      outs(%init : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+#eight = #mxfp4.layout<lanes = 8, depth = 1>
+func.func @matmul_with_arranged_scales(%x: tensor<?x32xf32>,
+    %values: tensor<16x32xf4E2M1FN>, %scales: tensor<16x1xf8E8M0FNU, #eight>,
+    %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected an operand without a layout, but got 'tensor<16x1xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1>>'}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<16x32xf4E2M1FN>, tensor<16x1xf8E8M0FNU, #eight>)
+      outs(%init : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+#eight = #mxfp4.layout<lanes = 8, depth = 8>
+func.func @matmul_with_two_layouts(%x: tensor<?x32xf32>,
+    %values: tensor<16x32xf4E2M1FN, #eight>, %scales: tensor<16x1xf8E8M0FNU>,
+    %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected a layout either as the encoding of the weight or as the attribute 'layout'}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<16x32xf4E2M1FN, #eight>, tensor<16x1xf8E8M0FNU>)
+      outs(%init : tensor<?x16xf32>) {layout = #eight} -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_of_half_bytes(%x: tensor<?x32xf32>, %values: tensor<2x32x8xf4E2M1FN>,
+    %scales: tensor<2x1x8xf8E8M0FNU>, %init: tensor<?x16xf32>) {
+  // expected-error @below {{expected an even depth for 4-bit elements, but got 1}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x32xf32>,
+          tensor<2x32x8xf4E2M1FN>, tensor<2x1x8xf8E8M0FNU>)
+      outs(%init : tensor<?x16xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 1>} -> tensor<?x16xf32>
+  return
+}

@@ -321,6 +321,13 @@ module attributes {mxfp4.entry = "decode"} {
 
 // -----
 
+// expected-error @below {{expected 'mxfp4.max_tokens' on an entry point}}
+func.func @entry_without_a_bound() attributes {mxfp4.entry = "decode"} {
+  return
+}
+
+// -----
+
 // expected-error @below {{expected 'mxfp4.max_tokens' to be a positive i64, but got 0 : i64}}
 func.func @entry_with_no_tokens() attributes {mxfp4.max_tokens = 0 : i64} {
   return
@@ -384,7 +391,96 @@ func.func @argument_of_a_named_source(%a: memref<4xf32> {mxfp4.source = "tensor"
 
 // -----
 
+// expected-error @below {{expected 'mxfp4.source' to be a tensor of static shape, but got i32}}
+func.func @argument_of_a_source_without_shape(%a: memref<4xf32> {mxfp4.source = i32}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.source' to be a tensor of static shape, but got tensor<?x32xf4E2M1FN>}}
+func.func @argument_of_a_dynamic_source(
+    %a: memref<4xf32> {mxfp4.source = tensor<?x32xf4E2M1FN>}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.source' to have whole blocks of 32 columns, but got tensor<4x16xf4E2M1FN>}}
+func.func @argument_of_a_source_of_half_blocks(
+    %a: memref<4xf32> {mxfp4.source = tensor<4x16xf4E2M1FN>}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.value' on a number, but got 'memref<4xf32>'}}
+func.func @argument_of_a_value_in_memory(%a: memref<4xf32> {mxfp4.value = "tokens"}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected no attribute 'mxfp4.knid' on an argument}}
+func.func @argument_of_a_misspelled_kind(%a: memref<4xf32> {mxfp4.knid = "weight"}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected no attribute 'mxfp4.kind' on a result}}
+func.func @result_of_a_kind() -> (index {mxfp4.kind = "output"}) {
+  %0 = arith.constant 0 : index
+  return %0 : index
+}
+
+// -----
+
+// expected-error @below {{expected no attribute 'mxfp4.kind' on an operation}}
+func.func @function_of_a_kind() attributes {mxfp4.kind = "weight"} {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.arena' to be an integer, but got "large"}}
+module attributes {mxfp4.arena = "large"} {
+}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.buffers' to be an array, but got 3 : i64}}
+module attributes {mxfp4.buffers = 3} {
+}
+
+// -----
+
 // expected-error @below {{expected 'mxfp4.prepare' to be a symbol, but got @a::@b}}
 func.func @argument_of_a_nested_prepare(%a: memref<4xf32> {mxfp4.prepare = @a::@b}) {
+  return
+}
+
+// -----
+
+/// Sizes whose multiples no integer holds.
+func.func @dequantize_blocks_without_end(
+    %values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x9223372036854775807xf8E8M0FNU>) {
+  // expected-error @below {{expected the last dimension of 'values' to be 9223372036854775807 (32 elements per scale), but got 32}}
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x9223372036854775807xf8E8M0FNU>
+        -> tensor<4x32xbf16>
+  return
+}
+
+// -----
+
+func.func @dequantize_bytes_without_end(
+    %values: tensor<4x9223372036854775807xi8>,
+    %scales: tensor<4x1xf8E8M0FNU>) {
+  // expected-error @below {{expected the last dimension of 'values' to be 32 (32 elements per scale), but got 9223372036854775807}}
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x9223372036854775807xi8>, tensor<4x1xf8E8M0FNU>
+        -> tensor<4x32xbf16>
   return
 }

@@ -280,7 +280,7 @@ func.func @attention_in_a_window_longer_than_the_cache(%q: tensor<?x4x64xf32>,
     %k: tensor<?x2x64xf32>, %v: tensor<?x2x64xf32>, %keys: tensor<128x2x64xf32>,
     %values: tensor<128x2x64xf32>, %sinks: tensor<4xbf16>, %position: index,
     %init: tensor<?x4x64xf32>) {
-  // expected-error @below {{expected a cache of at least 129 rows for a window of 130, but got 128}}
+  // expected-error @below {{expected a cache of at least 129 rows, but got 128}}
   %0 = nn.attention
       ins(%q, %k, %v, %keys, %values, %sinks, %position : tensor<?x4x64xf32>,
           tensor<?x2x64xf32>,

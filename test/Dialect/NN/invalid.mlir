@@ -14,7 +14,7 @@ func.func @embedding_of_a_matrix_of_ids(%ids: tensor<1x4xi32>,
 
 func.func @embedding_in_an_unknown_table(%ids: tensor<4xi32>,
     %table: tensor<?x8xbf16>, %init: tensor<4x8xf32>) {
-  // expected-error @below {{expected 'table' [V, H] with static sizes after the first, but got 'tensor<?x8xbf16>'}}
+  // expected-error @below {{expected 'table' [V, H] with static sizes, but got 'tensor<?x8xbf16>'}}
   %0 = nn.embedding
       ins(%ids, %table : tensor<4xi32>, tensor<?x8xbf16>)
       outs(%init : tensor<4x8xf32>)
@@ -343,7 +343,7 @@ func.func @add_expert_bias_to_a_matrix(%x: tensor<4x12xf32>,
 func.func @add_expert_bias_of_unknown_experts(%x: tensor<4x2x12xf32>,
     %bias: tensor<?x12xf32>, %experts: tensor<4x2xi32>,
     %init: tensor<4x2x12xf32>) {
-  // expected-error @below {{expected 'bias' [E, N] with static sizes after the first, but got 'tensor<?x12xf32>'}}
+  // expected-error @below {{expected 'bias' [E, N] with static sizes, but got 'tensor<?x12xf32>'}}
   %0 = nn.add_expert_bias
       ins(%x, %bias, %experts : tensor<4x2x12xf32>, tensor<?x12xf32>, tensor<4x2xi32>)
       outs(%init : tensor<4x2x12xf32>)
@@ -473,5 +473,47 @@ func.func @combine_experts_to_slots(%x: tensor<4x2x12xf32>,
       ins(%x, %weights : tensor<4x2x12xf32>, tensor<4x2xf32>)
       outs(%init : tensor<4x2x12xf32>)
       -> tensor<4x2x12xf32>
+  return
+}
+
+// -----
+
+func.func @cache_without_rows(%k: tensor<?x2x8xf32>, %position: index,
+                              %keys: tensor<0x2x8xf32>) {
+  // expected-error @below {{expected a cache of at least 1 row, but got 0}}
+  %0 = nn.cache_update ins(%k, %position : tensor<?x2x8xf32>, index)
+      outs(%keys : tensor<0x2x8xf32>) -> tensor<0x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @swiglu_of_a_negative_limit(%x: tensor<?x8xf32>, %init: tensor<?x4xf32>) {
+  %0 = nn.swiglu ins(%x : tensor<?x8xf32>) outs(%init : tensor<?x4xf32>)
+      // expected-error @below {{expected a limit of at least 0, but got -7.000000e+00 : f32}}
+      {activation = #mxfp4.swiglu<alpha = 1.702 : f32, limit = -7.0 : f32>}
+      -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @swiglu_of_an_infinite_alpha(%x: tensor<?x8xf32>, %init: tensor<?x4xf32>) {
+  %0 = nn.swiglu ins(%x : tensor<?x8xf32>) outs(%init : tensor<?x4xf32>)
+      // expected-error @below {{expected a finite alpha, but got 0x7F800000 : f32}}
+      {activation = #mxfp4.swiglu<alpha = 0x7F800000 : f32, limit = 7.0 : f32>}
+      -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_with_a_layout_of_its_result(%x: tensor<?x8xf32>, %weight: tensor<16x8xf32>,
+    %residual: tensor<8x16xf32, #mxfp4.layout<lanes = 8, depth = 1>>,
+    %init: tensor<8x16xf32>) {
+  // expected-error @below {{expected an operand without a layout, but got 'tensor<8x16xf32, #mxfp4.layout<lanes = 8, depth = 1>>'}}
+  %0 = nn.linear ins(%x, %weight : tensor<?x8xf32>, tensor<16x8xf32>)
+      residual(%residual : tensor<8x16xf32, #mxfp4.layout<lanes = 8, depth = 1>>)
+      outs(%init : tensor<8x16xf32>) -> tensor<8x16xf32>
   return
 }

@@ -10,10 +10,9 @@
 
 #include "mxfp4/ABI/Program.h"
 
+#include "Support/TemporaryFolder.h"
+
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
 #include <sys/resource.h>
@@ -23,32 +22,21 @@ using namespace mx;
 namespace fs = std::filesystem;
 
 namespace {
-/// A folder that is removed after the test.
 class ProgramTest : public testing::Test {
 protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "mxfp4-abi-XXXXXX";
-    folder = mkdtemp(pattern.data());
-    path = folder + "/program";
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
-  std::string readBytes() const {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
+  std::string readBytes() const { return test::readText(path); }
   void writeBytes(const std::string &bytes) const {
     // A new file each time: writing over one can wait for the disk.
     fs::remove(path);
-    std::ofstream(path, std::ios::binary) << bytes;
+    test::writeText(path, bytes);
   }
   std::string loadError() const {
     Result<Program> program = loadProgram(path);
     return program ? "" : program.error().message;
   }
 
-  std::string folder;
-  std::string path;
+  test::TemporaryFolder folder;
+  std::string path = folder / "program";
 };
 } // namespace
 
@@ -59,7 +47,6 @@ static Program makeProgram() {
   program.activations = "f32";
   program.maxThreads = 64;
   program.vocabSize = 2048;
-  program.hiddenSize = 192;
   program.maxPositions = 1024;
   Buffer weight;
   weight.name = "lm_head.weight";
@@ -111,7 +98,6 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(loaded->activations, saved.activations);
   EXPECT_EQ(loaded->maxThreads, saved.maxThreads);
   EXPECT_EQ(loaded->vocabSize, saved.vocabSize);
-  EXPECT_EQ(loaded->hiddenSize, saved.hiddenSize);
   EXPECT_EQ(loaded->maxPositions, saved.maxPositions);
   ASSERT_EQ(loaded->buffers.size(), saved.buffers.size());
   for (size_t i = 0; i < saved.buffers.size(); ++i) {
@@ -193,6 +179,11 @@ TEST_F(ProgramTest, RefusesWhatCanNotBe) {
                    "found -5");
   EXPECT_EQ(errorOf([](Program &p) { p.buffers[1].name = "lm_head.weight"; }),
             path + ": two buffers are named 'lm_head.weight'");
+  EXPECT_EQ(errorOf([](Program &p) {
+              p.buffers[0].kind = BufferKind(7);
+              p.buffers[0].name = "\x1B[2J\n";
+            }),
+            path + ": buffer '\\x1b[2J\\x0a' is of unknown kind 7");
   EXPECT_EQ(errorOf([](Program &p) { p.entries[1].name = "prefill"; }),
             path + ": two entry points are named 'prefill'");
   EXPECT_EQ(errorOf([](Program &p) { p.buffers[0].kind = BufferKind(7); }),
@@ -203,6 +194,20 @@ TEST_F(ProgramTest, RefusesWhatCanNotBe) {
   EXPECT_NE(errorOf([](Program &p) { p.buffers[1].bytesPerPosition = ~0ull; }),
             "");
   EXPECT_NE(errorOf([](Program &p) { p.buffers[0].shape[1] = -1; }), "");
+}
+
+TEST_F(ProgramTest, WeightsInTwoArrangements) {
+  Program program = makeProgram();
+  Buffer plain = program.buffers[0];
+  plain.prepare = "";
+  program.buffers.push_back(plain);
+  EXPECT_EQ(program.findBuffer("lm_head.weight"), 0);
+  EXPECT_EQ(program.size(BufferKind::Weight, 100), 2 * 2048u * 192 * 2);
+  ASSERT_TRUE(saveProgram(program, path));
+  Result<Program> loaded = loadProgram(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->buffers[2].name, "lm_head.weight");
+  EXPECT_EQ(loaded->buffers[2].prepare, "");
 }
 
 TEST_F(ProgramTest, NamesAnotherVersion) {
@@ -220,11 +225,9 @@ TEST_F(ProgramTest, NamesAnotherVersion) {
 TEST_F(ProgramTest, RefusesWhatIsNoFile) {
   EXPECT_EQ(loadError(), path + ": cannot open: No such file or directory");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  EXPECT_EQ(loadError(),
-            path + ": expected a program, but it is not a regular file");
-  path = folder;
-  EXPECT_EQ(loadError(),
-            path + ": expected a program, but it is not a regular file");
+  EXPECT_EQ(loadError(), path + ": expected a regular file");
+  path = folder.path;
+  EXPECT_EQ(loadError(), path + ": expected a regular file");
 }
 
 TEST_F(ProgramTest, SavesWholeOrNotAtAll) {
@@ -246,9 +249,9 @@ TEST_F(ProgramTest, SavesWholeOrNotAtAll) {
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message.find("File too large"), std::string::npos);
   EXPECT_EQ(readBytes(), before);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path), {}), 1);
 
-  Status missing = saveProgram(program, folder + "/absent/program");
+  Status missing = saveProgram(program, folder / "absent/program");
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find("cannot create"), std::string::npos);
 }

@@ -17,6 +17,7 @@
 #include "TestSupport.h"
 
 #include <cstring>
+#include <type_traits>
 
 using namespace mx;
 using namespace mx::test;
@@ -24,6 +25,10 @@ using namespace mx::test;
 static constexpr char kDown[] = "model.layers.1.mlp.experts.down_proj";
 static constexpr char kGateUp[] = "model.layers.0.mlp.experts.gate_up_proj";
 static constexpr char kSinks[] = "model.layers.0.self_attn.sinks";
+
+static_assert(!std::is_copy_constructible_v<Checkpoint> &&
+                  !std::is_copy_assignable_v<Checkpoint>,
+              "a copy would refer to the tensors of the original");
 
 namespace {
 struct TestTensor {
@@ -151,7 +156,7 @@ protected:
 };
 } // namespace
 
-TEST(TrainedCheckpointTest, opens_and_loads) {
+TEST(TrainedCheckpointTest, OpensAndLoads) {
   Result<Checkpoint> checkpoint =
       Checkpoint::open(MXFP4_SOURCE_DIR "/models/tiny-shakespeare");
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
@@ -168,7 +173,7 @@ TEST(TrainedCheckpointTest, opens_and_loads) {
   }
 }
 
-TEST_F(CheckpointTest, one_file) {
+TEST_F(CheckpointTest, OneFile) {
   Result<Checkpoint> checkpoint = reopen();
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_EQ(checkpoint->config().numLocalExperts, 3);
@@ -181,7 +186,7 @@ TEST_F(CheckpointTest, one_file) {
   checkpoint->release("model.nothing");
 }
 
-TEST_F(CheckpointTest, moved_checkpoint_still_loads) {
+TEST_F(CheckpointTest, MovedCheckpointStillLoads) {
   Result<Checkpoint> opened = reopen();
   ASSERT_TRUE(opened);
   Checkpoint checkpoint = std::move(*opened);
@@ -191,7 +196,7 @@ TEST_F(CheckpointTest, moved_checkpoint_still_loads) {
             0);
 }
 
-TEST_F(CheckpointTest, missing_files) {
+TEST_F(CheckpointTest, MissingFiles) {
   expectError(Checkpoint::open(folder / "none"),
               "none/config.json: cannot open: No such file or directory");
   writeText(model + "/config.json", config);
@@ -199,12 +204,12 @@ TEST_F(CheckpointTest, missing_files) {
               "model.safetensors: cannot open: No such file or directory");
 }
 
-TEST_F(CheckpointTest, bad_generation_config) {
+TEST_F(CheckpointTest, BadGenerationConfig) {
   writeText(model + "/generation_config.json", "{\"top_p\": 3}");
   expectError(reopen(), "generation_config.json: key 'top_p'");
 }
 
-TEST_F(CheckpointTest, tensors_that_do_not_fit) {
+TEST_F(CheckpointTest, TensorsThatDoNotFit) {
   std::vector<TestTensor> right = tensors;
   erase(kSinks);
   expectError(reopen(), "tensor 'model.layers.0.self_attn.sinks' (BF16 [4]) is "
@@ -222,7 +227,7 @@ TEST_F(CheckpointTest, tensors_that_do_not_fit) {
   expectError(reopen(), "expected BF16 [50, 64], but got BF16 [64, 50]");
 }
 
-TEST_F(CheckpointTest, surplus_tensors) {
+TEST_F(CheckpointTest, SurplusTensors) {
   std::vector<TestTensor> right = tensors;
   for (const char *name : {"model.layers.2.self_attn.sinks", "lm_head.bias"}) {
     tensors = right;
@@ -235,13 +240,13 @@ TEST_F(CheckpointTest, surplus_tensors) {
   EXPECT_TRUE(reopen());
 }
 
-TEST_F(CheckpointTest, config_of_another_model) {
+TEST_F(CheckpointTest, ConfigOfAnotherModel) {
   config = replaced(config, "\"head_dim\": 20", "\"head_dim\": 22");
   expectError(reopen(), "o_proj.weight': expected BF16 [64, 88], but got BF16 "
                         "[64, 80]");
 }
 
-TEST_F(CheckpointTest, scale_is_nan) {
+TEST_F(CheckpointTest, ScaleIsNaN) {
   // [3 experts, 64 rows, 3 blocks]
   tensor(std::string(kDown) + "_scales").data[(2 * 64 + 5) * 3 + 1] = 0xFF;
   Result<Checkpoint> checkpoint = reopen();
@@ -252,7 +257,7 @@ TEST_F(CheckpointTest, scale_is_nan) {
               "of expert 2, row 5, block 1 is NaN");
 }
 
-TEST_F(CheckpointTest, shards) {
+TEST_F(CheckpointTest, Shards) {
   Result<Checkpoint> checkpoint = reopenSharded(R"({"weight_map":@MAP@})");
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_TRUE(checkpoint->warnings().empty());
@@ -264,7 +269,7 @@ TEST_F(CheckpointTest, shards) {
   }
 }
 
-TEST_F(CheckpointTest, wrong_total_size_is_a_warning) {
+TEST_F(CheckpointTest, WrongTotalSizeIsAWarning) {
   Result<Checkpoint> checkpoint =
       reopenSharded(R"({"metadata":{"total_size":5},"weight_map":@MAP@})");
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
@@ -273,7 +278,7 @@ TEST_F(CheckpointTest, wrong_total_size_is_a_warning) {
             std::string::npos);
 }
 
-TEST_F(CheckpointTest, bad_index) {
+TEST_F(CheckpointTest, BadIndex) {
   std::string sinks = '"' + std::string(kSinks) + "\":\"one.safetensors\"";
   auto sinksIn = [](const std::string &file) {
     return '"' + std::string(kSinks) + "\":" + file;
@@ -307,7 +312,7 @@ TEST_F(CheckpointTest, bad_index) {
               "key 'metadata.total_size': expected an integer from 0");
 }
 
-TEST_F(CheckpointTest, tensor_in_two_shards) {
+TEST_F(CheckpointTest, TensorInTwoShards) {
   add(kSinks, "BF16", {4});
   // The map of reopenSharded would repeat the key, so this one is written here.
   writeText(model + "/config.json", config);
@@ -323,14 +328,14 @@ TEST_F(CheckpointTest, tensor_in_two_shards) {
               "another shard too");
 }
 
-TEST_F(CheckpointTest, truncated_shard) {
+TEST_F(CheckpointTest, TruncatedShard) {
   ASSERT_TRUE(reopen());
   std::string path = model + "/model.safetensors";
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   expectError(Checkpoint::open(model), ", but the file has ");
 }
 
-TEST_F(CheckpointTest, bf16_experts_need_a_flag) {
+TEST_F(CheckpointTest, BF16ExpertsNeedAFlag) {
   dequantize();
   expectError(reopen(), "expected MXFP4 experts, but they are in BF16; use "
                         "--quantize to quantize them on loading");
@@ -340,7 +345,7 @@ TEST_F(CheckpointTest, bf16_experts_need_a_flag) {
                               "expected one with BF16 experts");
 }
 
-TEST_F(CheckpointTest, bf16_experts_have_the_values_they_came_from) {
+TEST_F(CheckpointTest, BF16ExpertsHaveTheValuesTheyCameFrom) {
   std::vector<TestTensor> original = tensors;
   dequantize();
   // Odd addresses in the file.
@@ -370,7 +375,7 @@ TEST_F(CheckpointTest, bf16_experts_have_the_values_they_came_from) {
   }
 }
 
-TEST_F(CheckpointTest, quantized_experts_are_kept_until_released) {
+TEST_F(CheckpointTest, QuantizedExpertsAreKeptUntilReleased) {
   dequantize();
   Result<Checkpoint> checkpoint = reopen({true});
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
@@ -389,7 +394,7 @@ TEST_F(CheckpointTest, quantized_experts_are_kept_until_released) {
   EXPECT_EQ(std::memcmp(first->data, third->data, first->bytes), 0);
 }
 
-TEST_F(CheckpointTest, bf16_expert_is_nan) {
+TEST_F(CheckpointTest, BF16ExpertIsNaN) {
   dequantize();
   // [3 experts, 96 in, 64 out]: expert 1, in 40, out 7
   uint16_t nan = 0x7FC0;

@@ -19,7 +19,7 @@ static Result<GenerationConfig> parse(const std::string &json) {
   return parseGenerationConfig(json, "generation_config.json");
 }
 
-TEST(GenerationConfigTest, official_file) {
+TEST(GenerationConfigTest, OfficialFile) {
   Result<GenerationConfig> config =
       parse(R"({"bos_token_id": 199998, "do_sample": true,
                 "eos_token_id": [200002, 199999], "pad_token_id": 199999})");
@@ -30,7 +30,7 @@ TEST(GenerationConfigTest, official_file) {
   EXPECT_FALSE(config->topP);
 }
 
-TEST(GenerationConfigTest, all_fields_survive_a_round_trip) {
+TEST(GenerationConfigTest, AllFieldsSurviveARoundTrip) {
   GenerationConfig config;
   config.eosTokenIds = {7};
   config.doSample = false;
@@ -44,7 +44,7 @@ TEST(GenerationConfigTest, all_fields_survive_a_round_trip) {
   EXPECT_EQ(read->topP, config.topP);
 }
 
-TEST(GenerationConfigTest, empty) {
+TEST(GenerationConfigTest, Empty) {
   EXPECT_TRUE(parse("{}"));
   EXPECT_TRUE(parse(writeGenerationConfig({})));
   Result<GenerationConfig> config = parse(R"({"eos_token_id": 3})");
@@ -52,7 +52,7 @@ TEST(GenerationConfigTest, empty) {
   EXPECT_EQ(config->eosTokenIds, std::vector<int64_t>{3});
 }
 
-TEST(GenerationConfigTest, bad_fields) {
+TEST(GenerationConfigTest, BadFields) {
   expectError(parse(R"({"temperature": -1})"),
               "generation_config.json: key 'temperature': expected a number "
               "from 0 to 1000, but got -1");

@@ -30,7 +30,7 @@ static Result<ModelConfig> parseChanged(const std::string &from,
   return parse(replaced(official(), from, to));
 }
 
-TEST(ModelConfigTest, published_models_survive_a_round_trip) {
+TEST(ModelConfigTest, PublishedModelsSurviveARoundTrip) {
   for (const ModelConfig &config :
        {ModelConfig::gptOss20B(), ModelConfig::gptOss120B(), smallModel()}) {
     Result<ModelConfig> read = parse(writeModelConfig(config));
@@ -43,14 +43,14 @@ TEST(ModelConfigTest, published_models_survive_a_round_trip) {
   }
 }
 
-TEST(ModelConfigTest, layer_types_of_the_published_models) {
+TEST(ModelConfigTest, LayerTypesOfThePublishedModels) {
   ModelConfig config = ModelConfig::gptOss120B();
   ASSERT_EQ(config.slidingLayers.size(), 36u);
   EXPECT_TRUE(config.slidingLayers.front());
   EXPECT_FALSE(config.slidingLayers.back());
 }
 
-TEST(ModelConfigTest, trained_model) {
+TEST(ModelConfigTest, TrainedModel) {
   Result<ModelConfig> config =
       readModelConfig(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/config.json");
   ASSERT_TRUE(config) << config.error().message;
@@ -64,7 +64,7 @@ TEST(ModelConfigTest, trained_model) {
   EXPECT_TRUE(config->quantized);
 }
 
-TEST(ModelConfigTest, other_spellings) {
+TEST(ModelConfigTest, OtherSpellings) {
   Result<ModelConfig> config = parseChanged("\"num_experts_per_tok\": 4,", "");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->numExpertsPerTok, 4);
@@ -85,7 +85,7 @@ TEST(ModelConfigTest, other_spellings) {
   EXPECT_TRUE(config) << config.error().message;
 }
 
-TEST(ModelConfigTest, optional_fields) {
+TEST(ModelConfigTest, OptionalFields) {
   Result<ModelConfig> config = parseChanged(
       "\"eos_token_id\": 200002", "\"eos_token_id\": [200002, 199999]");
   ASSERT_TRUE(config) << config.error().message;
@@ -122,7 +122,7 @@ struct BadConfig {
 };
 } // namespace
 
-TEST(ModelConfigTest, bad_fields) {
+TEST(ModelConfigTest, BadFields) {
   const BadConfig kCases[] = {
       {"\"gpt_oss\"", "\"llama\"",
        "config.json: key 'model_type': expected 'gpt_oss', but got 'llama'"},
@@ -204,7 +204,7 @@ TEST(ModelConfigTest, bad_fields) {
     expectError(parseChanged(bad.from, bad.to), bad.message);
 }
 
-TEST(ModelConfigTest, not_an_object) {
+TEST(ModelConfigTest, NotAnObject) {
   expectError(parse(""), "config.json: expected valid JSON");
   expectError(parse("[]"), "config.json: expected a JSON object, but got a "
                            "list");
@@ -213,21 +213,21 @@ TEST(ModelConfigTest, not_an_object) {
   expectError(parse(std::string(100'000, '[')), "expected valid JSON");
 }
 
-TEST(ModelConfigTest, any_prefix_is_refused) {
+TEST(ModelConfigTest, AnyPrefixIsRefused) {
   std::string json = official();
   // The last byte is a line feed.
   for (size_t length = 0; length + 1 < json.size(); ++length)
     EXPECT_FALSE(parse(json.substr(0, length))) << length;
 }
 
-TEST(ModelConfigTest, long_names_make_short_messages) {
+TEST(ModelConfigTest, LongNamesMakeShortMessages) {
   std::string name(10'000, 'x');
   Result<ModelConfig> config = parseChanged("\"gpt_oss\"", '"' + name + '"');
   ASSERT_FALSE(config);
   EXPECT_LT(config.error().message.size(), 300u);
 }
 
-TEST(ModelConfigTest, not_a_regular_file) {
+TEST(ModelConfigTest, NotARegularFile) {
   TemporaryFolder folder;
   expectError(readModelConfig(folder / "config.json"),
               "config.json: cannot open: No such file or directory");

@@ -44,7 +44,7 @@ static constexpr char kTwoTensors[] =
     R"("b":{"dtype":"BF16","shape":[2,3],"data_offsets":[4,16]},)"
     R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}   )";
 
-TEST_F(SafetensorsTest, two_tensors) {
+TEST_F(SafetensorsTest, TwoTensors) {
   Result<SafetensorsFile> file =
       openBytes(makeSafetensors(kTwoTensors, "AAAABBBBBBBBBBBB"));
   ASSERT_TRUE(file) << file.error().message;
@@ -61,7 +61,7 @@ TEST_F(SafetensorsTest, two_tensors) {
   EXPECT_EQ(file->find(""), nullptr);
 }
 
-TEST_F(SafetensorsTest, odd_but_legal) {
+TEST_F(SafetensorsTest, OddButLegal) {
   EXPECT_TRUE(openHeader("{}"));
   EXPECT_TRUE(openHeader(R"({"__metadata__":{}})"));
   // A scalar, a tensor without elements and 4-bit elements.
@@ -82,7 +82,7 @@ TEST_F(SafetensorsTest, odd_but_legal) {
       "\xFF\xFF")));
 }
 
-TEST_F(SafetensorsTest, header_length) {
+TEST_F(SafetensorsTest, HeaderLength) {
   expectError(openBytes(""), "expected at least 8 bytes, but it has 0");
   expectError(openBytes("1234567"), "expected at least 8 bytes, but it has 7");
   expectError(openBytes(std::string(8, '\xFF') + "{}"),
@@ -97,7 +97,7 @@ TEST_F(SafetensorsTest, header_length) {
   expectError(openHeader(" {}"), "expected the header to begin with '{'");
 }
 
-TEST_F(SafetensorsTest, header_is_not_json) {
+TEST_F(SafetensorsTest, HeaderIsNotJson) {
   expectError(openHeader("{"), "x.safetensors: header: expected valid JSON");
   expectError(openHeader("{}x"), "header: expected valid JSON");
   expectError(openHeader(std::string("{}\0", 3)), "expected valid JSON");
@@ -108,7 +108,7 @@ TEST_F(SafetensorsTest, header_is_not_json) {
   expectError(openHeader(deep), "expected valid JSON");
 }
 
-TEST_F(SafetensorsTest, repeated_keys) {
+TEST_F(SafetensorsTest, RepeatedKeys) {
   const char *entry = R"({"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   expectError(
       openHeader(std::string(R"({"a":)") + entry + R"(,"a":)" + entry + "}"),
@@ -125,14 +125,14 @@ TEST_F(SafetensorsTest, repeated_keys) {
               "__metadata__: key 'k' is repeated");
 }
 
-TEST_F(SafetensorsTest, metadata) {
+TEST_F(SafetensorsTest, Metadata) {
   expectError(openHeader(R"({"__metadata__":[]})"),
               "__metadata__: expected an object, but got a list");
   expectError(openHeader(R"({"__metadata__":{"k":1}})"),
               "__metadata__: key 'k': expected a string, but got 1");
 }
 
-TEST_F(SafetensorsTest, bad_entries) {
+TEST_F(SafetensorsTest, BadEntries) {
   auto withEntry = [&](const std::string &entry) {
     return openHeader("{\"a\":" + entry + "}", 4);
   };
@@ -160,7 +160,7 @@ TEST_F(SafetensorsTest, bad_entries) {
       "tensor 'a': key 'order' is none of");
 }
 
-TEST_F(SafetensorsTest, sizes) {
+TEST_F(SafetensorsTest, Sizes) {
   auto withTensor = [&](const std::string &dtype, const std::string &shape,
                         const std::string &offsets) {
     return openHeader("{\"a\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
@@ -182,7 +182,7 @@ TEST_F(SafetensorsTest, sizes) {
               "expected a size of at most 9223372036854775807 bits");
 }
 
-TEST_F(SafetensorsTest, tiling) {
+TEST_F(SafetensorsTest, Tiling) {
   auto withOffsets = [&](int beginA, int endA, int beginB, int endB,
                          size_t dataBytes) {
     auto entry = [](int begin, int end) {
@@ -218,14 +218,14 @@ TEST_F(SafetensorsTest, tiling) {
       "tensor 'a' ends at byte 922337203685477");
 }
 
-TEST_F(SafetensorsTest, truncation_at_any_byte) {
+TEST_F(SafetensorsTest, TruncationAtAnyByte) {
   std::string bytes = makeSafetensors(kTwoTensors, "AAAABBBBBBBBBBBB");
   ASSERT_TRUE(openBytes(bytes));
   for (size_t length = 0; length < bytes.size(); ++length)
     EXPECT_FALSE(openBytes(bytes.substr(0, length))) << length;
 }
 
-TEST_F(SafetensorsTest, truncation_of_a_real_model) {
+TEST_F(SafetensorsTest, TruncationOfARealModel) {
   std::string bytes =
       readText(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/model.safetensors");
   std::string path = folder / "x.safetensors";
@@ -243,7 +243,7 @@ TEST_F(SafetensorsTest, truncation_of_a_real_model) {
 }
 
 /// A changed header is refused or describes tensors within the file.
-TEST_F(SafetensorsTest, changed_headers_stay_within_the_file) {
+TEST_F(SafetensorsTest, ChangedHeadersStayWithinTheFile) {
   std::string bytes = makeSafetensors(kTwoTensors, "AAAABBBBBBBBBBBB");
   std::mt19937_64 random(2);
   for (int i = 0; i < 1000; ++i) {
@@ -261,7 +261,7 @@ TEST_F(SafetensorsTest, changed_headers_stay_within_the_file) {
   }
 }
 
-TEST_F(SafetensorsTest, released_pages_come_back) {
+TEST_F(SafetensorsTest, ReleasedPagesComeBack) {
   TensorInfo info{"t", "U8", {1 << 20}, 1 << 20};
   std::string path = folder / "x.safetensors";
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(path, {info});

@@ -22,7 +22,7 @@ using namespace mx::test;
 static const std::vector<TensorInfo> kTensors = {{"a", "U8", {4}, 4},
                                                  {"b", "BF16", {2, 3}, 12}};
 
-TEST(SafetensorsWriterTest, exact_bytes) {
+TEST(SafetensorsWriterTest, ExactBytes) {
   TemporaryFolder folder;
   std::string path = folder / "x.safetensors";
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(path, kTensors);
@@ -40,7 +40,7 @@ TEST(SafetensorsWriterTest, exact_bytes) {
   EXPECT_TRUE(SafetensorsFile::open(path));
 }
 
-TEST(SafetensorsWriterTest, too_much_or_too_little_data) {
+TEST(SafetensorsWriterTest, TooMuchOrTooLittleData) {
   TemporaryFolder folder;
   std::string path = folder / "x.safetensors";
   {
@@ -56,14 +56,14 @@ TEST(SafetensorsWriterTest, too_much_or_too_little_data) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path));
 }
 
-TEST(SafetensorsWriterTest, no_such_folder) {
+TEST(SafetensorsWriterTest, NoSuchFolder) {
   TemporaryFolder folder;
   expectError(SafetensorsWriter::create(folder / "no/x.safetensors", kTensors),
               "x.safetensors: cannot create: No such file or directory");
 }
 
 /// A limit on the size of files fails a write as a full disk does.
-TEST(SafetensorsWriterTest, no_room) {
+TEST(SafetensorsWriterTest, NoRoom) {
   TemporaryFolder folder;
   rlimit unlimited;
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);

@@ -16,6 +16,9 @@
 
 #include "TestSupport.h"
 
+#include <map>
+#include <set>
+
 using namespace mx;
 using namespace mx::test;
 
@@ -26,7 +29,7 @@ static uint64_t totalBytes(const std::vector<TensorInfo> &tensors) {
   return total;
 }
 
-TEST(SchemaTest, totals_of_the_published_models) {
+TEST(SchemaTest, TotalsOfThePublishedModels) {
   std::vector<TensorInfo> small = checkpointSchema(ModelConfig::gptOss20B());
   EXPECT_EQ(small.size(), 459u);
   EXPECT_EQ(totalBytes(small), 13'761'264'768u);
@@ -35,14 +38,14 @@ TEST(SchemaTest, totals_of_the_published_models) {
   EXPECT_EQ(totalBytes(large), 65'248'815'744u);
 }
 
-TEST(SchemaTest, totals_in_bf16) {
+TEST(SchemaTest, TotalsInBF16) {
   EXPECT_EQ(totalBytes(dequantizedSchema(ModelConfig::gptOss20B())),
             41'829'514'368u);
   EXPECT_EQ(totalBytes(dequantizedSchema(ModelConfig::gptOss120B())),
             233'658'313'344u);
 }
 
-TEST(SchemaTest, dequantized_experts_are_transposed) {
+TEST(SchemaTest, DequantizedExpertsAreTransposed) {
   std::string found;
   for (const TensorInfo &tensor : dequantizedSchema(smallModel()))
     if (tensor.name == "model.layers.1.mlp.experts.gate_up_proj" ||
@@ -51,8 +54,39 @@ TEST(SchemaTest, dequantized_experts_are_transposed) {
   EXPECT_EQ(found, "BF16 [3, 64, 192] BF16 [3, 96, 64] ");
 }
 
+TEST(SchemaTest, RolesOfTensors) {
+  std::vector<TensorInfo> tensors = checkpointSchema(smallModel());
+  for (const TensorInfo &tensor : dequantizedSchema(smallModel()))
+    tensors.push_back(tensor);
+  std::map<TensorRole, int> counts;
+  std::set<std::string> last;
+  for (const TensorInfo &tensor : tensors) {
+    ++counts[tensor.role];
+    if (tensor.endsSublayer)
+      last.insert(tensor.name.substr(
+          tensor.name.rfind('.', tensor.name.find("_proj")) + 1));
+  }
+  // Of two layers in two layouts.
+  using Role = TensorRole;
+  EXPECT_EQ(counts, (std::map<TensorRole, int>{{Role::Embedding, 2},
+                                               {Role::Norm, 10},
+                                               {Role::AttentionWeight, 16},
+                                               {Role::AttentionBias, 16},
+                                               {Role::AttentionSinks, 4},
+                                               {Role::RouterWeight, 4},
+                                               {Role::RouterBias, 4},
+                                               {Role::ExpertWeight, 4},
+                                               {Role::ExpertBlocks, 4},
+                                               {Role::ExpertScales, 4},
+                                               {Role::ExpertBias, 8},
+                                               {Role::Head, 2}}));
+  EXPECT_EQ(last, (std::set<std::string>{"o_proj.weight", "down_proj_blocks",
+                                         "down_proj_scales", "down_proj"}));
+  EXPECT_EQ(dequantizedName("a_b.down_proj_blocks"), "a_b.down_proj");
+}
+
 /// The sizes of the three files, header and data, and their tensors.
-TEST(SchemaTest, shards_of_the_published_model) {
+TEST(SchemaTest, ShardsOfThePublishedModel) {
   std::vector<std::vector<TensorInfo>> shards =
       planShards(ModelConfig::gptOss20B(), kOfficialShardBytes);
   ASSERT_EQ(shards.size(), 3u);
@@ -67,7 +101,7 @@ TEST(SchemaTest, shards_of_the_published_model) {
   }
 }
 
-TEST(SchemaTest, shards_of_the_large_model) {
+TEST(SchemaTest, ShardsOfTheLargeModel) {
   std::vector<std::vector<TensorInfo>> shards =
       planShards(ModelConfig::gptOss120B(), kOfficialShardBytes);
   EXPECT_EQ(shards.size(), 15u);
@@ -75,7 +109,7 @@ TEST(SchemaTest, shards_of_the_large_model) {
     EXPECT_LE(totalBytes(shard), kOfficialShardBytes);
 }
 
-TEST(SchemaTest, sizes_of_dtypes) {
+TEST(SchemaTest, SizesOfDtypes) {
   EXPECT_EQ(dtypeBits("F4"), 4u);
   EXPECT_EQ(dtypeBits("F6_E3M2"), 6u);
   EXPECT_EQ(dtypeBits("F8_E8M0"), 8u);
@@ -83,6 +117,7 @@ TEST(SchemaTest, sizes_of_dtypes) {
   EXPECT_EQ(dtypeBits("C64"), 64u);
   EXPECT_EQ(dtypeBits("bf16"), 0u);
   EXPECT_EQ(dtypeBits(""), 0u);
+  EXPECT_EQ(describeTensor({"", "\x1B[2J", {1, 2}, 2}), "'\\x1b[2J' [1, 2]");
   EXPECT_EQ(*tensorBytes("BF16", {}), 2u);
   EXPECT_EQ(*tensorBytes("BF16", {3, 0}), 0u);
   EXPECT_FALSE(tensorBytes("BF16", {int64_t(1) << 60}));

@@ -67,7 +67,7 @@ static std::string contents(const std::string &folder) {
   return bytes;
 }
 
-TEST(SynthesizeTest, opens_and_is_finite) {
+TEST(SynthesizeTest, OpensAndIsFinite) {
   TemporaryFolder folder;
   uint64_t last = 0;
   uint64_t total = 0;
@@ -100,7 +100,20 @@ TEST(SynthesizeTest, opens_and_is_finite) {
   EXPECT_EQ(bytes, total);
 }
 
-TEST(SynthesizeTest, weights_depend_on_the_seed_only) {
+TEST(SynthesizeTest, StopsOnRequestAndLeavesNothing) {
+  TemporaryFolder folder;
+  std::atomic<bool> interrupt{false};
+  SynthesizeOptions options;
+  options.interrupt = &interrupt;
+  options.progress = [&](uint64_t, uint64_t) { interrupt = true; };
+  Status status = synthesizeCheckpoint(smallModel(), folder / "m", options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, kInterrupted);
+  EXPECT_FALSE(std::filesystem::exists(folder / "m.partial"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "m"));
+}
+
+TEST(SynthesizeTest, WeightsDependOnTheSeedOnly) {
   TemporaryFolder folder;
   SynthesizeOptions options;
   ASSERT_TRUE(synthesizeCheckpoint(smallModel(), folder / "a", options));
@@ -122,7 +135,7 @@ TEST(SynthesizeTest, weights_depend_on_the_seed_only) {
   EXPECT_TRUE(sharded->warnings().empty());
 }
 
-TEST(SynthesizeTest, shards_are_named_as_the_official_ones) {
+TEST(SynthesizeTest, ShardsAreNamedAsTheOfficialOnes) {
   TemporaryFolder folder;
   SynthesizeOptions options;
   options.shardBytes = 30'000;
@@ -137,7 +150,7 @@ TEST(SynthesizeTest, shards_are_named_as_the_official_ones) {
   }
 }
 
-TEST(SynthesizeTest, layers_can_be_replaced) {
+TEST(SynthesizeTest, LayersCanBeReplaced) {
   TemporaryFolder folder;
   SynthesizeOptions options;
   options.layers = 5;
@@ -155,7 +168,7 @@ TEST(SynthesizeTest, layers_can_be_replaced) {
   EXPECT_FALSE(std::filesystem::exists(folder / "n"));
 }
 
-TEST(SynthesizeTest, dense_weights_are_normal) {
+TEST(SynthesizeTest, DenseWeightsAreNormal) {
   TemporaryFolder folder;
   ModelConfig config = smallModel();
   config.vocabSize = 4000;
@@ -178,7 +191,7 @@ TEST(SynthesizeTest, dense_weights_are_normal) {
 
 /// A row of an expert, applied to inputs of variance 1, gives a sum of the
 /// variance of its weights times their number.
-TEST(SynthesizeTest, experts_keep_the_variance) {
+TEST(SynthesizeTest, ExpertsKeepTheVariance) {
   TemporaryFolder folder;
   ASSERT_TRUE(synthesizeCheckpoint(smallModel(), folder / "m"));
   Result<Checkpoint> checkpoint = Checkpoint::open(folder / "m");
@@ -204,29 +217,42 @@ TEST(SynthesizeTest, experts_keep_the_variance) {
   EXPECT_LT(down, 2 * 1.1);
 }
 
-TEST(SynthesizeTest, folder_in_use) {
+TEST(SynthesizeTest, FolderInUse) {
   TemporaryFolder folder;
   writeText(folder / "file", "x");
   expectError(synthesizeCheckpoint(smallModel(), folder.path),
-              "expected a new or empty folder: Directory not empty");
+              "expected a new or empty folder");
   expectError(synthesizeCheckpoint(smallModel(), folder / "file"),
-              "expected a new or empty folder: Not a directory");
+              "expected a new or empty folder");
+  std::filesystem::create_directory(folder / "empty");
+  for (const char *name : {"/.", "/./", "/../empty/.."})
+    expectError(synthesizeCheckpoint(smallModel(), (folder / "empty") + name),
+                "expected a new or empty folder");
+  std::filesystem::create_symlink("empty", folder / "link");
+  expectError(synthesizeCheckpoint(smallModel(), folder / "link"),
+              "expected a new or empty folder");
   expectError(synthesizeCheckpoint(smallModel(), folder / "no/m"),
               "no/m.partial: cannot create: No such file or directory");
   expectError(synthesizeCheckpoint(smallModel(), ""),
               "expected the name of a folder");
-  std::filesystem::create_directory(folder / "m.partial");
-  expectError(synthesizeCheckpoint(smallModel(), folder / "m"),
-              "remove what an earlier attempt left");
   EXPECT_EQ(readText(folder / "file"), "x");
 
-  std::filesystem::create_directory(folder / "empty");
+  // An empty folder stays until there is something to put in its place.
+  std::filesystem::create_directory(folder / "empty.partial");
+  expectError(synthesizeCheckpoint(smallModel(), folder / "empty"),
+              "remove what an earlier attempt left");
+  std::filesystem::remove(folder / "empty.partial");
+  std::atomic<bool> interrupt{true};
+  SynthesizeOptions options;
+  options.interrupt = &interrupt;
+  EXPECT_FALSE(synthesizeCheckpoint(smallModel(), folder / "empty", options));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "empty"));
   EXPECT_TRUE(synthesizeCheckpoint(smallModel(), (folder / "empty") + "/"));
   EXPECT_TRUE(Checkpoint::open(folder / "empty"));
 }
 
 /// A limit on the size of files fails a write as a full disk does.
-TEST(SynthesizeTest, no_room_leaves_nothing) {
+TEST(SynthesizeTest, NoRoomLeavesNothing) {
   TemporaryFolder folder;
   rlimit unlimited;
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
@@ -241,7 +267,7 @@ TEST(SynthesizeTest, no_room_leaves_nothing) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path));
 }
 
-TEST(SynthesizeTest, bad_configuration) {
+TEST(SynthesizeTest, BadConfiguration) {
   TemporaryFolder folder;
   ModelConfig config = smallModel();
   config.hiddenSize = 65;

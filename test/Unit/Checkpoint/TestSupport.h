@@ -4,55 +4,24 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What the tests of lib/Checkpoint share: folders that vanish, hand-made files
-// and a model small enough to be written for every case.
+// What the tests of lib/Checkpoint share: hand-made files and a model small
+// enough to be written for every case.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MXFP4_TEST_UNIT_CHECKPOINT_TESTSUPPORT_H
 #define MXFP4_TEST_UNIT_CHECKPOINT_TESTSUPPORT_H
 
+#include "Support/TemporaryFolder.h"
 #include "mxfp4/Checkpoint/ModelConfig.h"
 #include "mxfp4/Support/Result.h"
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include <gtest/gtest.h>
 
 namespace mx::test {
-
-/// A new folder that is removed with all that is in it.
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "mxfp4-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  TemporaryFolder(const TemporaryFolder &) = delete;
-  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-
-  std::string operator/(const std::string &name) const {
-    return path + "/" + name;
-  }
-
-  std::string path;
-};
-
-inline void writeText(const std::string &path, const std::string &text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-inline std::string readText(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 /// `text` with the first `from` replaced by `to`; `from` must be there.
 inline std::string replaced(std::string text, const std::string &from,

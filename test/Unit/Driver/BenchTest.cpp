@@ -43,3 +43,16 @@ TEST(BenchTest, ContextHoldsTheLongestTest) {
   options.depth = 100;
   EXPECT_EQ(benchContext(options), 1100);
 }
+
+TEST(BenchTest, RefusesTestsThatCannotBeRun) {
+  BenchOptions options;
+  EXPECT_TRUE(checkBench(options, 512));
+  EXPECT_EQ(checkBench(options, 100).error().message,
+            "the tests take 512 positions, but the context has 100 "
+            "(--context)");
+  options.promptTokens = 0;
+  options.decodeTokens = 0;
+  EXPECT_EQ(checkBench(options, 512).error().message,
+            "nothing to measure: expected 1 or more tokens to prefill or to "
+            "decode");
+}

@@ -11,9 +11,9 @@
 
 #include "mxfp4/Checkpoint/Safetensors.h"
 
+#include "Support/TemporaryFolder.h"
+
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
@@ -24,21 +24,19 @@ namespace {
 /// A folder in which the command is run. All tests share a cache.
 class CommandTest : public testing::Test {
 protected:
-  static void SetUpTestSuite() {
-    std::string pattern = testing::TempDir() + "mxfp4-command-XXXXXX";
-    folder = mkdtemp(pattern.data());
+  static const mx::test::TemporaryFolder &folder() {
+    static const mx::test::TemporaryFolder shared;
+    return shared;
   }
-  static void TearDownTestSuite() { fs::remove_all(folder); }
 
   static std::string read(const std::string &name) {
-    std::ifstream stream(folder + "/" + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
+    return mx::test::readText(folder() / name);
   }
 
   /// Runs `command` in the folder, where $MXFP4 is the command and $MODEL the
   /// model, and returns its exit code.
   static int shell(const std::string &command) {
-    std::string whole = "cd '" + folder +
+    std::string whole = "cd '" + folder().path +
                         "' && export MXFP4_CACHE_DIR=cache && "
                         "MXFP4='" MXFP4_COMMAND "' && MODEL='" MXFP4_SOURCE_DIR
                         "/models/tiny-shakespeare' && { " +
@@ -51,12 +49,8 @@ protected:
   static int run(const std::string &arguments) {
     return shell("$MXFP4 " + arguments + " > out 2> err");
   }
-
-  static std::string folder;
 };
 } // namespace
-
-std::string CommandTest::folder;
 
 TEST_F(CommandTest, ContinuesAPrompt) {
   ASSERT_EQ(run("run $MODEL -p 'To be' -n 8 --temperature 0 --ignore-eos"), 0)
@@ -86,7 +80,7 @@ TEST_F(CommandTest, WritesLogits) {
       << read("err");
   EXPECT_EQ(read("out"), "");
   mx::Result<mx::SafetensorsFile> file =
-      mx::SafetensorsFile::open(folder + "/logits.safetensors");
+      mx::SafetensorsFile::open(folder() / "logits.safetensors");
   ASSERT_TRUE(file) << file.error().message;
   const mx::MappedTensor *logits = file->find("logits");
   ASSERT_TRUE(logits);
@@ -131,16 +125,18 @@ TEST_F(CommandTest, Synthesizes) {
   EXPECT_EQ(run("logits random --ids 1,2 --reference -o logits.safetensors"), 0)
       << read("err");
   EXPECT_EQ(run("synth --config $MODEL/config.json -o random"), 1);
-  EXPECT_FALSE(fs::exists(folder + "/random.partial"));
+  EXPECT_FALSE(fs::exists(folder() / "random.partial"));
 }
 
 TEST_F(CommandTest, InterruptedSynthesisLeavesNothing) {
-  EXPECT_EQ(shell("timeout --preserve-status -s INT 1 "
-                  "$MXFP4 synth --preset 120b -o large 2> err"),
+  EXPECT_EQ(shell("$MXFP4 synth --preset 120b -o large 2> err & pid=$!; "
+                  "until [ -e large.partial ]; "
+                  "do kill -0 $pid || exit 1; sleep 0.01; done; "
+                  "kill -INT $pid; wait $pid"),
             130);
   EXPECT_EQ(read("err"), "mxfp4: interrupted\n");
-  EXPECT_FALSE(fs::exists(folder + "/large"));
-  EXPECT_FALSE(fs::exists(folder + "/large.partial"));
+  EXPECT_FALSE(fs::exists(folder() / "large"));
+  EXPECT_FALSE(fs::exists(folder() / "large.partial"));
 }
 
 TEST_F(CommandTest, WrongCommandLines) {
@@ -159,29 +155,63 @@ TEST_F(CommandTest, WrongCommandLines) {
 }
 
 TEST_F(CommandTest, WrongInput) {
-  for (const char *arguments :
-       {"run /absent -p a",
-        "run $MODEL -p ''",
-        "run $MODEL -f /absent",
-        "run $MODEL -p a --context 99999",
-        "run $MODEL -f $MODEL/heldout.txt",
-        "run $MODEL -p a --cache-dir /dev/null",
-        "run $MODEL -p a --target x",
-        "logits $MODEL --ids 2048 -o new",
-        "logits $MODEL --ids x -o new",
-        "eval $MODEL --text /absent",
-        "eval $MODEL --text /dev/null",
-        "eval $MODEL --text $MODEL/heldout.txt --window 2000",
-        "plan --config /absent",
-        "plan $MODEL --context 99999",
-        "bench $MODEL -p 0 -n 0",
-        "bench $MODEL -p 5000",
-        "compile $MODEL -o /absent/program",
-        "tokenize /absent",
-        "tokenize $MODEL --decode < $MODEL/heldout.txt",
-        "tokenize $MODEL --jsonl < $MODEL/heldout.txt"}) {
+  // What the message says, and a command line.
+  std::pair<const char *, const char *> cases[] = {
+      {"/absent/config.json: cannot open", "run /absent -p a"},
+      {"/absent: cannot open", "run $MODEL -f /absent"},
+      {"cannot keep the compiled program in /dev/null",
+       "run $MODEL -p a --cache-dir /dev/null"},
+      {"cannot trust the compiled programs in /tmp: other users may write",
+       "run $MODEL -p a --cache-dir /tmp"},
+      {"unknown target 'x'", "run $MODEL -p a --target x"},
+      {"/absent: cannot open", "eval $MODEL --text /absent"},
+      {"/absent: cannot open", "plan --config /absent"},
+      {"context of 1 to 1024 positions, for which the model was made, but got "
+       "99999",
+       "plan $MODEL --context 99999"},
+      {"/absent/program: cannot create", "compile $MODEL -o /absent/program"},
+      {"/absent/logits: cannot create",
+       "logits $MODEL --ids 1 -o /absent/logits"},
+      {"/absent", "tokenize /absent"},
+      {"expected a token id", "tokenize $MODEL --decode < $MODEL/heldout.txt"},
+      {"line 1: expected {\"text\"",
+       "tokenize $MODEL --jsonl < $MODEL/heldout.txt"}};
+  for (auto [message, arguments] : cases) {
     EXPECT_EQ(run(arguments), 1) << arguments;
-    EXPECT_NE(read("err").find("mxfp4: error: "), std::string::npos)
+    std::string error = read("err");
+    EXPECT_NE(error.find("mxfp4: error: "), std::string::npos)
+        << arguments << ": " << error;
+    EXPECT_NE(error.find(message), std::string::npos)
+        << arguments << ": " << error;
+  }
+}
+
+/// The target is wrong too, which is what would be found on compiling.
+TEST_F(CommandTest, InputIsCheckedBeforeCompiling) {
+  std::pair<const char *, const char *> cases[] = {
+      {"prompt of 1 or more tokens, but it is empty", "run $MODEL -p ''"},
+      {"context of 1 to 1024 positions, for which the model was made, but got "
+       "99999",
+       "run $MODEL -p a --context 99999"},
+      {"does not fit the context of 1024", "run $MODEL -f $MODEL/heldout.txt"},
+      {"top-p", "run $MODEL -p a --top-p 2"},
+      {"tokenizer.json: cannot open", "run bare -p a"},
+      {"token 2048 is not in the vocabulary",
+       "logits $MODEL --ids 2048 -o new"},
+      {"token id, but found 'x'", "logits $MODEL --ids x -o new"},
+      {"does not fit the context of 1 ",
+       "logits $MODEL --ids 1,2 --context 1 -o new"},
+      {"text of more than 256 tokens", "eval $MODEL --text /dev/null"},
+      {"window of 1 to 1024 tokens",
+       "eval $MODEL --text $MODEL/heldout.txt --window 2000"},
+      {"nothing to measure", "bench $MODEL -p 0 -n 0"},
+      {"the tests take 5000 positions", "bench $MODEL -p 5000"}};
+  ASSERT_EQ(shell("mkdir bare && cp $MODEL/config.json "
+                  "$MODEL/model.safetensors bare"),
+            0);
+  for (auto [message, arguments] : cases) {
+    EXPECT_EQ(run(std::string(arguments) + " --target x"), 1) << arguments;
+    EXPECT_NE(read("err").find(message), std::string::npos)
         << arguments << ": " << read("err");
   }
 }

@@ -35,6 +35,15 @@ protected:
   }
   static void TearDownTestSuite() { engine.reset(); }
 
+  /// A session of `context` positions.
+  static std::unique_ptr<Session> openSession(int64_t context) {
+    SessionOptions options;
+    options.context = context;
+    Result<std::unique_ptr<Session>> session = engine->openSession(options);
+    EXPECT_TRUE(session) << session.error().message;
+    return session ? std::move(*session) : nullptr;
+  }
+
   static std::unique_ptr<Engine> engine;
 };
 } // namespace
@@ -53,35 +62,26 @@ TEST_F(EngineTest, DescribesItself) {
   EXPECT_NE(engine->describe().find(" compiled in "), std::string::npos);
 }
 
-TEST_F(EngineTest, ContextIsWhatTheUserSaysElseWhatIsNeeded) {
-  EXPECT_EQ((*engine->openSession({}, 17))->context(), 17);
-  SessionFlags flags;
-  flags.context = 40;
-  EXPECT_EQ((*engine->openSession(flags, 17))->context(), 40);
-  EXPECT_EQ((*engine->openSession({}))->context(), 1024);
-  EXPECT_FALSE(engine->openSession({}, 1025));
-}
-
 TEST_F(EngineTest, PlanIsWhatASessionAllocates) {
-  Result<std::unique_ptr<Session>> session = engine->openSession({}, 100);
-  ASSERT_TRUE(session) << session.error().message;
+  std::unique_ptr<Session> session = openSession(100);
+  ASSERT_TRUE(session);
   MemoryPlan plan =
       planMemory(engine->checkpoint().config(), engine->program(), 100);
-  EXPECT_EQ(plan.total.bytes, (*session)->bytes());
+  EXPECT_EQ(plan.total.bytes, session->bytes());
 }
 
 TEST_F(EngineTest, EvaluatesWindowsAsSequencesOfTheirOwn) {
-  Result<std::unique_ptr<Session>> session = engine->openSession({}, 8);
-  ASSERT_TRUE(session) << session.error().message;
+  std::unique_ptr<Session> session = openSession(8);
+  ASSERT_TRUE(session);
   // The same window twice, and a part of one that is left out.
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < 20; ++i)
     ids.push_back(100 + i % 8);
-  Result<Evaluation> twice = evaluate(**session, ids, 8);
+  Result<Evaluation> twice = evaluate(*session, ids, 8);
   ASSERT_TRUE(twice) << twice.error().message;
   EXPECT_EQ(twice->tokens, 16);
   ids.resize(9);
-  Result<Evaluation> once = evaluate(**session, ids, 8);
+  Result<Evaluation> once = evaluate(*session, ids, 8);
   ASSERT_TRUE(once) << once.error().message;
   EXPECT_EQ(once->tokens, 8);
   EXPECT_DOUBLE_EQ(once->loss, twice->loss);
@@ -89,15 +89,17 @@ TEST_F(EngineTest, EvaluatesWindowsAsSequencesOfTheirOwn) {
 }
 
 TEST_F(EngineTest, RefusesTextsThatCannotBeEvaluated) {
-  Result<std::unique_ptr<Session>> session = engine->openSession({}, 8);
-  ASSERT_TRUE(session) << session.error().message;
-  EXPECT_EQ(evaluate(**session, {1, 2, 3}, 8).error().message,
+  std::unique_ptr<Session> session = openSession(8);
+  ASSERT_TRUE(session);
+  EXPECT_EQ(evaluate(*session, {1, 2, 3}, 8).error().message,
             "expected a text of more than 8 tokens, which is one window, but "
             "it has 3");
-  EXPECT_EQ(evaluate(**session, {1, 2, 2048}, 2).error().message,
-            "token 2048 of the text is not in the vocabulary of 2048 tokens of "
-            "the model");
-  EXPECT_FALSE(evaluate(**session, {1, 2, 3}, 0));
+  EXPECT_EQ(evaluate(*session, {1, 2, 2048}, 2).error().message,
+            "token 2048 is not in the vocabulary of 2048 tokens");
+  EXPECT_EQ(evaluate(*session, {1, 2, 3}, 9).error().message,
+            "expected a window of 1 to 8 tokens, which the context holds "
+            "(--context), but got 9");
+  EXPECT_FALSE(evaluate(*session, {1, 2, 3}, 0));
 }
 
 TEST_F(EngineTest, MeasuresWhatIsAskedFor) {
@@ -106,13 +108,23 @@ TEST_F(EngineTest, MeasuresWhatIsAskedFor) {
   options.decodeTokens = 0;
   options.depth = 2;
   options.repetitions = 2;
-  Result<std::unique_ptr<Session>> session =
-      engine->openSession({}, benchContext(options));
-  ASSERT_TRUE(session) << session.error().message;
-  Result<std::vector<BenchResult>> results = runBench(**session, options);
+  std::unique_ptr<Session> session = openSession(benchContext(options));
+  ASSERT_TRUE(session);
+  Result<std::vector<BenchResult>> results = runBench(*session, options);
   ASSERT_TRUE(results) << results.error().message;
   ASSERT_EQ(results->size(), 1u);
   EXPECT_EQ(results->front().name(), "pp3 @ d2");
   EXPECT_EQ(results->front().tokensPerSecond.size(), 2u);
-  EXPECT_EQ((*session)->position(), 5);
+  EXPECT_EQ(session->position(), 5);
+}
+
+TEST_F(EngineTest, InterruptStopsTheMeasurement) {
+  std::atomic<bool> interrupt{true};
+  BenchOptions options;
+  options.promptTokens = 0;
+  options.decodeTokens = 3;
+  options.interrupt = &interrupt;
+  std::unique_ptr<Session> session = openSession(benchContext(options));
+  ASSERT_TRUE(session);
+  EXPECT_EQ(runBench(*session, options).error().message, kInterrupted);
 }

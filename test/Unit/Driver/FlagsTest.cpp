@@ -113,5 +113,6 @@ TEST(FlagsTest, EngineFlags) {
   EXPECT_FALSE(parse(app, {"folder", "--activations", "f16"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "0"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "-1"}));
+  EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "65537"}));
   EXPECT_FALSE(parse(app, {}));
 }

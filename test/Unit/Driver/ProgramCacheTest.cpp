@@ -10,11 +10,12 @@
 
 #include "mxfp4/Driver/ProgramCache.h"
 
+#include "Support/TemporaryFolder.h"
+
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
+#include <unistd.h>
 
 using namespace mx;
 namespace fs = std::filesystem;
@@ -45,17 +46,14 @@ private:
 class ProgramCacheTest : public testing::Test {
 protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "mxfp4-cache-XXXXXX";
-    folder = mkdtemp(pattern.data());
     Result<ModelConfig> read = readModelConfig(
         MXFP4_SOURCE_DIR "/models/tiny-shakespeare/config.json");
     ASSERT_TRUE(read);
     config = *read;
     options.reference = true;
   }
-  void TearDown() override { fs::remove_all(folder); }
 
-  std::string folder;
+  test::TemporaryFolder folder;
   ModelConfig config;
   CompileOptions options;
 };
@@ -106,7 +104,7 @@ TEST_F(ProgramCacheTest, KeyDependsOnAllThatDecidesAProgram) {
 }
 
 TEST_F(ProgramCacheTest, CompilesOnceAndReplacesDamagedEntries) {
-  CacheOptions cache{true, folder + "/new/cache"};
+  CacheOptions cache{true, folder / "new/cache"};
   Result<CachedProgram> first = compileCached(config, options, cache);
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_FALSE(first->cached);
@@ -126,7 +124,7 @@ TEST_F(ProgramCacheTest, CompilesOnceAndReplacesDamagedEntries) {
 }
 
 TEST_F(ProgramCacheTest, WithoutCacheTouchesNoFile) {
-  CacheOptions cache{false, folder + "/cache"};
+  CacheOptions cache{false, folder / "cache"};
   Result<CachedProgram> compiled = compileCached(config, options, cache);
   ASSERT_TRUE(compiled) << compiled.error().message;
   EXPECT_FALSE(compiled->cached);
@@ -134,11 +132,32 @@ TEST_F(ProgramCacheTest, WithoutCacheTouchesNoFile) {
 }
 
 TEST_F(ProgramCacheTest, FolderThatCannotBeWritten) {
-  std::ofstream(folder + "/file") << "not a folder";
+  test::writeText(folder / "file", "not a folder");
   Result<CachedProgram> compiled =
-      compileCached(config, options, {true, folder + "/file/cache"});
+      compileCached(config, options, {true, folder / "file/cache"});
   ASSERT_FALSE(compiled);
   EXPECT_EQ(compiled.error().message,
-            "cannot keep the compiled program in " + folder +
+            "cannot keep the compiled program in " + folder.path +
                 "/file/cache: Not a directory; use --cache-dir or --no-cache");
+}
+
+TEST_F(ProgramCacheTest, FolderThatOthersMayWrite) {
+  for (fs::perms others : {fs::perms::group_write, fs::perms::others_write}) {
+    fs::permissions(folder.path, fs::perms::owner_all | others);
+    EXPECT_EQ(
+        compileCached(config, options, {true, folder.path}).error().message,
+        "cannot trust the compiled programs in " + folder.path +
+            ": other users may write to it; use --cache-dir or --no-cache");
+  }
+  fs::permissions(folder.path, fs::perms::owner_all | fs::perms::others_read |
+                                   fs::perms::others_exec);
+  EXPECT_TRUE(compileCached(config, options, {true, folder.path}));
+}
+
+TEST_F(ProgramCacheTest, FolderOfSomebodyElse) {
+  if (chown(folder.path.c_str(), 12345, gid_t(-1)) != 0)
+    GTEST_SKIP() << "only root can give a folder away";
+  EXPECT_EQ(compileCached(config, options, {true, folder.path}).error().message,
+            "cannot trust the compiled programs in " + folder.path +
+                ": it belongs to another user; use --cache-dir or --no-cache");
 }

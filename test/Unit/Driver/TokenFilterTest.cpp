@@ -84,15 +84,6 @@ TEST_F(TokenFilterTest, ReportsReadErrors) {
             "pipe: cannot read: Bad file descriptor");
 }
 
-TEST_F(TokenFilterTest, ParsesIds) {
-  EXPECT_EQ(*parseIds(" 1 2\n30\t"), (std::vector<int32_t>{1, 2, 30}));
-  EXPECT_EQ(parseIds(" \n")->size(), 0u);
-  for (const char *bad : {"1,2", "-1", "x", "1.5", "99999999999"})
-    EXPECT_FALSE(parseIds(bad)) << bad;
-  EXPECT_EQ(parseIds("4 five").error().message,
-            "expected a token id, but found 'five'");
-}
-
 TEST_F(TokenFilterTest, ThereAndBack) {
   std::string line = R"({"text":"To be, or not tö be\n"})";
   EXPECT_EQ(decode(encode(line)), line);

@@ -32,7 +32,6 @@ Program makeFakeProgram() {
   program.target = "cpu:any";
   program.activations = "f32";
   program.vocabSize = kFakeVocab;
-  program.hiddenSize = 1;
   program.maxPositions = 1000;
   program.buffers = {
       makeBuffer("model.norm.weight", BufferKind::Weight, kFakeNormSize * 4),

@@ -39,11 +39,12 @@ protected:
         Session::create(makeFakeProgram(), *checkpoint, sessionOptions);
     EXPECT_TRUE(session) << session.error().message;
     std::string text;
-    Result<Generation> result = generate(**session, *tokenizer, prompt, options,
-                                         [&](std::string_view piece) -> Status {
-                                           text += piece;
-                                           return {};
-                                         });
+    Result<Generation> result =
+        generate(**session, *tokenizer, *tokenizer->encode(prompt), options,
+                 [&](std::string_view piece) -> Status {
+                   text += piece;
+                   return {};
+                 });
     failure = result ? "" : result.error().message;
     generation = result ? *result : Generation();
     return text;
@@ -51,7 +52,7 @@ protected:
 
   /// The `count` tokens that the fake program gives after the prompt.
   std::vector<int32_t> expected(size_t count) {
-    std::vector<int32_t> all = *tokenizer->encode(prompt, {true});
+    std::vector<int32_t> all = *tokenizer->encode(prompt);
     size_t prompts = all.size();
     while (all.size() < prompts + count)
       all.push_back(expectedNext(all));
@@ -107,12 +108,12 @@ TEST_F(GenerateTest, NoTokensAskedFor) {
   EXPECT_TRUE(generation.tokens.empty());
 }
 
-TEST_F(GenerateTest, CancelStopsTheLoop) {
-  std::atomic<bool> cancel{true};
-  options.cancel = &cancel;
+TEST_F(GenerateTest, InterruptStopsTheLoop) {
+  std::atomic<bool> interrupt{true};
+  options.interrupt = &interrupt;
   run();
   EXPECT_EQ(failure, "");
-  EXPECT_EQ(generation.reason, StopReason::Canceled);
+  EXPECT_EQ(generation.reason, StopReason::Interrupted);
   EXPECT_TRUE(generation.tokens.empty());
 }
 

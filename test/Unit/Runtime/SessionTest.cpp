@@ -120,7 +120,12 @@ TEST_F(SessionTest, DecodeWithAndWithoutItsEntry) {
 }
 
 TEST_F(SessionTest, DecodeDoesNotAllocate) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer has allocations of its own";
+#endif
+  int64_t none = countAllocations();
   std::unique_ptr<Session> session = makeSession();
+  EXPECT_GT(countAllocations(), none);
   ASSERT_TRUE(session->decode(1));
   int64_t before = countAllocations();
   for (int32_t token = 0; token < 50; ++token)
@@ -169,8 +174,31 @@ TEST_F(SessionTest, ContextIsChecked) {
 
   options.context = 1001;
   EXPECT_EQ(creationError(options),
-            "expected a context of 1 to 1000 positions, for which the program "
+            "expected a context of 1 to 1000 positions, for which the model "
             "was made, but got 1001");
+}
+
+TEST(ContextTest, IsWhatTheUserSaysElseWhatIsWanted) {
+  EXPECT_EQ(*chooseContext(40, 1024, 17), 40);
+  EXPECT_EQ(*chooseContext(0, 1024, 17), 17);
+  EXPECT_EQ(*chooseContext(0, 1024, 0), 1);
+  EXPECT_EQ(*chooseContext(0, 1024, 2000), 1024);
+  EXPECT_EQ(*chooseContext(0, 1024), 1024);
+  EXPECT_EQ(*chooseContext(0, 131072), kDefaultContext);
+  EXPECT_EQ(*chooseContext(1024, 1024), 1024);
+  EXPECT_FALSE(chooseContext(1025, 1024));
+  EXPECT_FALSE(chooseContext(-1, 1024));
+}
+
+TEST(PromptTest, IsCheckedWithoutASession) {
+  EXPECT_TRUE(checkPrompt({0, 49}, 50, 2));
+  EXPECT_EQ(checkPrompt({}, 50, 2).error().message,
+            "expected a prompt of 1 or more tokens, but it is empty");
+  EXPECT_EQ(checkPrompt({1, 2, 3}, 50, 2).error().message,
+            "prompt of 3 tokens does not fit the context of 2 (--context)");
+  EXPECT_EQ(checkPrompt({1, 50}, 50, 2).error().message,
+            "token 50 is not in the vocabulary of 50 tokens");
+  EXPECT_FALSE(checkPrompt({-1}, 50, 2));
 }
 
 TEST_F(SessionTest, TokensAreChecked) {
@@ -242,12 +270,12 @@ TEST_F(SessionTest, ProgressEndsAtTotal) {
   EXPECT_EQ(size, 400u);
 }
 
-TEST_F(SessionTest, CancelStopsLoadingAndPrefill) {
-  std::atomic<bool> cancel{false};
+TEST_F(SessionTest, InterruptStopsLoadingAndPrefill) {
+  std::atomic<bool> interrupt{false};
   SessionOptions options;
-  options.cancel = &cancel;
+  options.interrupt = &interrupt;
   std::unique_ptr<Session> session = makeSession(options);
-  cancel = true;
+  interrupt = true;
   int32_t token = 1;
   Status status = session->prefill(&token, 1, Rows::None);
   ASSERT_FALSE(status);

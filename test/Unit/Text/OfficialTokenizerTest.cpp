@@ -109,7 +109,7 @@ TEST_P(OfficialTokenizerTest, DecodesTokensThatAreNotUtf8) {
 
 TEST_P(OfficialTokenizerTest, RoundTripsATextAndItsStream) {
   std::string text =
-      readText(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/heldout.txt");
+      test::readText(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/heldout.txt");
   Ids ids = encode(text);
   EXPECT_EQ(decodeOrFail(*tokenizer, ids), text);
   StreamDecoder decoder(*tokenizer);

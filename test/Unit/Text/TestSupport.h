@@ -11,15 +11,11 @@
 #ifndef MXFP4_TEST_UNIT_TEXT_TESTSUPPORT_H
 #define MXFP4_TEST_UNIT_TEXT_TESTSUPPORT_H
 
+#include "Support/TemporaryFolder.h"
 #include "mxfp4/Text/Tokenizer.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace mx {
 
@@ -80,27 +76,14 @@ inline nlohmann::json makeAddedToken(int64_t id, const std::string &content,
           {"special", special}};
 }
 
-inline std::string readText(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::stringstream buffer;
-  buffer << stream.rdbuf();
-  return buffer.str();
-}
-
 /// A test with a folder of its own.
 class TokenizerFileTest : public testing::Test {
 protected:
-  TokenizerFileTest() {
-    std::string pattern = testing::TempDir() + "mxfp4-text-XXXXXX";
-    folder = mkdtemp(pattern.data());
-  }
-  ~TokenizerFileTest() override { std::filesystem::remove_all(folder); }
-
   /// Loads `text` from a file called `name`.
   Result<Tokenizer> loadText(const std::string &text,
                              const std::string &name = "tokenizer.json") {
-    std::ofstream(folder + "/" + name, std::ios::binary) << text;
-    return Tokenizer::load(folder + "/" + name);
+    test::writeText(folder / name, text);
+    return Tokenizer::load(folder / name);
   }
 
   Tokenizer loadJson(const nlohmann::json &json) {
@@ -109,7 +92,7 @@ protected:
     return *tokenizer;
   }
 
-  std::string folder;
+  test::TemporaryFolder folder;
 };
 
 /// The tokens of a text that has some.

@@ -22,8 +22,8 @@ protected:
     if (tokenizer)
       return "no error";
     std::string message = tokenizer.error().message;
-    EXPECT_EQ(message.find(folder + "/" + name), 0u) << message;
-    return message.substr(folder.size() + 1);
+    EXPECT_EQ(message.find(folder / name), 0u) << message;
+    return message.substr(folder.path.size() + 1);
   }
 
   /// The message after `json`, which starts as a good file, is changed at the
@@ -36,10 +36,11 @@ protected:
 };
 
 TEST_F(BadTokenizerTest, MissingFile) {
-  Result<Tokenizer> tokenizer = Tokenizer::load(folder);
+  Result<Tokenizer> tokenizer = Tokenizer::load(folder.path);
   ASSERT_FALSE(tokenizer);
   EXPECT_EQ(tokenizer.error().message,
-            folder + "/tokenizer.json: no such file");
+            (folder / "tokenizer.json") +
+                ": cannot open: No such file or directory");
 }
 
 TEST_F(BadTokenizerTest, EveryTruncation) {

@@ -52,7 +52,7 @@ TEST_F(TokenizerTest, LoadsAFolder) {
 TEST_F(TokenizerTest, RoundTripsTheHeldOutText) {
   Result<Tokenizer> tokenizer = Tokenizer::load(kTinyTokenizer);
   std::string text =
-      readText(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/heldout.txt");
+      test::readText(MXFP4_SOURCE_DIR "/models/tiny-shakespeare/heldout.txt");
   ASSERT_FALSE(text.empty());
   EXPECT_EQ(decodeOrFail(*tokenizer, encodeOrFail(*tokenizer, text)), text);
 }
@@ -187,7 +187,7 @@ TEST_F(TokenizerTest, SpecialTokensEndTheText) {
 /// Random text of what the o200k pattern tells apart, cut by the scanner and,
 /// as the pattern is spelled differently, by PCRE2.
 TEST_F(TokenizerTest, ScannerAgreesWithThePattern) {
-  nlohmann::json json = nlohmann::json::parse(readText(kTinyTokenizer));
+  nlohmann::json json = nlohmann::json::parse(test::readText(kTinyTokenizer));
   Tokenizer scanned = loadJson(json);
   nlohmann::json &regex =
       json["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"];

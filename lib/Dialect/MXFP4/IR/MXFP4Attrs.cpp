@@ -29,11 +29,18 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
                            function_ref<InFlightDiagnostic()> emitError) const {
+  // Two 4-bit elements share a byte.
+  bool halfBytes =
+      elementType.isInteger(8) || isa<Float4E2M1FNType>(elementType);
+  if (halfBytes && getDepth() % 2 != 0)
+    return emitError() << "expected an even depth for 4-bit elements, but got "
+                       << getDepth();
   if (shape.size() < 2 || ShapedType::isDynamicShape(shape.take_back(2)))
     return emitError() << "expected static rows and columns in a tensor of "
                           "layout "
                        << *this;
-  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  int64_t rows = shape[shape.size() - 2];
+  uint64_t columns = shape.back(); // twice as many do not overflow
   if (elementType.isInteger(8))
     columns *= 2; // F2
   if (columns % getDepth() != 0)
@@ -51,6 +58,10 @@ int64_t LayoutAttr::getGroups(int64_t rows) const {
   return 2 * llvm::divideCeil(rows / 2, getLanes());
 }
 
+LayoutAttr LayoutAttr::getScalesLayout() const {
+  return get(getContext(), getLanes(), /*depth=*/1, getPaired());
+}
+
 SmallVector<int64_t> LayoutAttr::getPackedShape(ArrayRef<int64_t> shape) const {
   int64_t rows = shape[shape.size() - 2];
   SmallVector<int64_t> packed(shape.drop_back(2));
@@ -58,4 +69,13 @@ SmallVector<int64_t> LayoutAttr::getPackedShape(ArrayRef<int64_t> shape) const {
   packed.push_back(shape.back() / getDepth());
   packed.push_back(getLanes() * getDepth());
   return packed;
+}
+
+LogicalResult SwiGLUAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 FloatAttr alpha, FloatAttr limit) {
+  if (!alpha.getValue().isFinite())
+    return emitError() << "expected a finite alpha, but got " << alpha;
+  if (limit.getValue().isNaN() || limit.getValue().isNegative())
+    return emitError() << "expected a limit of at least 0, but got " << limit;
+  return success();
 }

@@ -14,6 +14,9 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::mxfp4;
@@ -25,6 +28,13 @@ using namespace mlir::mxfp4;
 // What the verifiers share
 //===----------------------------------------------------------------------===//
 
+/// The product of two sizes, or the largest integer if that is larger.
+static int64_t multiplySizes(int64_t a, int64_t b) {
+  int64_t product;
+  return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max()
+                                          : product;
+}
+
 bool mxfp4::isPackedStorage(ShapedType type) {
   return type.getElementType().isInteger(8);
 }
@@ -33,7 +43,7 @@ SmallVector<int64_t> mxfp4::getElementShape(ShapedType type) {
   SmallVector<int64_t> shape(type.getShape());
   if (isPackedStorage(type) && !shape.empty() &&
       !ShapedType::isDynamic(shape.back()))
-    shape.back() *= 2; // F2
+    shape.back() = multiplySizes(shape.back(), 2); // F2
   return shape;
 }
 
@@ -69,6 +79,51 @@ void mxfp4::getDestinationStyleEffects(
   }
 }
 
+void mxfp4::getUpdateEffects(
+    DestinationStyleOpInterface op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    effects.emplace_back(MemoryEffects::Read::get(), &operand, /*stage=*/0,
+                         /*effectOnFullRegion=*/true,
+                         SideEffects::DefaultResource::get());
+    if (op.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand, /*stage=*/1,
+                           /*effectOnFullRegion=*/false,
+                           SideEffects::DefaultResource::get());
+  }
+}
+
+LayoutAttr mxfp4::getEncodedLayout(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? dyn_cast_or_null<LayoutAttr>(tensor.getEncoding())
+                : LayoutAttr();
+}
+
+FailureOr<LayoutAttr> mxfp4::verifyLayouts(Operation *op, LayoutAttr attribute,
+                                           Value weight, Value scales) {
+  LayoutAttr encoding = getEncodedLayout(weight.getType());
+  if (encoding && attribute)
+    return op->emitOpError("expected a layout either as the encoding of the "
+                           "weight or as the attribute 'layout'");
+  LayoutAttr ofScales = encoding ? encoding.getScalesLayout() : LayoutAttr();
+  for (Value operand : op->getOperands()) {
+    LayoutAttr found = getEncodedLayout(operand.getType());
+    LayoutAttr expected = operand == scales ? ofScales : LayoutAttr();
+    if (operand == weight || found == expected)
+      continue;
+    InFlightDiagnostic diag = op->emitOpError("expected an operand ");
+    if (expected)
+      diag << "of layout " << expected << ", as its weight is arranged";
+    else
+      diag << "without a layout";
+    return diag << ", but got " << operand.getType();
+  }
+  return encoding ? encoding : attribute;
+}
+
 LogicalResult mxfp4::verifySameShape(Operation *op, StringRef nameA,
                                      ShapedType a, StringRef nameB,
                                      ArrayRef<int64_t> b) {
@@ -101,10 +156,11 @@ static LogicalResult verifyBlocks(Operation *op, ShapedType values,
   if (ShapedType::isDynamic(columns) || ShapedType::isDynamic(blocks))
     return op->emitOpError("expected a static last dimension of 'values' and "
                            "'scales'");
-  if (columns != blocks * kBlockSize) // F1
-    return op->emitOpError() << "expected the last dimension of 'values' to be "
-                             << blocks * kBlockSize << " (" << kBlockSize
-                             << " elements per scale), but got " << columns;
+  int64_t expected = multiplySizes(blocks, kBlockSize); // F1
+  if (columns != expected)
+    return op->emitOpError()
+           << "expected the last dimension of 'values' to be " << expected
+           << " (" << kBlockSize << " elements per scale), but got " << columns;
   return success();
 }
 
@@ -115,10 +171,9 @@ static LogicalResult verifyArranged(Operation *op, StringRef name,
                                     ShapedType weight, LayoutAttr layout,
                                     ArrayRef<int64_t> expected) {
   SmallVector<int64_t> shape = getElementShape(weight);
-  LayoutAttr own = layout;
-  if (isa<Float8E8M0FNUType>(weight.getElementType()))
-    own = LayoutAttr::get(layout.getContext(), layout.getLanes(), 1,
-                          layout.getPaired());
+  LayoutAttr own = isa<Float8E8M0FNUType>(weight.getElementType())
+                       ? layout.getScalesLayout()
+                       : layout;
   SmallVector<int64_t> packed = own.getPackedShape(expected);
   if (shape == packed)
     return success();
@@ -142,6 +197,10 @@ static LogicalResult verifyBlockWeight(Operation *op, ShapedType values,
   if (plain.back() % kBlockSize != 0)
     return op->emitOpError() << "expected whole blocks of " << kBlockSize
                              << " columns, but got " << plain.back();
+  if (failed(layout.verifyEncoding(getStoredShape(values, plain),
+                                   values.getElementType(),
+                                   [&] { return op->emitOpError(); })))
+    return failure();
   SmallVector<int64_t> blocks(plain);
   blocks.back() /= kBlockSize;
   if (failed(verifyArranged(op, "values", values, layout, plain)))
@@ -203,12 +262,6 @@ QuantizeOp::reifyResultShapes(OpBuilder &builder,
 // Pack
 //===----------------------------------------------------------------------===//
 
-void PackOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getDestinationStyleEffects(*this, effects);
-}
-
 LogicalResult PackOp::verify() {
   ShapedType source = getSource().getType(), init = getInit().getType();
   if (source.getElementType() != init.getElementType())
@@ -219,13 +272,8 @@ LogicalResult PackOp::verify() {
     return emitOpError() << "expected a source [..., rows, columns] of static "
                             "shape, but got "
                          << source;
-  auto getEncoding = [](ShapedType type) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    return tensor ? dyn_cast_or_null<LayoutAttr>(tensor.getEncoding())
-                  : LayoutAttr();
-  };
-  LayoutAttr encoding = getEncoding(init);
-  if (getEncoding(source) || !init.hasStaticShape())
+  LayoutAttr encoding = getEncodedLayout(init);
+  if (getEncodedLayout(source) || !init.hasStaticShape())
     return emitOpError() << "expected a source without a layout and an 'init' "
                             "of static shape, but got "
                          << source << " and " << init;
@@ -233,14 +281,10 @@ LogicalResult PackOp::verify() {
   if (!layout || (encoding && getLayout()))
     return emitOpError("expected a layout either as the encoding of 'init' or "
                        "as the attribute 'layout'");
+  if (failed(layout.verifyEncoding(source.getShape(), source.getElementType(),
+                                   [&] { return emitOpError(); })))
+    return failure();
   SmallVector<int64_t> shape = getElementShape(source);
-  if (shape.back() % layout.getDepth() != 0)
-    return emitOpError() << "expected a multiple of the depth "
-                         << layout.getDepth() << " columns, but got "
-                         << shape.back();
-  if (layout.getPaired() && shape[shape.size() - 2] % 2 != 0)
-    return emitOpError() << "expected an even number of rows to pair, but got "
-                         << shape[shape.size() - 2];
   return verifySameShape(
       *this, "init", init, "source and layout",
       encoding ? SmallVector<int64_t>(source.getShape())
@@ -251,12 +295,6 @@ LogicalResult PackOp::verify() {
 // Matmul
 //===----------------------------------------------------------------------===//
 
-void MatmulOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getDestinationStyleEffects(*this, effects);
-}
-
 LogicalResult MatmulOp::verify() {
   ShapedType input = getInput().getType(), init = getInit().getType();
   if (input.getRank() != 2 || init.getRank() != 2)
@@ -266,6 +304,12 @@ LogicalResult MatmulOp::verify() {
   int64_t rows = init.getDimSize(1), columns = input.getDimSize(1);
   if (ShapedType::isDynamic(rows) || ShapedType::isDynamic(columns))
     return emitOpError("expected static K and N");
+  FailureOr<LayoutAttr> layout =
+      verifyLayouts(*this, getLayoutAttr(), getValues(), getScales());
+  if (failed(layout))
+    return failure();
+  if (*layout && layout->getPaired())
+    return emitOpError("expected a layout that is not paired");
   if (failed(verifyBlockWeight(*this, getValues().getType(),
                                getScales().getType(), getLayoutAttr(),
                                {rows, columns})))
@@ -286,12 +330,6 @@ LogicalResult MatmulOp::verify() {
 //===----------------------------------------------------------------------===//
 // Matmul by expert
 //===----------------------------------------------------------------------===//
-
-void MatmulByExpertOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getDestinationStyleEffects(*this, effects);
-}
 
 LogicalResult MatmulByExpertOp::verify() {
   ShapedType input = getInput().getType(), init = getInit().getType();
@@ -335,14 +373,18 @@ LogicalResult MatmulByExpertOp::verify() {
       return failure();
   }
 
-  int64_t rows = getActivation() ? 2 * outputs : outputs;
+  int64_t rows = getActivation() ? multiplySizes(outputs, 2) : outputs;
   int64_t columns = input.getShape().back();
   if (values.getRank() < 3 || ShapedType::isDynamic(values.getDimSize(0)) ||
       ShapedType::isDynamic(outputs) || ShapedType::isDynamic(columns))
     return emitOpError("expected static E, N and K");
-  if (getActivation() && getLayout() && !getLayout()->getPaired())
+  FailureOr<LayoutAttr> layout =
+      verifyLayouts(*this, getLayoutAttr(), getValues(), getScales());
+  if (failed(layout))
+    return failure();
+  if (getActivation() && *layout && !layout->getPaired())
     return emitOpError("expected a paired layout where there is an activation");
-  if (!getActivation() && getLayout() && getLayout()->getPaired())
+  if (!getActivation() && *layout && layout->getPaired())
     return emitOpError("expected an activation where the layout is paired");
   if (failed(verifyBlockWeight(*this, values, getScales().getType(),
                                getLayoutAttr(),

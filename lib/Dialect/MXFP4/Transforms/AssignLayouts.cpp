@@ -12,6 +12,7 @@
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
 #define DEBUG_TYPE "mxfp4-assign-layouts"
@@ -41,10 +42,16 @@ static void packOperand(OpBuilder &builder, OpOperand &operand,
   operand.set(pack->getResult(0));
 }
 
-/// True if `type` is a weight that has no arrangement yet.
+/// True if `weight` has no arrangement yet.
 static bool isPlain(Value weight) {
   auto type = dyn_cast<RankedTensorType>(weight.getType());
   return type && type.hasStaticShape() && !type.getEncoding();
+}
+
+/// True for floats that kernels multiply.
+static bool isMultiplied(Value value) {
+  Type element = getElementTypeOrSelf(value);
+  return element.isF32() || element.isBF16();
 }
 
 namespace {
@@ -65,17 +72,22 @@ struct AssignLayoutsPass final
         return assignDense(builder, linear);
       if (auto matmul = dyn_cast<MatmulOp>(op))
         return assignBlocks(builder, matmul, /*paired=*/false);
-      if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
-        return assignBlocks(builder, matmul,
-                            matmul.getActivation().has_value());
+      if (auto matmul = dyn_cast<MatmulByExpertOp>(op)) {
+        // Kernels add experts up where the sum is kept.
+        if (matmul.getWeights() &&
+            !matmul.getInit().getType().getElementType().isF32())
+          return;
+        assignBlocks(builder, matmul, matmul.getActivation().has_value());
+      }
     });
   }
 
 private:
-  /// A dense weight whose columns do not fill lanes stays as it is, and takes
-  /// the slow path.
+  // A weight that no kernel reads stays as it is, and takes the slow path.
+
   void assignDense(OpBuilder &builder, nn::LinearOp op) {
-    if (op.getLayout() || !isPlain(op.getWeight()))
+    if (op.getLayout() || !isPlain(op.getWeight()) ||
+        !isMultiplied(op.getInput()) || !isMultiplied(op.getWeight()))
       return;
     ShapedType type = op.getWeight().getType();
     int64_t depth = kLaneBits / type.getElementTypeBitWidth();
@@ -87,14 +99,14 @@ private:
 
   template <typename OpTy>
   void assignBlocks(OpBuilder &builder, OpTy op, bool paired) {
-    if (op.getLayout() || !isPlain(op.getValues()) || !isPlain(op.getScales()))
+    if (op.getLayout() || !isPlain(op.getValues()) ||
+        !isPlain(op.getScales()) || !isMultiplied(op.getInput()))
       return;
     constexpr int64_t elementBits = 4;
-    packOperand(
-        builder, op.getValuesMutable(),
-        LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits, paired));
-    packOperand(builder, op.getScalesMutable(),
-                LayoutAttr::get(&getContext(), lanes, 1, paired));
+    auto layout =
+        LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits, paired);
+    packOperand(builder, op.getValuesMutable(), layout);
+    packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
   }
 };
 } // namespace

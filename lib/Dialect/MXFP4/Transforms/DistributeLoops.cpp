@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #define DEBUG_TYPE "mxfp4-distribute-loops"
 
@@ -27,8 +28,6 @@ namespace mlir::mxfp4 {
 
 using namespace mlir;
 using namespace mlir::mxfp4;
-
-static constexpr StringLiteral kBarrierName = "mxfp4_barrier";
 
 namespace {
 /// The arguments that say who runs a function.
@@ -49,6 +48,19 @@ template <typename EffectTy> static bool touchesMemory(Operation *op) {
                    : WalkResult::advance();
       })
       .wasInterrupted();
+}
+
+/// The first op in `op`, or itself, of which nobody knows what memory it
+/// touches; or null.
+static Operation *findUnknownEffects(Operation *op) {
+  Operation *unknown = nullptr;
+  op->walk<WalkOrder::PreOrder>([&](Operation *nested) {
+    if (!hasUnknownEffects(nested))
+      return WalkResult::advance();
+    unknown = nested;
+    return WalkResult::interrupt();
+  });
+  return unknown;
 }
 
 /// True if something in `op` is for all threads.
@@ -93,10 +105,14 @@ static void lowerParallel(scf::ParallelOp op, const Team *team) {
     Value lower = op.getLowerBound()[i], upper = op.getUpperBound()[i];
     Value step = op.getStep()[i];
     if (team && i == divided) {
-      // Share of n iterations: from n * thread / threads on.
+      // Share of n iterations: from n * thread / threads on. The last share
+      // ends at lower + n * step, perhaps past the upper bound, which makes no
+      // further iteration.
+      Value zero = arith::ConstantIndexOp::create(b, 0);
       Value one = arith::ConstantIndexOp::create(b, 1);
-      Value iterations = arith::CeilDivUIOp::create(
-          b, arith::SubIOp::create(b, upper, lower), step);
+      Value span = arith::MaxSIOp::create(
+          b, arith::SubIOp::create(b, upper, lower), zero);
+      Value iterations = arith::CeilDivSIOp::create(b, span, step);
       auto border = [&](Value thread) -> Value {
         Value share = arith::DivUIOp::create(
             b, arith::MulIOp::create(b, iterations, thread), team->threads);
@@ -104,9 +120,8 @@ static void lowerParallel(scf::ParallelOp op, const Team *team) {
                                      arith::MulIOp::create(b, share, step));
       };
       Value begin = border(team->thread);
-      Value end = border(arith::AddIOp::create(b, team->thread, one));
+      upper = border(arith::AddIOp::create(b, team->thread, one));
       lower = begin;
-      upper = arith::MinUIOp::create(b, end, upper);
     }
     auto loop = scf::ForOp::create(b, lower, upper, step);
     indices[i] = loop.getInductionVar();
@@ -150,7 +165,7 @@ struct DistributeLoopsPass final
       Builder builder(&getContext());
       for (auto [position, argument] : llvm::enumerate(arguments)) {
         auto attributes = builder.getDictionaryAttr(builder.getNamedAttr(
-            "mxfp4.value", builder.getStringAttr(argument.first)));
+            kValueAttrName, builder.getStringAttr(argument.first)));
         if (failed(function.insertArgument(position, argument.second,
                                            attributes, loc)))
           return signalPassFailure();
@@ -191,6 +206,13 @@ private:
           for (Block &nested : region)
             if (failed(distribute(nested, team)))
               return failure();
+      } else if (isa<memref::AllocaOp>(op)) {
+        return op.emitOpError(
+            "cannot be divided among threads: expected memref.alloc where "
+            "threads share memory");
+      } else if (Operation *unknown = findUnknownEffects(&op)) {
+        return unknown->emitOpError(
+            "cannot be given to one thread: expected known effects on memory");
       } else if (touchesMemory<MemoryEffects::Write>(&op)) {
         if (op.getNumResults() != 0)
           return op.emitOpError("cannot be given to one thread: expected no "

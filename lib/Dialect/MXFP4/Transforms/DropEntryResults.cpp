@@ -13,6 +13,8 @@
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #define DEBUG_TYPE "mxfp4-drop-entry-results"
 
@@ -24,38 +26,46 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+static LogicalResult dropResults(func::FuncOp entry) {
+  WalkResult result = entry.walk([&](func::ReturnOp op) {
+    for (auto [index, value] : llvm::enumerate(op.getOperands())) {
+      while (auto cast = value.getDefiningOp<memref::CastOp>())
+        value = cast.getSource();
+      auto argument = dyn_cast<BlockArgument>(value);
+      if (argument && isa<MemRefType>(value.getType()) &&
+          argument.getOwner()->isEntryBlock())
+        continue;
+      entry.emitOpError()
+          << "cannot be an entry point: expected result " << index
+          << " to be a memref argument that it writes, but got another value "
+             "of type "
+          << value.getType();
+      return WalkResult::interrupt();
+    }
+    op.getOperandsMutable().clear();
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  entry.setFunctionType(FunctionType::get(
+      entry.getContext(), entry.getArgumentTypes(), TypeRange()));
+  entry.setResAttrsAttr(nullptr);
+  return success();
+}
+
 namespace {
 struct DropEntryResultsPass final
     : mxfp4::impl::DropEntryResultsPassBase<DropEntryResultsPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (!function->hasAttr("mxfp4.entry") || function.isExternal())
-      return;
-    WalkResult result = function.walk([&](func::ReturnOp op) {
-      for (auto [index, value] : llvm::enumerate(op.getOperands())) {
-        while (auto cast = value.getDefiningOp<memref::CastOp>())
-          value = cast.getSource();
-        auto argument = dyn_cast<BlockArgument>(value);
-        if (argument && isa<MemRefType>(value.getType()) &&
-            argument.getOwner()->isEntryBlock())
-          continue;
-        function.emitOpError()
-            << "cannot be an entry point: expected result " << index
-            << " to be a memref argument that it writes, but got another value "
-               "of type "
-            << value.getType();
-        return WalkResult::interrupt();
-      }
-      op.getOperandsMutable().clear();
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
-      return signalPassFailure();
-    function.setFunctionType(FunctionType::get(
-        &getContext(), function.getArgumentTypes(), TypeRange()));
-    function.setResAttrsAttr(nullptr);
+    SymbolTableCollection symbols;
+    SymbolUserMap users(symbols, getOperation());
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr(kEntryAttrName) &&
+          (failed(verifyNotCalled(function, users)) ||
+           failed(dropResults(function))))
+        return signalPassFailure();
   }
 };
 } // namespace

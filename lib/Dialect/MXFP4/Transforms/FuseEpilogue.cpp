@@ -43,6 +43,12 @@ static bool isArranged(MatmulByExpertOp op) {
   return op.getLayout() || (values && values.getEncoding());
 }
 
+/// True if a matmul, which knows its number of columns, can write to `init`.
+static bool hasStaticColumns(Value init) {
+  auto type = cast<ShapedType>(init.getType());
+  return !type.isDynamicDim(type.getRank() - 1);
+}
+
 /// The matmul again, into `init`. The caller adds a part of the epilogue.
 template <typename MatmulTy>
 static MatmulTy cloneInto(PatternRewriter &rewriter, MatmulTy matmul,
@@ -60,6 +66,9 @@ getMatmulToExtend(PatternRewriter &rewriter, Operation *reader, Value value) {
   auto matmul = getOnlyReadBy<MatmulByExpertOp>(reader, value);
   if (!matmul)
     return rewriter.notifyMatchFailure(reader, "no matmul for this alone");
+  if (!hasStaticColumns(
+          cast<DestinationStyleOpInterface>(reader).getDpsInits()[0]))
+    return rewriter.notifyMatchFailure(reader, "columns are not static");
   if (matmul.getActivation() || matmul.getWeights())
     return rewriter.notifyMatchFailure(matmul, "has an epilogue");
   if (!matmul.getInit().getType().getElementType().isF32())
@@ -68,7 +77,7 @@ getMatmulToExtend(PatternRewriter &rewriter, Operation *reader, Value value) {
 }
 
 /// If `op` computes `matrix[t, n] + vector[n]` in f32 and rounds it once to its
-/// result type, sets the operand numbers of both.
+/// result type, sets `matrix` and `vector`.
 static bool matchBiasAdd(linalg::GenericOp op, Value &matrix, Value &vector) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
       op.getNumLoops() != 2 || op.getNumParallelLoops() != 2 ||
@@ -120,12 +129,6 @@ struct NameDenseMatmul final : OpRewritePattern<linalg::MatmulOp> {
     Value init = getZeroFilledInit(op);
     if (!init)
       return rewriter.notifyMatchFailure(op, "does not start from zero");
-    auto weight = cast<ShapedType>(op.getInputs()[1].getType());
-    Type element = weight.getElementType();
-    bool fillsLanes =
-        element.isF32() || (element.isBF16() && weight.getDimSize(1) % 2 == 0);
-    if (!fillsLanes)
-      return rewriter.notifyMatchFailure(op, "no kernel reads such a weight");
     rewriter.replaceOpWithNewOp<nn::LinearOp>(
         op, op->getResultTypes(), op.getInputs()[0], op.getInputs()[1],
         /*bias=*/Value(), /*residual=*/Value(), init, /*layout=*/LayoutAttr());
@@ -152,6 +155,8 @@ struct FuseBias final : OpRewritePattern<linalg::GenericOp> {
     Value matrix, vector;
     if (!matchBiasAdd(op, matrix, vector))
       return rewriter.notifyMatchFailure(op, "does not add a bias");
+    if (!hasStaticColumns(op.getOutputs()[0]))
+      return rewriter.notifyMatchFailure(op, "columns are not static");
     auto matmul = getOnlyReadBy<MatmulTy>(op, matrix);
     if (!matmul)
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");

@@ -17,6 +17,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mxfp4/ABI/Program.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/Support/MathExtras.h"
 
 #define DEBUG_TYPE "mxfp4-plan-memory"
@@ -38,9 +39,16 @@ namespace {
 /// its place.
 struct Temporary {
   memref::AllocOp alloc;
+  SmallVector<memref::DeallocOp> deallocs;
   int64_t bytes;
   int64_t begin, end;
   int64_t offset = 0;
+};
+
+/// The temporaries of one function, and the bytes they take together.
+struct Frame {
+  SmallVector<Temporary> temporaries;
+  int64_t bytes = 0;
 };
 } // namespace
 
@@ -50,27 +58,58 @@ static int64_t getOrder(Operation *op, Block *block,
   return order.lookup(block->findAncestorOpInBlock(*op));
 }
 
+static bool isMemRef(Value value) {
+  return isa<BaseMemRefType>(value.getType());
+}
+
+/// True if `op` gives a memref that it reads another name.
+static bool isView(Operation *op) {
+  return isa<ViewLikeOpInterface>(op) &&
+         llvm::any_of(op->getResults(), isMemRef);
+}
+
+/// True if no name of a memref outlives `op`, which is no view and uses it in
+/// `use`: it writes it, or reads numbers from it.
+static bool isAccess(OpOperand &use) {
+  Operation *op = use.getOwner();
+  if (op->hasTrait<OpTrait::IsTerminator>())
+    return false;
+  if (auto store = dyn_cast<memref::StoreOp>(op))
+    return &use != &store.getValueMutable();
+  if (op->getNumResults() == 0 || isa<memref::DimOp>(op))
+    return true;
+  return hasEffect<MemoryEffects::Read>(op) &&
+         llvm::all_of(op->getResultTypes(), [](Type type) {
+           auto vector = dyn_cast<VectorType>(type);
+           return (vector ? vector.getElementType() : type)
+               .isIntOrIndexOrFloat();
+         });
+}
+
 /// Where `value`, or a view of it, is used last. Fails where it gets another
-/// name that is no view, so that its uses are not known.
+/// name that is no view, so that its uses are not known. Adds what would free
+/// it to `deallocs`.
 static FailureOr<int64_t>
 getLastUse(Value value, Block *block,
-           const DenseMap<Operation *, int64_t> &order) {
+           const DenseMap<Operation *, int64_t> &order,
+           SmallVectorImpl<memref::DeallocOp> &deallocs) {
   int64_t last = 0;
-  for (Operation *user : value.getUsers()) {
+  for (OpOperand &use : value.getUses()) {
+    Operation *user = use.getOwner();
     last = std::max(last, getOrder(user, block, order));
-    bool isView = isa<ViewLikeOpInterface>(user);
-    if (user->hasTrait<OpTrait::IsTerminator>() ||
-        (!isView &&
-         llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>)))
+    if (auto dealloc = dyn_cast<memref::DeallocOp>(user))
+      deallocs.push_back(dealloc);
+    if (isView(user)) {
+      for (Value result :
+           llvm::make_filter_range(user->getResults(), isMemRef)) {
+        FailureOr<int64_t> viewed = getLastUse(result, block, order, deallocs);
+        if (failed(viewed))
+          return failure();
+        last = std::max(last, *viewed);
+      }
+    } else if (!isAccess(use)) {
       return user->emitOpError("cannot take a temporary in the arena: expected "
                                "it to be read, written and viewed alone");
-    if (!isView)
-      continue;
-    for (Value result : user->getResults()) {
-      FailureOr<int64_t> viewed = getLastUse(result, block, order);
-      if (failed(viewed))
-        return failure();
-      last = std::max(last, *viewed);
     }
   }
   return last;
@@ -109,36 +148,114 @@ static int64_t placeTemporaries(MutableArrayRef<Temporary> temporaries) {
 }
 
 namespace {
-struct PlanMemoryPass final : mxfp4::impl::PlanMemoryPassBase<PlanMemoryPass> {
-  using Base::Base;
+/// Plans the memory of one module.
+class MemoryPlanner {
+public:
+  explicit MemoryPlanner(ModuleOp module) : module(module), symbols(module) {}
 
-  void runOnOperation() override {
-    ModuleOp module = getOperation();
-    SymbolTable symbols(module);
+  LogicalResult run() {
     for (auto function : module.getOps<func::FuncOp>()) {
-      auto tokens = function->getAttrOfType<IntegerAttr>("mxfp4.max_tokens");
-      if (tokens)
-        maxTokens = std::max(maxTokens, tokens.getInt());
-      if (!function.isExternal())
-        functions.push_back(function);
+      if (function.isExternal())
+        continue;
+      functions.push_back(function);
+      function.walk([&](func::CallOp call) {
+        if (func::FuncOp callee = getCallee(call))
+          calls[callee].push_back(call);
+      });
     }
     for (func::FuncOp function : functions)
       if (failed(planFrame(function)))
-        return signalPassFailure();
+        return failure();
     int64_t arena = 0;
     for (func::FuncOp function : functions) {
-      FailureOr<int64_t> depth = getDepth(function, symbols, {});
+      FailureOr<int64_t> depth = getDepth(function, {});
       if (failed(depth))
-        return signalPassFailure();
+        return failure();
       arena = std::max(arena, *depth);
     }
     for (func::FuncOp function : functions)
-      passArena(function, symbols);
-    Builder builder(&getContext());
-    module->setAttr("mxfp4.arena", builder.getI64IntegerAttr(arena));
+      if (failed(takeArena(function)))
+        return failure();
+    for (func::FuncOp function : functions)
+      passArena(function);
+    Builder builder(module.getContext());
+    module->setAttr(kArenaAttrName, builder.getI64IntegerAttr(arena));
+    return success();
   }
 
 private:
+  /// The function with a body that `call` calls, or null.
+  func::FuncOp getCallee(func::CallOp call) {
+    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+    return callee && !callee.isExternal() ? callee : func::FuncOp();
+  }
+
+  /// The most that `size` can be, or nothing unless it is a number of tokens.
+  std::optional<int64_t> getBound(Value size) {
+    if (std::optional<int64_t> constant = getConstantIntValue(size))
+      return constant;
+    if (auto argument = dyn_cast<BlockArgument>(size))
+      return getArgumentBound(argument);
+    auto dim = size.getDefiningOp<memref::DimOp>();
+    if (dim && dim.getConstantIndex() == 0)
+      return getRowsBound(dim.getSource());
+    return std::nullopt;
+  }
+
+  /// The same of the leading dimension of a memref.
+  std::optional<int64_t> getRowsBound(Value memref) {
+    auto type = dyn_cast<MemRefType>(memref.getType());
+    if (!type || type.getRank() == 0)
+      return std::nullopt;
+    if (!type.isDynamicDim(0))
+      return type.getDimSize(0);
+    if (auto argument = dyn_cast<BlockArgument>(memref))
+      return getArgumentBound(argument);
+    if (auto alloc = memref.getDefiningOp<memref::AllocOp>())
+      return getBound(alloc.getDynamicSizes().front());
+    if (auto cast = memref.getDefiningOp<memref::CastOp>())
+      return getRowsBound(cast.getSource());
+    auto expand = memref.getDefiningOp<memref::ExpandShapeOp>();
+    if (expand && expand.getReassociationIndices().front().size() == 1)
+      return getRowsBound(expand.getSrc());
+    auto subview = memref.getDefiningOp<memref::SubViewOp>();
+    if (subview && subview.getSourceType().getRank() == type.getRank())
+      return getBound(subview.getDynamicSize(0));
+    return std::nullopt;
+  }
+
+  /// The same of an argument that is a number or a memref: what an entry point
+  /// says of it, or what the callers of another function hand over.
+  std::optional<int64_t> getArgumentBound(BlockArgument argument) {
+    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    if (!function)
+      return std::nullopt;
+    unsigned index = argument.getArgNumber();
+    bool isNumber = !isMemRef(argument);
+    if (auto tokens =
+            function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName)) {
+      auto meaning = function.getArgAttrOfType<StringAttr>(
+          index, isNumber ? kValueAttrName : kDimAttrName);
+      if (meaning && meaning.getValue() == "tokens")
+        return tokens.getInt();
+      return std::nullopt;
+    }
+    // Nothing is known of what a function hands over to itself.
+    auto [known, isNew] = bounds.insert({argument, std::nullopt});
+    if (!isNew)
+      return known->second;
+    std::optional<int64_t> most;
+    for (func::CallOp call : calls.lookup(function)) {
+      Value operand = call.getOperand(index);
+      std::optional<int64_t> bound =
+          isNumber ? getBound(operand) : getRowsBound(operand);
+      if (!bound)
+        return std::nullopt;
+      most = std::max(most, bound);
+    }
+    return bounds[argument] = most;
+  }
+
   /// The size of a temporary, up to where the next may start.
   FailureOr<int64_t> getBytes(memref::AllocOp alloc) {
     MemRefType type = alloc.getType();
@@ -148,20 +265,27 @@ private:
       return alloc.emitOpError(
           "cannot be placed in the arena: expected numbers "
           "in plain order in the default memory space");
-    if (type.getNumDynamicDims() != 0 && maxTokens == 0)
-      return alloc.emitOpError("cannot be placed in the arena: expected "
-                               "'mxfp4.max_tokens' on an entry point");
     int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
-    for (int64_t size : type.getShape()) {
-      int64_t most = ShapedType::isDynamic(size) ? maxTokens : size;
-      if (llvm::MulOverflow(bits, most, bits) || bits > kMaxBits)
+    SmallVector<int64_t> sizes(type.getShape());
+    auto dynamicSizes = alloc.getDynamicSizes().begin();
+    for (int64_t &size : sizes) {
+      if (!ShapedType::isDynamic(size))
+        continue;
+      std::optional<int64_t> bound = getBound(*dynamicSizes++);
+      if (!bound)
+        return alloc.emitOpError("cannot be placed in the arena: expected "
+                                 "dynamic sizes to be the number of tokens of "
+                                 "an entry point");
+      size = *bound;
+    }
+    for (int64_t size : sizes)
+      if (size < 0 || llvm::MulOverflow(bits, size, bits) || bits > kMaxBits)
         return alloc.emitOpError("cannot be placed in the arena: expected at "
                                  "most 2^40 bytes");
-    }
     return llvm::alignTo(llvm::divideCeil(bits, 8), mx::kBufferAlignment);
   }
 
-  /// Places the temporaries of one function.
+  /// Finds places for the temporaries of one function.
   LogicalResult planFrame(func::FuncOp function) {
     if (!function.getBody().hasOneBlock())
       return function.emitOpError("cannot be given a place in the arena: "
@@ -171,34 +295,43 @@ private:
     for (auto [number, op] : llvm::enumerate(*block))
       order[&op] = number;
 
-    SmallVector<Temporary> temporaries;
+    Frame &frame = frames[function];
     WalkResult result = function.walk([&](memref::AllocOp alloc) {
       if (alloc->getBlock() != block) {
         alloc.emitOpError("cannot be placed in the arena: expected it at the "
                           "top level of a function");
         return WalkResult::interrupt();
       }
+      Temporary temporary;
       FailureOr<int64_t> bytes = getBytes(alloc);
-      FailureOr<int64_t> lastUse = getLastUse(alloc, block, order);
+      FailureOr<int64_t> lastUse =
+          getLastUse(alloc, block, order, temporary.deallocs);
       if (failed(bytes) || failed(lastUse))
         return WalkResult::interrupt();
-      temporaries.push_back({alloc, *bytes, order[alloc], *lastUse});
+      temporary.alloc = alloc;
+      temporary.bytes = *bytes;
+      temporary.begin = order[alloc];
+      temporary.end = *lastUse;
+      frame.temporaries.push_back(std::move(temporary));
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
       return failure();
-    frames[function] = placeTemporaries(temporaries);
+    frame.bytes = placeTemporaries(frame.temporaries);
+    return success();
+  }
 
-    Type bytes = MemRefType::get({ShapedType::kDynamic},
-                                 IntegerType::get(&getContext(), 8));
+  /// Gives a function the arena as an argument, and puts its temporaries there.
+  LogicalResult takeArena(func::FuncOp function) {
+    Builder builder(module.getContext());
+    Type bytes = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
     unsigned first = function.getNumArguments();
-    Builder builder(&getContext());
     auto named = [&](StringRef name, StringRef value) {
       return builder.getNamedAttr(name, builder.getStringAttr(value));
     };
     auto isArena = builder.getDictionaryAttr(
-        {named("mxfp4.buffer", "arena"), named("mxfp4.kind", "arena")});
-    auto isBase = builder.getDictionaryAttr(named("mxfp4.value", "zero"));
+        {named(kBufferAttrName, "arena"), named(kKindAttrName, "arena")});
+    auto isBase = builder.getDictionaryAttr(named(kValueAttrName, "zero"));
     if (failed(function.insertArgument(first, bytes, isArena,
                                        function.getLoc())) ||
         failed(function.insertArgument(first + 1, builder.getIndexType(),
@@ -206,26 +339,24 @@ private:
       return failure();
     Value arena = function.getArgument(first);
     Value base = function.getArgument(first + 1);
-    for (Temporary &temporary : temporaries) {
-      ImplicitLocOpBuilder b(temporary.alloc.getLoc(), temporary.alloc);
+    for (Temporary &temporary : frames[function].temporaries) {
+      memref::AllocOp alloc = temporary.alloc;
+      ImplicitLocOpBuilder b(alloc.getLoc(), alloc);
       Value offset = arith::AddIOp::create(
           b, base, arith::ConstantIndexOp::create(b, temporary.offset));
-      Value view =
-          memref::ViewOp::create(b, temporary.alloc.getType(), arena, offset,
-                                 temporary.alloc.getDynamicSizes());
-      for (Operation *user :
-           llvm::make_early_inc_range(temporary.alloc->getUsers()))
-        if (isa<memref::DeallocOp>(user))
-          user->erase();
-      temporary.alloc.replaceAllUsesWith(view);
-      temporary.alloc.erase();
+      Value view = memref::ViewOp::create(b, alloc.getType(), arena, offset,
+                                          alloc.getDynamicSizes());
+      for (memref::DeallocOp dealloc : temporary.deallocs)
+        dealloc.erase();
+      alloc.replaceAllUsesWith(view);
+      alloc.erase();
     }
     return success();
   }
 
   /// Bytes from the start of a function's frame to the end of the deepest frame
   /// below it. Fails if the function calls itself.
-  FailureOr<int64_t> getDepth(func::FuncOp function, SymbolTable &symbols,
+  FailureOr<int64_t> getDepth(func::FuncOp function,
                               SmallVector<func::FuncOp> callers) {
     if (auto known = depths.find(function); known != depths.end())
       return known->second;
@@ -235,10 +366,10 @@ private:
     callers.push_back(function);
     int64_t below = 0;
     WalkResult result = function.walk([&](func::CallOp call) {
-      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      if (!callee || callee.isExternal())
+      func::FuncOp callee = getCallee(call);
+      if (!callee)
         return WalkResult::advance();
-      FailureOr<int64_t> depth = getDepth(callee, symbols, callers);
+      FailureOr<int64_t> depth = getDepth(callee, callers);
       if (failed(depth))
         return WalkResult::interrupt();
       below = std::max(below, *depth);
@@ -246,27 +377,38 @@ private:
     });
     if (result.wasInterrupted())
       return failure();
-    return depths[function] = frames[function] + below;
+    return depths[function] = frames[function].bytes + below;
   }
 
   /// Hands the rest of the arena to the functions that `function` calls.
-  void passArena(func::FuncOp function, SymbolTable &symbols) {
+  void passArena(func::FuncOp function) {
     Value arena = function.getArgument(function.getNumArguments() - 2);
     Value base = function.getArgument(function.getNumArguments() - 1);
     function.walk([&](func::CallOp call) {
-      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      if (!callee || callee.isExternal())
+      if (!getCallee(call))
         return;
       ImplicitLocOpBuilder b(call.getLoc(), call);
       Value offset = arith::AddIOp::create(
-          b, base, arith::ConstantIndexOp::create(b, frames[function]));
+          b, base, arith::ConstantIndexOp::create(b, frames[function].bytes));
       call.getOperandsMutable().append({arena, offset});
     });
   }
 
-  /// The largest of the entry points, or 0.
-  int64_t maxTokens = 0;
+  ModuleOp module;
+  SymbolTable symbols;
   SmallVector<func::FuncOp> functions;
-  DenseMap<func::FuncOp, int64_t> frames, depths;
+  DenseMap<func::FuncOp, SmallVector<func::CallOp>> calls;
+  DenseMap<func::FuncOp, Frame> frames;
+  DenseMap<func::FuncOp, int64_t> depths;
+  DenseMap<BlockArgument, std::optional<int64_t>> bounds;
+};
+
+struct PlanMemoryPass final : mxfp4::impl::PlanMemoryPassBase<PlanMemoryPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(MemoryPlanner(getOperation()).run()))
+      signalPassFailure();
+  }
 };
 } // namespace

@@ -24,12 +24,6 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The layout that the type of `value` carries, or null.
-static LayoutAttr getEncodedLayout(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type ? dyn_cast_or_null<LayoutAttr>(type.getEncoding()) : LayoutAttr();
-}
-
 /// Fails if `op` uses a tensor of a layout and would mean something else when
 /// that has its shape in memory.
 static LogicalResult checkResolvable(Operation *op, RankedTensorType type) {
@@ -73,7 +67,7 @@ struct ResolveLayoutsPass final
 
 private:
   template <typename OpTy> static void setLayout(OpTy op, Value weight) {
-    if (LayoutAttr layout = getEncodedLayout(weight))
+    if (LayoutAttr layout = getEncodedLayout(weight.getType()))
       op.setLayoutAttr(layout);
   }
 };

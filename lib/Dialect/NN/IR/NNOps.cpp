@@ -15,29 +15,10 @@
 
 using namespace mlir;
 using namespace mlir::nn;
-using mxfp4::getDestinationStyleEffects;
 using mxfp4::verifySameShape;
 
 #define GET_OP_CLASSES
 #include "mxfp4/Dialect/NN/IR/NNOps.cpp.inc"
-
-#define NN_EFFECTS(OP)                                                         \
-  void OP::getEffects(                                                         \
-      SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>      \
-          &effects) {                                                          \
-    getDestinationStyleEffects(*this, effects);                                \
-  }
-NN_EFFECTS(EmbeddingOp)
-NN_EFFECTS(RMSNormOp)
-NN_EFFECTS(LinearOp)
-NN_EFFECTS(RotaryEmbeddingOp)
-NN_EFFECTS(AttentionOp)
-NN_EFFECTS(CacheUpdateOp)
-NN_EFFECTS(RouteTopKOp)
-NN_EFFECTS(AddExpertBiasOp)
-NN_EFFECTS(SwiGLUOp)
-NN_EFFECTS(CombineExpertsOp)
-#undef NN_EFFECTS
 
 /// Fails unless `type` has `rank` dimensions, of which those from `firstStatic`
 /// on are static; `form` is how the op's description writes it.
@@ -49,10 +30,11 @@ static LogicalResult verifyForm(Operation *op, StringRef name, ShapedType type,
     matches = !type.isDynamicDim(i);
   if (matches)
     return success();
-  return op->emitOpError() << "expected '" << name << "' " << form
-                           << (firstStatic < rank ? " with static sizes after "
-                                                    "the first"
-                                                  : "")
+  const char *sizes = firstStatic == 0 ? " with static sizes"
+                      : firstStatic < rank
+                          ? " with static sizes after the first"
+                          : "";
+  return op->emitOpError() << "expected '" << name << "' " << form << sizes
                            << ", but got " << type;
 }
 
@@ -86,14 +68,17 @@ LogicalResult LinearOp::verify() {
   if (failed(verifyForm(*this, "input", input, 2, "[T, K]")) ||
       failed(verifyForm(*this, "init", init, 2, "[T, N]")))
     return failure();
+  FailureOr<mxfp4::LayoutAttr> arranged =
+      mxfp4::verifyLayouts(*this, getLayoutAttr(), getWeight());
+  if (failed(arranged))
+    return failure();
+  if (*arranged && arranged->getPaired())
+    return emitOpError("expected a layout that is not paired");
   SmallVector<int64_t> plain = {init.getDimSize(1), input.getDimSize(1)};
   if (mxfp4::LayoutAttr layout = getLayoutAttr()) {
-    if (layout.getPaired())
-      return emitOpError("expected a layout that is not paired");
-    if (plain.back() % layout.getDepth() != 0)
-      return emitOpError() << "expected a multiple of the depth "
-                           << layout.getDepth() << " columns, but got "
-                           << plain.back();
+    if (failed(layout.verifyEncoding(plain, weight.getElementType(),
+                                     [&] { return emitOpError(); })))
+      return failure();
     plain = layout.getPackedShape(plain);
   }
   if (failed(verifySameShape(*this, "weight", weight, "input and init", plain)))
@@ -147,16 +132,14 @@ LogicalResult AttentionOp::verify() {
       failed(verifySameShape(*this, "sinks", getSinks().getType(), "query",
                              {heads})))
     return failure();
-  if (getWindow()) {
-    int64_t window = *getWindow();
-    if (window < 1)
-      return emitOpError() << "expected a positive 'window', but got "
-                           << window;
-    if (!cache.isDynamicDim(0) && cache.getDimSize(0) < window - 1)
-      return emitOpError() << "expected a cache of at least " << window - 1
-                           << " rows for a window of " << window << ", but got "
-                           << cache.getDimSize(0);
-  }
+  int64_t window = getWindow().value_or(1);
+  if (window < 1)
+    return emitOpError() << "expected a positive 'window', but got " << window;
+  // A row is found by division by their number.
+  int64_t rows = std::max<int64_t>(window - 1, 1);
+  if (!cache.isDynamicDim(0) && cache.getDimSize(0) < rows)
+    return emitOpError() << "expected a cache of at least " << rows
+                         << " rows, but got " << cache.getDimSize(0);
   return verifySameShape(*this, "init", getInit().getType(), "query",
                          query.getShape());
 }
@@ -166,6 +149,8 @@ LogicalResult CacheUpdateOp::verify() {
   if (failed(verifyForm(*this, "input", input, 3, "[T, KV, D]")) ||
       failed(verifyForm(*this, "init", init, 3, "[C, KV, D]")))
     return failure();
+  if (init.getDimSize(0) == 0)
+    return emitOpError("expected a cache of at least 1 row, but got 0");
   return verifySameShape(
       *this, "init", init, "input",
       {init.getDimSize(0), input.getDimSize(1), input.getDimSize(2)});

@@ -16,6 +16,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
@@ -34,6 +35,29 @@ namespace mlir::mxfp4 {
 /// Number of elements that share a scale (F1).
 constexpr int64_t kBlockSize = 32;
 
+// Names of the attributes that MXFP4Dialect.td describes: of entry points, of
+// their arguments, and of a module.
+inline constexpr StringLiteral kEntryAttrName = "mxfp4.entry";
+inline constexpr StringLiteral kMaxTokensAttrName = "mxfp4.max_tokens";
+inline constexpr StringLiteral kBufferAttrName = "mxfp4.buffer";
+inline constexpr StringLiteral kKindAttrName = "mxfp4.kind";
+inline constexpr StringLiteral kDimAttrName = "mxfp4.dim";
+inline constexpr StringLiteral kValueAttrName = "mxfp4.value";
+inline constexpr StringLiteral kSourceAttrName = "mxfp4.source";
+inline constexpr StringLiteral kPrepareAttrName = "mxfp4.prepare";
+inline constexpr StringLiteral kArenaAttrName = "mxfp4.arena";
+inline constexpr StringLiteral kBuffersAttrName = "mxfp4.buffers";
+
+/// The value of `mxfp4.entry` on a function that prepares a weight.
+inline constexpr StringLiteral kPrepareEntry = "prepare";
+
+/// The function at which the threads of a team meet.
+inline constexpr StringLiteral kBarrierName = "mxfp4_barrier";
+
+/// Fails if anything in the module calls `entry`, an entry point: passes change
+/// its type, and only the runtime knows.
+LogicalResult verifyNotCalled(Operation *entry, const SymbolUserMap &users);
+
 /// True if `type` holds 4-bit elements in their storage form: two in a byte.
 bool isPackedStorage(ShapedType type);
 
@@ -51,6 +75,21 @@ void getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects);
+
+/// The same for an op that changes only a part of its inits.
+void getUpdateEffects(
+    DestinationStyleOpInterface op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects);
+
+/// The layout that the type of a tensor carries, or null.
+LayoutAttr getEncodedLayout(Type type);
+
+/// Checks which operands of a matmul carry a layout: the weight may, unless
+/// `attribute` says how it stands in memory; then so do its `scales` (may be
+/// null), and no others. Returns the layout of the weight, or null.
+FailureOr<LayoutAttr> verifyLayouts(Operation *op, LayoutAttr attribute,
+                                    Value weight, Value scales = {});
 
 /// True unless some of the operands are tensors and others memrefs.
 bool haveOneSemantics(OperandRange operands);

@@ -14,6 +14,8 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/TensorEncoding.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.td"
 
 class MXFP4_Attr<string name, string attrMnemonic, list<Trait> traits = []>
@@ -55,6 +57,10 @@ def MXFP4_LayoutAttr
     /// Number of groups that hold `rows` rows.
     int64_t getGroups(int64_t rows) const;
 
+    /// The layout of the scales of a weight that this one arranges: a block is
+    /// one column.
+    LayoutAttr getScalesLayout() const;
+
     /// The shape in memory of a weight of shape `shape`, in elements.
     SmallVector<int64_t> getPackedShape(ArrayRef<int64_t> shape) const;
   }];
@@ -69,11 +75,39 @@ def MXFP4_SwiGLUAttr : MXFP4_Attr<"SwiGLU", "swiglu"> {
   }];
   let parameters = (ins "FloatAttr":$alpha, "FloatAttr":$limit);
   let assemblyFormat = "`<` `alpha` `=` $alpha `,` `limit` `=` $limit `>`";
+  let genVerifyDecl = 1;
 }
 
 /// Bufferization changes all operands of an op together.
 def MXFP4_AllTensorsOrAllMemRefs
     : PredOpTrait<"its shaped operands are all tensors or all memrefs",
                   CPred<"::mlir::mxfp4::haveOneSemantics($_op.getOperands())">>;
+
+/// A ranked tensor, or after bufferization a memref.
+class MXFP4_Ranked<list<Type> elements>
+    : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>], "",
+                "::mlir::ShapedType">;
+def MXFP4_Floats : MXFP4_Ranked<[F32, BF16, F16]>;
+def MXFP4_Indices : MXFP4_Ranked<[I32]>;
+
+/// An op that writes its results into its inits.
+class MXFP4_DestinationStyleOp<Dialect dialect, string mnemonic,
+                               list<Trait> traits = []>
+    : Op<dialect, mnemonic,
+         traits # [DestinationStyleOpInterface, MXFP4_AllTensorsOrAllMemRefs,
+                   DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let extraClassDefinition = [{
+    void $cppClass::getEffects(
+        SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+            &effects) {
+      ::mlir::mxfp4::getDestinationStyleEffects(*this, effects);
+    }
+  }];
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+}
 
 #endif // MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD

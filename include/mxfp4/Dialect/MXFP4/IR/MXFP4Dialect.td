@@ -28,11 +28,16 @@ def MXFP4_Dialect : Dialect {
     changes the first form to the second. Rules are cited as F1 and so on;
     `docs/Format.md` holds them.
 
-    Attributes of the dialect on functions and arguments:
+    Attributes of the dialect on functions, arguments and modules; any other is an
+    error:
 
-    - `mxfp4.entry = "decode"` marks a function that the runtime calls.
-    - `mxfp4.max_tokens` on an entry bounds every dynamic dimension that
-      counts tokens.
+    - `mxfp4.entry = "decode"` marks a function that the runtime, and nothing
+      else, calls.
+    - `mxfp4.max_tokens` on an entry, which must have it, bounds every dynamic
+      dimension that counts tokens.
+    - `mxfp4.entry = "prepare"` marks a function that the runtime calls once for
+      each weight whose `mxfp4.prepare` names it. Its arguments are the weight as
+      in the checkpoint and the buffer to fill, and it needs no `mxfp4.max_tokens`.
     - `mxfp4.buffer = "logits"` names the buffer an argument of an entry is
       bound to, `mxfp4.kind` says what that is for (`weight`, `cache`,
       `input`, `output`, `arena`), and `mxfp4.dim` what its dynamic leading
@@ -42,12 +47,16 @@ def MXFP4_Dialect : Dialect {
       or `zero`; `invocation` is the pointer to all of them.
     - `mxfp4.source` is the type a weight has in the checkpoint and
       `mxfp4.prepare` the function that rearranges it.
+    - `mxfp4.arena` on a module is the size of the arena in bytes, and
+      `mxfp4.buffers` the table of all buffers.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
 }
 
 #endif // MXFP4_DIALECT_MXFP4_IR_MXFP4DIALECT_TD

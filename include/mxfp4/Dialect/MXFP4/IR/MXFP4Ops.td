@@ -11,7 +11,6 @@
 #ifndef MXFP4_DIALECT_MXFP4_IR_MXFP4OPS_TD
 #define MXFP4_DIALECT_MXFP4_IR_MXFP4OPS_TD
 
-include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.td"
@@ -19,14 +18,8 @@ include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.td"
 class MXFP4_Op<string mnemonic, list<Trait> traits = []>
     : Op<MXFP4_Dialect, mnemonic, traits>;
 
-/// A ranked tensor, or after bufferization a memref.
-class MXFP4_Ranked<list<Type> elements>
-    : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>], "",
-                "::mlir::ShapedType">;
 def MXFP4_Values : MXFP4_Ranked<[F4E2M1FN, I8]>;
 def MXFP4_Scales : MXFP4_Ranked<[F8E8M0FNU]>;
-def MXFP4_Floats : MXFP4_Ranked<[F32, BF16, F16]>;
-def MXFP4_Indices : MXFP4_Ranked<[I32]>;
 def MXFP4_Weights : MXFP4_Ranked<[F4E2M1FN, I8, F8E8M0FNU, BF16, F16, F32]>;
 
 def MXFP4_DequantizeOp
@@ -89,14 +82,7 @@ def MXFP4_QuantizeOp
 
 /// Reads its operands and writes `init`, whose values before do not matter.
 class MXFP4_DestinationOp<string mnemonic, list<Trait> traits = []>
-    : MXFP4_Op<mnemonic, traits # [DestinationStyleOpInterface,
-          MXFP4_AllTensorsOrAllMemRefs,
-          DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
-  let extraClassDeclaration = [{
-    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-  }];
-  let hasVerifier = 1;
-}
+    : MXFP4_DestinationStyleOp<MXFP4_Dialect, mnemonic, traits>;
 
 def MXFP4_PackOp : MXFP4_DestinationOp<"pack"> {
   let summary = "Rearrange a weight for the kernels that read it";
@@ -119,7 +105,6 @@ def MXFP4_PackOp : MXFP4_DestinationOp<"pack"> {
   }];
   let arguments = (ins MXFP4_Weights:$source, MXFP4_Weights:$init,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
-  let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     `ins` `(` $source `:` type($source) `)` `outs` `(` $init `:` type($init) `)`
     attr-dict (`->` type($results)^)?
@@ -148,7 +133,6 @@ def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
                        MXFP4_Scales:$scales, Optional<MXFP4_Floats>:$bias,
                        Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
-  let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     `ins` `(` $input `,` $values `,` $scales `:` type($input) `,`
     type($values) `,` type($scales) `)`
@@ -195,7 +179,6 @@ def MXFP4_MatmulByExpertOp
                        Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
                        OptionalAttr<MXFP4_SwiGLUAttr>:$activation,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
-  let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     `ins` `(` $input `,` $values `,` $scales `,` $experts `:`
     type($input) `,` type($values) `,` type($scales) `,` type($experts) `)`

@@ -51,12 +51,17 @@ def HoistPacksPass : Pass<"mxfp4-hoist-packs", "::mlir::ModuleOp"> {
   let summary = "Move packs of weights out of entry points";
   let description = [{
     A pack of a private function's argument moves to the callers of that function.
-    A pack of an argument of an entry point that nothing calls becomes a function of its own that runs
-    once, when weights are loaded; the argument names it in `mxfp4.prepare`, and
-    keeps its type in the checkpoint in `mxfp4.source`. Weights of one type and
-    layout share such a function.
+    A pack of a weight of an entry point that nothing calls becomes a function of
+    its own that runs once, when weights are loaded; the argument names it in
+    `mxfp4.prepare`, and keeps its type in the checkpoint in `mxfp4.source`.
+    Weights of one type and layout share such a function. A weight that is also
+    read as it is, or in another layout, becomes one argument for each: buffers of
+    their own, filled from the same tensor.
   }];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def ResolveLayoutsPass : Pass<"mxfp4-resolve-layouts", "::mlir::ModuleOp"> {
@@ -78,13 +83,12 @@ def PackStoragePass : Pass<"mxfp4-pack-storage", "::mlir::ModuleOp"> {
   }];
 }
 
-def DropEntryResultsPass
-    : Pass<"mxfp4-drop-entry-results", "::mlir::func::FuncOp"> {
+def DropEntryResultsPass : Pass<"mxfp4-drop-entry-results", "::mlir::ModuleOp"> {
   let summary = "Make entry points return nothing";
   let description = [{
     After bufferization the results of an entry point are arguments that it
     writes; returning them says nothing. Fails on an entry point that returns a
-    buffer of its own.
+    buffer of its own, and on one that another function calls.
   }];
 }
 
@@ -96,6 +100,11 @@ def DistributeLoopsPass : Pass<"mxfp4-distribute-loops", "::mlir::ModuleOp"> {
     becomes a loop over this thread's share of its first dimension and ends at a
     barrier. A store outside of such loops is done by thread 0 alone. Functions
     have one block, and a parallel loop neither a reduction nor a call.
+
+    A `memref.alloc` outside of such loops is one buffer for all threads only
+    after `mxfp4-plan-memory`, which has to follow. Fails on a `memref.alloca`
+    there, which would stay one for each thread, and on an op whose effects on
+    memory are unknown.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
@@ -109,10 +118,13 @@ def PlanMemoryPass : Pass<"mxfp4-plan-memory", "::mlir::ModuleOp"> {
     Replaces each `memref.alloc` by a view of an arena, so that nothing is
     allocated while a program runs. Temporaries that are not alive together share
     bytes. A function gets the arena as an argument; the part behind its own
-    temporaries belongs to the functions it calls. A dynamic dimension counts
-    tokens and is bounded by `mxfp4.max_tokens` of the entry points. The module
-    gets the attribute `mxfp4.arena`, the size in bytes. Fails on a temporary
-    that is returned or gets another name that is no view of it.
+    temporaries belongs to the functions it calls. A dynamic size must be one of
+    tokens: an argument of an entry point with `mxfp4.value = "tokens"`, or the
+    leading dimension of one with `mxfp4.dim = "tokens"`, in the function or in
+    those that call it. It is bounded by `mxfp4.max_tokens` of the entry point.
+    The module gets the attribute `mxfp4.arena`, the size in bytes. Fails on a
+    temporary that is returned, stored, or gets another name that is no view of
+    it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect"];

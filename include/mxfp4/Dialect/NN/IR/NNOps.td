@@ -13,8 +13,6 @@
 #define MXFP4_DIALECT_NN_IR_NNOPS_TD
 
 include "mlir/IR/AttrTypeBase.td"
-include "mlir/Interfaces/DestinationStyleOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.td"
 
 def NN_Dialect : Dialect {
@@ -64,23 +62,8 @@ def NN_YarnAttr : AttrDef<NN_Dialect, "Yarn"> {
   }];
 }
 
-/// A ranked tensor, or after bufferization a memref.
-class NN_Ranked<list<Type> elements>
-    : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>], "",
-                "::mlir::ShapedType">;
-def NN_Floats : NN_Ranked<[F32, BF16, F16]>;
-def NN_Indices : NN_Ranked<[I32]>;
-
 class NN_Op<string mnemonic, list<Trait> traits = []>
-    : Op<NN_Dialect, mnemonic, traits # [DestinationStyleOpInterface,
-          MXFP4_AllTensorsOrAllMemRefs,
-          DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
-  let extraClassDeclaration = [{
-    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-  }];
-  let results = (outs Variadic<AnyRankedTensor>:$results);
-  let hasVerifier = 1;
-}
+    : MXFP4_DestinationStyleOp<NN_Dialect, mnemonic, traits>;
 
 def NN_EmbeddingOp : NN_Op<"embedding"> {
   let summary = "Look up the rows of tokens in a table";
@@ -94,7 +77,7 @@ def NN_EmbeddingOp : NN_Op<"embedding"> {
         outs(%init : tensor<?x2880xf32>) -> tensor<?x2880xf32>
     ```
   }];
-  let arguments = (ins NN_Indices:$ids, NN_Floats:$table, NN_Floats:$init);
+  let arguments = (ins MXFP4_Indices:$ids, MXFP4_Floats:$table, MXFP4_Floats:$init);
   let assemblyFormat = [{
     `ins` `(` $ids `,` $table `:` type($ids) `,` type($table) `)`
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
@@ -114,7 +97,7 @@ def NN_RMSNormOp : NN_Op<"rms_norm"> {
         outs(%init : tensor<?x2880xf32>) {epsilon = 1.0e-05 : f32} -> tensor<?x2880xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, NN_Floats:$gain, NN_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Floats:$gain, MXFP4_Floats:$init,
                        F32Attr:$epsilon);
   let assemblyFormat = [{
     `ins` `(` $input `,` $gain `:` type($input) `,` type($gain) `)`
@@ -138,9 +121,9 @@ def NN_LinearOp : NN_Op<"linear", [AttrSizedOperandSegments]> {
         outs(%init : tensor<?x512xf32>) -> tensor<?x512xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, NN_Floats:$weight,
-                       Optional<NN_Floats>:$bias,
-                       Optional<NN_Floats>:$residual, NN_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Floats:$weight,
+                       Optional<MXFP4_Floats>:$bias,
+                       Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
@@ -169,7 +152,7 @@ def NN_RotaryEmbeddingOp : NN_Op<"rotary_embedding"> {
           original_length = 4096, truncate = false>} -> tensor<?x64x64xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, Index:$position, NN_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$input, Index:$position, MXFP4_Floats:$init,
                        NN_YarnAttr:$yarn);
   let assemblyFormat = [{
     `ins` `(` $input `,` $position `:` type($input) `,` type($position) `)`
@@ -205,9 +188,9 @@ def NN_AttentionOp : NN_Op<"attention"> {
         {scale = 0.125 : f32, window = 128 : i64} -> tensor<?x64x64xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$query, NN_Floats:$key, NN_Floats:$value,
-                       NN_Floats:$keyCache, NN_Floats:$valueCache,
-                       NN_Floats:$sinks, Index:$position, NN_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$query, MXFP4_Floats:$key, MXFP4_Floats:$value,
+                       MXFP4_Floats:$keyCache, MXFP4_Floats:$valueCache,
+                       MXFP4_Floats:$sinks, Index:$position, MXFP4_Floats:$init,
                        F32Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `,` $keyCache `,` $valueCache `,`
@@ -232,10 +215,18 @@ def NN_CacheUpdateOp : NN_Op<"cache_update"> {
         outs(%keys : tensor<128x8x64xf32>) -> tensor<128x8x64xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, Index:$position, NN_Floats:$init);
+  let arguments = (ins MXFP4_Floats:$input, Index:$position, MXFP4_Floats:$init);
   let assemblyFormat = [{
     `ins` `(` $input `,` $position `:` type($input) `,` type($position) `)`
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  // The old rows are kept.
+  let extraClassDefinition = [{
+    void $cppClass::getEffects(
+        SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+            &effects) {
+      ::mlir::mxfp4::getUpdateEffects(*this, effects);
+    }
   }];
 }
 
@@ -254,8 +245,8 @@ def NN_RouteTopKOp : NN_Op<"route_top_k"> {
         -> tensor<?x4xi32>, tensor<?x4xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$logits, NN_Indices:$initExperts,
-                       NN_Floats:$initWeights);
+  let arguments = (ins MXFP4_Floats:$logits, MXFP4_Indices:$initExperts,
+                       MXFP4_Floats:$initWeights);
   let assemblyFormat = [{
     `ins` `(` $logits `:` type($logits) `)`
     `outs` `(` $initExperts `,` $initWeights `:` type($initExperts) `,`
@@ -281,8 +272,8 @@ def NN_AddExpertBiasOp : NN_Op<"add_expert_bias"> {
         outs(%init : tensor<?x4x5760xf32>) -> tensor<?x4x5760xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, NN_Floats:$bias, NN_Indices:$experts,
-                       NN_Floats:$init);
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Floats:$bias, MXFP4_Indices:$experts,
+                       MXFP4_Floats:$init);
   let assemblyFormat = [{
     `ins` `(` $input `,` $bias `,` $experts `:` type($input) `,`
     type($bias) `,` type($experts) `)`
@@ -305,7 +296,7 @@ def NN_SwiGLUOp : NN_Op<"swiglu"> {
         -> tensor<?x4x2880xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, NN_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Floats:$init,
                        MXFP4_SwiGLUAttr:$activation);
   let assemblyFormat = [{
     `ins` `(` $input `:` type($input) `)`
@@ -325,7 +316,7 @@ def NN_CombineExpertsOp : NN_Op<"combine_experts"> {
         outs(%init : tensor<?x2880xf32>) -> tensor<?x2880xf32>
     ```
   }];
-  let arguments = (ins NN_Floats:$input, NN_Floats:$weights, NN_Floats:$init);
+  let arguments = (ins MXFP4_Floats:$input, MXFP4_Floats:$weights, MXFP4_Floats:$init);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?

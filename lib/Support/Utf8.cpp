@@ -4,13 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Table 3-7 of the Unicode standard as code, and the fast check in front of it.
+// Table 3-7 of the Unicode standard as code.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Utf8.h"
-
-#include <simdjson.h>
+#include "mxfp4/Support/Utf8.h"
 
 using namespace mx;
 
@@ -38,16 +36,4 @@ Utf8Char mx::readUtf8(std::string_view text, size_t position) {
   }
   uint32_t codePoint = readValidUtf8(text, position, length);
   return {Kind::Valid, length, codePoint};
-}
-
-std::optional<size_t> mx::findInvalidUtf8(std::string_view text) {
-  if (simdjson::validate_utf8(text.data(), text.size()))
-    return std::nullopt;
-  for (size_t position = 0; position < text.size();) {
-    Utf8Char next = readUtf8(text, position);
-    if (next.kind != Utf8Char::Kind::Valid)
-      return position;
-    position += next.length;
-  }
-  return std::nullopt;
 }

@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_LIB_DRIVER_STOPWATCH_H
-#define MXFP4_LIB_DRIVER_STOPWATCH_H
+#ifndef MXFP4_SUPPORT_STOPWATCH_H
+#define MXFP4_SUPPORT_STOPWATCH_H
 
 #include <chrono>
 
@@ -29,4 +29,4 @@ private:
 
 } // namespace mx
 
-#endif // MXFP4_LIB_DRIVER_STOPWATCH_H
+#endif // MXFP4_SUPPORT_STOPWATCH_H

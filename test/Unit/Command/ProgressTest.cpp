@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Runtime/Progress.h"
+#include "mxfp4/Command/Progress.h"
 
 #include <gtest/gtest.h>
 

@@ -4,50 +4,48 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The parts of the run command, and the tool mxfp4-run as a whole with the fake
-// program.
+// The tool mxfp4-run as a whole, with the fake program: what it prints where,
+// and its exit codes.
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Runtime/RunCommand.h"
+#include "mxfp4/Command/Tool.h"
 
-#include "FakeProgram.h"
 #include "mxfp4/Checkpoint/Safetensors.h"
 
+#include "Runtime/FakeProgram.h"
+#include "Support/TemporaryFolder.h"
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
 using namespace mx;
-namespace fs = std::filesystem;
+using namespace mx::test;
 
 namespace {
 /// A folder with the fake program, in which the tool is run.
-class RunCommandTest : public testing::Test {
+class RunTest : public testing::Test {
 protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "mxfp4-run-XXXXXX";
-    folder = mkdtemp(pattern.data());
-    ASSERT_TRUE(saveProgram(makeFakeProgram(), folder + "/program"));
+    ASSERT_TRUE(saveProgram(makeFakeProgram(), folder / "program"));
   }
-  void TearDown() override { fs::remove_all(folder); }
 
   std::string read(const std::string &name) const {
-    std::ifstream stream(folder + "/" + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
+    return readText(folder / name);
   }
   void write(const std::string &name, const std::string &text) const {
-    std::ofstream(folder + "/" + name, std::ios::binary) << text;
+    writeText(folder / name, text);
   }
 
   /// Runs `command` in the folder, where $RUN is the tool with its program and
   /// model, and returns its exit code.
   int shell(const std::string &command) const {
-    std::string whole = "cd '" + folder + "' && RUN='" MXFP4_RUN " program " +
-                        fakeModel() + "' && { " + command + " ; }";
+    std::string whole = "cd '" + folder.path +
+                        "' && RUN='" MXFP4_RUN " program " + fakeModel() +
+                        "' && { " + command + " ; }";
     int status = std::system(whole.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -57,39 +55,11 @@ protected:
     return shell("$RUN " + arguments + " > out 2> err");
   }
 
-  std::string folder;
+  TemporaryFolder folder;
 };
 } // namespace
 
-TEST_F(RunCommandTest, ReadsIds) {
-  Result<std::vector<int32_t>> ids = readIds("1,2, 30");
-  ASSERT_TRUE(ids);
-  EXPECT_EQ(*ids, (std::vector<int32_t>{1, 2, 30}));
-  write("ids", "5 6\n7,8\n");
-  ids = readIds("@" + folder + "/ids");
-  ASSERT_TRUE(ids);
-  EXPECT_EQ(*ids, (std::vector<int32_t>{5, 6, 7, 8}));
-}
-
-TEST_F(RunCommandTest, RefusesBadIds) {
-  for (const char *bad : {"1,x", "1,-2", "3.5", "99999999999", "1;2"})
-    EXPECT_FALSE(readIds(bad)) << bad;
-  EXPECT_EQ(readIds("4,five").error().message,
-            "--ids: expected a token id, but found 'five'");
-  EXPECT_EQ(readIds("").error().message,
-            "--ids: expected 1 or more token ids, but there are none");
-  EXPECT_EQ(readIds("@/absent").error().message,
-            "/absent: cannot open: No such file or directory");
-}
-
-TEST_F(RunCommandTest, LimitsText) {
-  EXPECT_EQ(readText("/dev/zero").error().message,
-            "/dev/zero: expected at most 67108864 bytes of text, but there "
-            "are more");
-  EXPECT_FALSE(readText("/"));
-}
-
-TEST_F(RunCommandTest, SamePromptFromEverywhere) {
+TEST_F(RunTest, SamePromptFromEverywhere) {
   write("prompt", "To be");
   EXPECT_EQ(run("-p 'To be' -n 5 --temperature 0 --ignore-eos"), 0)
       << read("err");
@@ -102,11 +72,11 @@ TEST_F(RunCommandTest, SamePromptFromEverywhere) {
   EXPECT_EQ(read("out"), text);
 }
 
-TEST_F(RunCommandTest, WritesLogits) {
+TEST_F(RunTest, WritesLogits) {
   ASSERT_EQ(run("--ids 10,20,30 -o logits.safetensors"), 0) << read("err");
   EXPECT_EQ(read("out"), "");
   Result<SafetensorsFile> file =
-      SafetensorsFile::open(folder + "/logits.safetensors");
+      SafetensorsFile::open(folder / "logits.safetensors");
   ASSERT_TRUE(file) << file.error().message;
   const MappedTensor *logits = file->find("logits");
   ASSERT_TRUE(logits);
@@ -123,8 +93,10 @@ TEST_F(RunCommandTest, WritesLogits) {
   }
 }
 
-TEST_F(RunCommandTest, ExitCodes) {
+TEST_F(RunTest, ExitCodes) {
   EXPECT_EQ(run("--help"), kExitSuccess);
+  EXPECT_EQ(shell(MXFP4_RUN " --version > out"), kExitSuccess);
+  EXPECT_EQ(read("out").rfind("mxfp4-run ", 0), 0u);
   EXPECT_EQ(run("--no-such-flag"), kExitUsage);
   EXPECT_EQ(run("--ids 1,2"), kExitUsage);
   EXPECT_EQ(run("-p x -f y"), kExitUsage);
@@ -135,7 +107,7 @@ TEST_F(RunCommandTest, ExitCodes) {
   EXPECT_EQ(run("--ids 5000 -o logits"), kExitFailure);
   EXPECT_EQ(read("err"), "mxfp4-run: error: token 5000 is not in the "
                          "vocabulary of 2048 tokens\n");
-  EXPECT_FALSE(fs::exists(folder + "/logits"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "logits"));
   EXPECT_EQ(run("-p x --context 5000"), kExitFailure);
   write("program", "no program at all");
   EXPECT_EQ(run("-p x"), kExitFailure);
@@ -143,16 +115,53 @@ TEST_F(RunCommandTest, ExitCodes) {
                          "it does not begin with 'MXFP4PRG'\n");
 }
 
-TEST_F(RunCommandTest, FullStandardOutput) {
+/// The fake program needs a weight that no checkpoint has, so each of these
+/// would fail otherwise if any weight were looked for first.
+TEST_F(RunTest, InputIsCheckedBeforeWeights) {
+  Program program = makeFakeProgram();
+  program.buffers[kFakeNorm].name = "absent";
+  ASSERT_TRUE(saveProgram(program, folder / "program"));
+  auto expectError = [&](const std::string &arguments,
+                         const std::string &message) {
+    EXPECT_EQ(run(arguments), kExitFailure) << arguments;
+    EXPECT_EQ(read("err"), "mxfp4-run: error: " + message + "\n");
+  };
+  expectError("-p x", "the program needs tensor 'absent', which the "
+                      "checkpoint does not have");
+  expectError("-p ''",
+              "expected a prompt of 1 or more tokens, but it is empty");
+  expectError("-p 'one two three' --context 2",
+              "prompt of 3 tokens does not fit the context of 2 (--context)");
+  expectError("-p x --context 5000",
+              "expected a context of 1 to 1000 positions, for which the model "
+              "was made, but got 5000");
+  expectError("-p x --temperature -1",
+              "expected a temperature of 0 or more, but got -1.000000");
+  expectError("--ids 5000 -o logits",
+              "token 5000 is not in the vocabulary of 2048 tokens");
+  expectError("--ids 1,2 --context 1 -o logits",
+              "prompt of 2 tokens does not fit the context of 1 (--context)");
+  expectError("--ids 1 -o /absent/logits",
+              "/absent/logits: cannot create: No such file or directory");
+}
+
+TEST_F(RunTest, OutputThatCannotBeWritten) {
   EXPECT_EQ(shell("$RUN -p x -n 3 > /dev/full 2> err"), kExitFailure);
   EXPECT_EQ(read("err"), "mxfp4-run: error: standard output: cannot write: No "
                          "space left on device\n");
+  EXPECT_EQ(shell("$RUN -p x -n 3 >&- 2> err"), kExitFailure);
+  EXPECT_EQ(read("err"), "mxfp4-run: error: standard output: cannot write: Bad "
+                         "file descriptor\n");
+  EXPECT_EQ(shell("$RUN --help > /dev/full 2> err"), kExitFailure);
 }
 
-/// Waits for a prompt that does not come.
-TEST_F(RunCommandTest, CtrlC) {
+/// Waits for a prompt that does not come. The tool catches the signal: SIGINT,
+/// which is 2, is in the last digit of the mask.
+TEST_F(RunTest, CtrlC) {
   EXPECT_EQ(shell("mkfifo in; exec 3<> in; $RUN < in > out 2> err & pid=$!; "
-                  "while kill -INT $pid 2> kill; do sleep 0.1; done; "
-                  "wait $pid"),
+                  "until grep -q '^SigCgt:.*[2367abef]$' /proc/$pid/status; "
+                  "do kill -0 $pid || exit 1; sleep 0.01; done; "
+                  "kill -INT $pid; wait $pid"),
             kExitInterrupted);
+  EXPECT_EQ(read("err"), "mxfp4-run: interrupted\n");
 }

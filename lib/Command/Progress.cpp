@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Runtime/Progress.h"
+#include "mxfp4/Command/Progress.h"
 
 #include <algorithm>
 #include <cstdio>

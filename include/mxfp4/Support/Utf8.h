@@ -8,12 +8,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_LIB_TEXT_UTF8_H
-#define MXFP4_LIB_TEXT_UTF8_H
+#ifndef MXFP4_SUPPORT_UTF8_H
+#define MXFP4_SUPPORT_UTF8_H
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace mx {
@@ -38,9 +37,6 @@ struct Utf8Char {
 
 /// The character at `position`, which is inside `text`.
 Utf8Char readUtf8(std::string_view text, size_t position);
-
-/// The offset of the first byte that is not part of a valid character.
-std::optional<size_t> findInvalidUtf8(std::string_view text);
 
 /// As readUtf8, on text known to be valid; `length` gets the bytes read.
 inline uint32_t readValidUtf8(std::string_view text, size_t position,
@@ -68,4 +64,4 @@ inline uint32_t readValidUtf8(std::string_view text, size_t position,
 
 } // namespace mx
 
-#endif // MXFP4_LIB_TEXT_UTF8_H
+#endif // MXFP4_SUPPORT_UTF8_H

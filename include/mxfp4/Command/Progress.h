@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_RUNTIME_PROGRESS_H
-#define MXFP4_RUNTIME_PROGRESS_H
+#ifndef MXFP4_COMMAND_PROGRESS_H
+#define MXFP4_COMMAND_PROGRESS_H
 
 #include <chrono>
 #include <cstdint>
@@ -47,4 +47,4 @@ std::string formatProgress(const std::string &label, uint64_t done,
 
 } // namespace mx
 
-#endif // MXFP4_RUNTIME_PROGRESS_H
+#endif // MXFP4_COMMAND_PROGRESS_H

@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The logits of given tokens, as a file.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_COMMAND_LOGITS_H
+#define MXFP4_COMMAND_LOGITS_H
+
+#include "mxfp4/Command/Open.h"
+
+#include <string>
+#include <vector>
+
+namespace mx {
+
+/// Which logits to compute.
+struct LogitsFlags {
+  SessionFlags session;
+  /// Tokens as in "1,2,3", or "@file" with such a list.
+  std::string ids;
+  /// Where to write them.
+  std::string output;
+};
+
+/// Reads the tokens of `flags`. Fails unless they are of the vocabulary of
+/// `config` and fit the context for a model of `maxPositions`.
+Result<std::vector<int32_t>> readIds(const LogitsFlags &flags,
+                                     const ModelConfig &config,
+                                     int64_t maxPositions);
+
+/// Runs `ids`, which readIds read, and writes their logits.
+Status runLogits(const Program &program, Checkpoint &checkpoint,
+                 const LogitsFlags &flags, const std::vector<int32_t> &ids);
+
+} // namespace mx
+
+#endif // MXFP4_COMMAND_LOGITS_H
