@@ -17,7 +17,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 using namespace mx;
@@ -25,11 +27,28 @@ using namespace mx;
 /// More than the longest context holds.
 static constexpr size_t kMaxTextBytes = size_t(64) << 20;
 
+/// Waits until a read of `file` will not wait. Returns false on Ctrl-C, which
+/// can come at any moment: signals are let in only while waiting.
+static bool waitForInput(int file) {
+  const std::atomic<bool> &interrupted = catchInterrupt();
+  sigset_t stops, before;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGINT);
+  sigaddset(&stops, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stops, &before);
+  pollfd input = {file, POLLIN, 0};
+  while (!interrupted.load())
+    if (ppoll(&input, 1, nullptr, &before) >= 0 || errno != EINTR)
+      break;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return !interrupted.load();
+}
+
 static Result<std::string> readAll(int file, const std::string &name) {
   std::string text;
   std::vector<char> part(1 << 16);
   while (text.size() <= kMaxTextBytes) {
-    if (catchInterrupt().load())
+    if (!waitForInput(file))
       return Error{kInterrupted};
     ssize_t count = read(file, part.data(), part.size());
     if (count < 0 && errno == EINTR)
