@@ -12,7 +12,7 @@
 #include "mxfp4/Checkpoint/ModelConfig.h"
 
 #include "Json.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Support/File.h"
 
 #include <nlohmann/json.hpp>

@@ -11,7 +11,7 @@
 
 #include "mxfp4/Checkpoint/Schema.h"
 
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Support/Quote.h"
 
 #include <algorithm>

@@ -14,7 +14,8 @@
 
 #include "mxfp4/Checkpoint/GenerationConfig.h"
 #include "mxfp4/Checkpoint/Safetensors.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BF16.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Support/File.h"
 
 #include <algorithm>

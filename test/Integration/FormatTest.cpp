@@ -13,7 +13,7 @@
 
 #include "mxfp4/Conversion/VectorISA.h"
 #include "mxfp4/Format/Layout.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Format/Quantize.h"
 
 #include <algorithm>
@@ -95,7 +95,7 @@ static Kernel makeQuantize(const HostTensor &input) {
   std::vector<float> wide(values.begin(), values.end());
   HostTensor elements(ElementType::I8, packed),
       scales(ElementType::E8M0, blocks);
-  quantizeRows(wide.data(), input.size() / input.shape.back(),
+  quantizeRows(kMXFP4, wide.data(), input.size() / input.shape.back(),
                input.shape.back(), elements.bytes.data(), scales.bytes.data());
   Call &call = kernel.addCall(input.shape[0]);
   call.data["x"] = input;
@@ -181,7 +181,7 @@ TEST(Quantize, ThenDequantize) {
   std::vector<float> wide(values.begin(), values.end());
   HostTensor elements(ElementType::E2M1, {5, 96});
   HostTensor scales(ElementType::E8M0, {5, 3});
-  quantizeRows(wide.data(), 5, 96, elements.bytes.data(), scales.bytes.data());
+  quantizeRows(kMXFP4, wide.data(), 5, 96, elements.bytes.data(), scales.bytes.data());
   Call &call = kernel.addCall(5);
   call.data["x"] = x;
   call.expected = {{"out", decodeWeight(elements, scales), {}}};

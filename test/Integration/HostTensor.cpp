@@ -11,7 +11,8 @@
 
 #include "HostTensor.h"
 
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BF16.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include <cmath>
 #include <cstring>
@@ -186,7 +187,7 @@ std::vector<double> mx::test::decodeWeight(const HostTensor &elements,
                                            const HostTensor &scales) {
   int64_t columns = elements.shape.back();
   std::vector<float> values(size_t(elements.size()));
-  dequantizeRows(elements.bytes.data(), scales.bytes.data(),
+  dequantizeRows(kMXFP4, elements.bytes.data(), scales.bytes.data(),
                  elements.size() / columns, columns, values.data());
   return std::vector<double>(values.begin(), values.end());
 }

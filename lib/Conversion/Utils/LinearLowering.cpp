@@ -10,6 +10,8 @@
 
 #include "LinearLowering.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -100,9 +102,11 @@ static bool isContiguous(MemRefType type) {
     return false;
   int64_t expected = 1;
   for (int64_t i = type.getRank() - 1; i >= 0; --i) {
-    if (strides[i] != expected || (i > 0 && type.isDynamicDim(i)))
+    if (strides[i] != expected)
       return false;
-    expected *= type.getDimSize(i);
+    if (i > 0 && (type.isDynamicDim(i) ||
+                  llvm::MulOverflow(expected, type.getDimSize(i), expected)))
+      return false;
   }
   return true;
 }

@@ -12,7 +12,8 @@
 #include "mxfp4/Checkpoint/Checkpoint.h"
 
 #include "mxfp4/Checkpoint/Synthesize.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BF16.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include "TestSupport.h"
 
@@ -134,7 +135,7 @@ protected:
       int64_t outputs = info.shape[2];
       std::vector<float> values(inputs);
       for (int64_t row = 0; row < info.shape[0] * outputs; ++row) {
-        dequantizeRows(blocks.data.data() + row * inputs / 2,
+        dequantizeRows(kMXFP4, blocks.data.data() + row * inputs / 2,
                        scales.data.data() + row * inputs / kBlockSize, 1,
                        inputs, values.data());
         for (int64_t in = 0; in < inputs; ++in) {
@@ -367,8 +368,8 @@ TEST_F(CheckpointTest, BF16ExpertsHaveTheValuesTheyCameFrom) {
     int64_t columns = static_cast<int64_t>(scales->bytes) * kBlockSize;
     std::vector<float> values(columns);
     std::vector<float> expected(columns);
-    dequantizeRows(blocks->data, scales->data, 1, columns, values.data());
-    dequantizeRows(tensor(std::string(name) + "_blocks").data.data(),
+    dequantizeRows(kMXFP4, blocks->data, scales->data, 1, columns, values.data());
+    dequantizeRows(kMXFP4, tensor(std::string(name) + "_blocks").data.data(),
                    tensor(std::string(name) + "_scales").data.data(), 1,
                    columns, expected.data());
     EXPECT_EQ(values, expected);

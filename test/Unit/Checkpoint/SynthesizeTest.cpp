@@ -12,7 +12,8 @@
 #include "mxfp4/Checkpoint/Synthesize.h"
 
 #include "mxfp4/Checkpoint/Checkpoint.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BF16.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include "TestSupport.h"
 
@@ -201,7 +202,7 @@ TEST(SynthesizeTest, ExpertsKeepTheVariance) {
     int64_t rows = info->shape[0] * info->shape[1];
     int64_t columns = info->shape[2] * kBlockSize;
     std::vector<float> values(rows * columns);
-    dequantizeRows(checkpoint->load(name + "_blocks")->data,
+    dequantizeRows(kMXFP4, checkpoint->load(name + "_blocks")->data,
                    checkpoint->load(name + "_scales")->data, rows, columns,
                    values.data());
     return momentsOf(values).variance * static_cast<double>(columns);

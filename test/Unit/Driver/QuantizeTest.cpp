@@ -13,7 +13,8 @@
 
 #include "Support/TemporaryFolder.h"
 #include "mxfp4/Checkpoint/Synthesize.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BF16.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,7 +47,7 @@ static std::vector<uint16_t> dequantizeExperts(Checkpoint &checkpoint,
   std::vector<uint16_t> result(info.bytes / sizeof(uint16_t));
   std::vector<float> values(size_t(inputs), 0);
   for (int64_t row = 0; row < info.shape[0] * outputs; ++row) {
-    dequantizeRows(blocks->data + row * inputs / 2,
+    dequantizeRows(kMXFP4, blocks->data + row * inputs / 2,
                    scales->data + row * inputs / kBlockSize, 1, inputs,
                    values.data());
     uint16_t *expert = result.data() + row / outputs * inputs * outputs;

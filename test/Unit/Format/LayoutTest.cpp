@@ -10,7 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Format/Layout.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Format/Quantize.h"
 
 #include <gtest/gtest.h>
@@ -162,9 +162,10 @@ TEST(Layout, F20ScalesGoWithTheirElements) {
   for (size_t i = 0; i < dense.size(); ++i)
     dense[i] = static_cast<float>(i % 61) * (1 << i / kBlockSize % 7) - 30.0f;
   std::vector<uint8_t> packed(rows * columns / 2), scaleBytes(rows * blocks);
-  quantizeRows(dense.data(), rows, columns, packed.data(), scaleBytes.data());
+  quantizeRows(kMXFP4, dense.data(), rows, columns, packed.data(),
+               scaleBytes.data());
   std::vector<float> expected(rows * columns);
-  dequantizeRows(packed.data(), scaleBytes.data(), rows, columns,
+  dequantizeRows(kMXFP4, packed.data(), scaleBytes.data(), rows, columns,
                  expected.data());
 
   std::vector<uint8_t> arranged = pack(elements, packed, rows, columns, 4);
@@ -178,7 +179,7 @@ TEST(Layout, F20ScalesGoWithTheirElements) {
         int64_t index =
             ((g * columns / 8 + column / 8) * 8 + l) * 8 + column % 8;
         float value =
-            decodeE2M1(elementAt(arranged, 4, index)) *
+            decode(kE2M1, elementAt(arranged, 4, index)) *
             decodeE8M0(
                 arrangedScales[(g * blocks + column / kBlockSize) * 8 + l]);
         EXPECT_EQ(value, row < 0 ? 0.0f : expected[row * columns + column]);

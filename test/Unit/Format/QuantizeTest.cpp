@@ -10,8 +10,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Format/Quantize.h"
+#include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/Bits.h"
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include <algorithm>
 #include <array>
@@ -26,7 +27,21 @@ using namespace mx;
 
 namespace {
 constexpr ScaleRule kAllRules[] = {ScaleRule::Floor, ScaleRule::Even,
-                                   ScaleRule::RoundUp, ScaleRule::Ceil};
+                                   ScaleRule::RoundUp, ScaleRule::Ceil,
+                                   ScaleRule::Nearest};
+
+uint8_t encodeE2M1(float value) { return encode(kE2M1, value); }
+float decodeE2M1(uint8_t code) { return decode(kE2M1, code); }
+
+QuantizeOptions by(ScaleRule rule) {
+  QuantizeOptions options;
+  options.scaleRule = rule;
+  return options;
+}
+
+uint8_t chooseScale(float largest, ScaleRule rule) {
+  return mx::chooseScale(kMXFP4, largest, by(rule));
+}
 
 /// A block, taken apart.
 struct Block {
@@ -40,10 +55,11 @@ Block makeBlock(std::vector<float> numbers, ScaleRule rule = ScaleRule::Floor) {
   numbers.resize(kBlockSize);
   uint8_t packed[kBlockBytes];
   Block block;
-  block.scale = quantizeBlock(numbers.data(), packed, rule);
+  block.scale = quantizeBlock(kMXFP4, numbers.data(), packed, by(rule));
   for (int64_t i = 0; i < kBlockSize; ++i)
     block.codes[i] = i % 2 == 0 ? packed[i / 2] & 15 : packed[i / 2] >> 4;
-  decodeBlock(packed, block.scale, block.values.data());
+  dequantizeRows(kMXFP4, packed, &block.scale, 1, kBlockSize,
+                 block.values.data());
   return block;
 }
 
@@ -81,6 +97,15 @@ int nearestCode(float value) {
 
 /// F9 and F10 by their definitions, in double.
 int scaleByDefinition(float largest, ScaleRule rule) {
+  if (rule == ScaleRule::Nearest) {
+    double wanted = largest / 6.0f;
+    int nearest = 0;
+    for (int byte = 1; byte < 255; ++byte)
+      if (std::abs(std::ldexp(1.0, byte - 127) - wanted) <=
+          std::abs(std::ldexp(1.0, nearest - 127) - wanted))
+        nearest = byte;
+    return nearest;
+  }
   int exponent;
   double m = 2 * std::frexp(double(largest), &exponent); // in [1, 2)
   exponent -= 1;
@@ -228,7 +253,7 @@ TEST(Quantize, F8WorkedVectorInBF16) {
     ASSERT_EQ(decodeBF16(values[i]), numbers[i]);
   }
   uint8_t packed[kBlockBytes], scale;
-  quantizeRows(values, 1, kBlockSize, packed, &scale);
+  quantizeTransposed(values, kBlockSize, 1, packed, &scale);
   EXPECT_EQ(scale, 119);
   EXPECT_EQ(packed[0], 0xD7);
   EXPECT_EQ(packed[1], 0x82);
@@ -316,7 +341,8 @@ TEST(Quantize, F12DecodedValuesComeBack) {
       }
       packed[5] = (packed[5] & 0xF0) | largest;
       std::vector<float> values(kBlockSize);
-      decodeBlock(packed, scale, values.data());
+      auto byte = uint8_t(scale);
+      dequantizeRows(kMXFP4, packed, &byte, 1, kBlockSize, values.data());
 
       auto comesBack = [&](ScaleRule rule) {
         Block again = makeBlock(values, rule);
@@ -342,31 +368,35 @@ TEST(Quantize, F12BytesMayChange) {
   EXPECT_EQ(block.codes[0], 7);
 }
 
-TEST(Quantize, F14RowsFromF32AndBF16) {
-  constexpr int64_t rows = 5, columns = 3 * kBlockSize;
+TEST(Quantize, F14RowsAreBlocks) {
   std::mt19937 random(4);
   std::normal_distribution<float> normal;
-  std::vector<float> wide(rows * columns);
-  std::vector<uint16_t> narrow(rows * columns);
-  for (size_t i = 0; i < wide.size(); ++i) {
-    narrow[i] = encodeBF16(normal(random) * (1 + i / kBlockSize));
-    wide[i] = decodeBF16(narrow[i]);
-  }
-  for (ScaleRule rule : kAllRules) {
-    std::vector<uint8_t> packed(rows * columns / 2), packedNarrow(packed);
-    std::vector<uint8_t> scales(rows * columns / kBlockSize),
-        scalesNarrow(scales);
-    quantizeRows(wide.data(), rows, columns, packed.data(), scales.data(),
-                 rule);
-    quantizeRows(narrow.data(), rows, columns, packedNarrow.data(),
-                 scalesNarrow.data(), rule);
-    EXPECT_EQ(packed, packedNarrow);
-    EXPECT_EQ(scales, scalesNarrow);
-    for (size_t i = 0; i < scales.size(); ++i) {
-      uint8_t block[kBlockBytes];
-      EXPECT_EQ(quantizeBlock(&wide[i * kBlockSize], block, rule), scales[i]);
-      EXPECT_TRUE(
-          std::equal(block, block + kBlockBytes, &packed[i * kBlockBytes]));
+  for (const BlockFormat &format : kBlockFormats) {
+    SCOPED_TRACE(format.name);
+    int64_t rows = 5, columns = 3 * format.blockSize;
+    std::vector<float> wide(rows * columns);
+    for (size_t i = 0; i < wide.size(); ++i)
+      wide[i] = normal(random) * (1 + i / format.blockSize);
+    std::vector<uint8_t> bytes(wide.size());
+    for (uint8_t &byte : bytes)
+      byte = random();
+    for (ScaleRule rule : kAllRules) {
+      QuantizeOptions options = by(rule);
+      options.rounding = Rounding::Stochastic;
+      options.random = bytes.data();
+      std::vector<uint8_t> packed(rows * 3 * format.blockBytes());
+      std::vector<uint8_t> scales(rows * 3);
+      quantizeRows(format, wide.data(), rows, columns, packed.data(),
+                   scales.data(), options);
+      for (size_t i = 0; i < scales.size(); ++i) {
+        std::vector<uint8_t> block(format.blockBytes());
+        options.random = &bytes[i * format.blockSize];
+        EXPECT_EQ(quantizeBlock(format, &wide[i * format.blockSize],
+                                block.data(), options),
+                  scales[i]);
+        EXPECT_TRUE(std::equal(block.begin(), block.end(),
+                               &packed[i * format.blockBytes()]));
+      }
     }
   }
 }
@@ -377,21 +407,173 @@ TEST(Quantize, F16TransposedIsRowsOfTheTranspose) {
   for (int64_t inputs : {32, 96, 160})
     for (int64_t outputs : {0, 1, 7, 63, 64, 65, 130}) {
       SCOPED_TRACE(std::to_string(inputs) + " x " + std::to_string(outputs));
-      std::vector<uint16_t> values(inputs * outputs), transposed(values);
+      std::vector<uint16_t> values(inputs * outputs);
+      std::vector<float> transposed(inputs * outputs);
       for (int64_t k = 0; k < inputs; ++k)
-        for (int64_t n = 0; n < outputs; ++n)
-          values[k * outputs + n] = transposed[n * inputs + k] =
-              encodeBF16(normal(random) * (1 + k));
+        for (int64_t n = 0; n < outputs; ++n) {
+          uint16_t value = encodeBF16(normal(random) * (1 + k));
+          values[k * outputs + n] = value;
+          transposed[n * inputs + k] = decodeBF16(value);
+        }
       for (ScaleRule rule : kAllRules) {
         std::vector<uint8_t> packed(inputs * outputs / 2), expected(packed);
         std::vector<uint8_t> scales(inputs * outputs / kBlockSize),
             expectedScales(scales);
         quantizeTransposed(values.data(), inputs, outputs, packed.data(),
                            scales.data(), rule);
-        quantizeRows(transposed.data(), outputs, inputs, expected.data(),
-                     expectedScales.data(), rule);
+        quantizeRows(kMXFP4, transposed.data(), outputs, inputs,
+                     expected.data(), expectedScales.data(), by(rule));
         EXPECT_EQ(packed, expected);
         EXPECT_EQ(scales, expectedScales);
       }
     }
+}
+
+/// Largest magnitude / 2^E, in the units of each format.
+TEST(Quantize, F9RulesOfWiderElements) {
+  for (const BlockFormat &format : kBlockFormats) {
+    if (format.scale != ScaleFormat::E8M0)
+      continue;
+    SCOPED_TRACE(format.name);
+    double top = decode(format.element, format.element.largest);
+    double power = std::exp2(std::floor(std::log2(top)));
+    double half = 1 - std::ldexp(1.0, -format.element.mantissaBits - 2);
+    for (float largest : hardMagnitudes()) {
+      if (mx::chooseScale(format, largest, by(ScaleRule::Floor)) == 0)
+        continue; // F10
+      auto quotient = [&](ScaleRule rule) {
+        return std::ldexp(double(largest),
+                          127 - mx::chooseScale(format, largest, by(rule)));
+      };
+      ASSERT_GE(quotient(ScaleRule::Floor), power);
+      ASSERT_LT(quotient(ScaleRule::Floor), 2 * power);
+      ASSERT_GE(quotient(ScaleRule::Even), power * half);
+      ASSERT_LT(quotient(ScaleRule::Even), 2 * power * half);
+      ASSERT_GT(quotient(ScaleRule::RoundUp), top / 2);
+      ASSERT_LE(quotient(ScaleRule::RoundUp), top);
+      ASSERT_GT(quotient(ScaleRule::Ceil), power / 2);
+      ASSERT_LE(quotient(ScaleRule::Ceil), power);
+      ASSERT_GE(quotient(ScaleRule::Nearest), top * 0.75 * (1 - 1e-6));
+      ASSERT_LE(quotient(ScaleRule::Nearest), top * 1.5 * (1 + 1e-6));
+    }
+  }
+}
+
+/// What a block of `format` holds after quantizing `numbers`.
+static std::vector<float> requantize(const BlockFormat &format,
+                                     std::vector<float> numbers, int &scale,
+                                     const QuantizeOptions &options = {}) {
+  numbers.resize(format.blockSize);
+  std::vector<uint8_t> packed(format.blockBytes());
+  uint8_t byte = quantizeBlock(format, numbers.data(), packed.data(), options);
+  scale = byte;
+  dequantizeRows(format, packed.data(), &byte, 1, format.blockSize,
+                 numbers.data(), options.tensorScale.decode);
+  return numbers;
+}
+
+TEST(Quantize, F8WorkedVectorsOfMXFP8) {
+  int scale;
+  EXPECT_EQ(requantize(kMXFP8E4M3, {448, 1}, scale)[0], 448.0f);
+  EXPECT_EQ(scale, 127);
+  EXPECT_EQ(requantize(kMXFP8E4M3, {500, 250}, scale)[0], 448.0f);
+  EXPECT_EQ(scale, 127);
+  std::vector<float> up =
+      requantize(kMXFP8E4M3, {500, 250}, scale, by(ScaleRule::RoundUp));
+  EXPECT_EQ(scale, 128);
+  EXPECT_EQ(up[0], 512.0f);
+  EXPECT_EQ(up[1], 256.0f);
+  EXPECT_EQ(requantize(kMXFP8E5M2, {65535}, scale)[0], 57344.0f);
+}
+
+TEST(Quantize, F22WorkedVectorsOfNVFP4) {
+  const std::vector<float> x = {0,   .1f,  -.2f, .3f,  .4f,  -.5f, .6f,   .7f,
+                                .8f, -.9f, 1,    1.1f, 1.2f, 1.3f, -1.4f, 1.5f};
+  const uint8_t codes[] = {0, 1, 10, 2, 3, 12, 4, 5, 5, 14, 6, 6, 6, 7, 15, 7};
+  auto expectCodes = [&](const uint8_t *packed) {
+    for (int i = 0; i < 16; ++i)
+      EXPECT_EQ(getCode(kNVFP4, packed, i), codes[i]) << i;
+  };
+  uint8_t packed[16], scales[2];
+  EXPECT_EQ(quantizeBlock(kNVFP4, x.data(), packed), 0x28);
+  expectCodes(packed);
+
+  std::vector<float> two = x;
+  for (float value : x)
+    two.push_back(0.01f * value);
+  QuantizeOptions options;
+  options.tensorScale = chooseTensorScale(1.5f);
+  EXPECT_EQ(options.tensorScale.encode, 1792.0f);
+  EXPECT_EQ(options.tensorScale.decode, 0.00055803574f);
+  quantizeRows(kNVFP4, two.data(), 1, 32, packed, scales, options);
+  EXPECT_EQ(scales[0], 0x7E);
+  EXPECT_EQ(scales[1], 0x49);
+  expectCodes(packed);
+  expectCodes(packed + 8);
+  float values[32];
+  dequantizeRows(kNVFP4, packed, scales, 1, 32, values,
+                 options.tensorScale.decode);
+  EXPECT_NEAR(values[20], 0.003767, 1e-6);
+  EXPECT_NEAR(values[31], 0.015067, 1e-6);
+}
+
+TEST(Quantize, F22EdgesOfNVFP4) {
+  int scale;
+  EXPECT_EQ(requantize(kNVFP4, {0, -0.0f}, scale)[0], 0.0f);
+  EXPECT_EQ(scale, 0);
+  for (float bad : {INFINITY, -INFINITY, NAN}) {
+    EXPECT_TRUE(std::isnan(requantize(kNVFP4, {1, bad}, scale)[0]));
+    EXPECT_EQ(scale, 0x7F);
+  }
+  requantize(kNVFP4, {FLT_MAX}, scale);
+  EXPECT_EQ(scale, 0x7E);
+  EXPECT_EQ(chooseTensorScale(0.0f).decode, 1.0f);
+  EXPECT_TRUE(std::isfinite(chooseTensorScale(FLT_TRUE_MIN).decode));
+  EXPECT_TRUE(std::isfinite(chooseTensorScale(FLT_MAX).encode));
+}
+
+TEST(Quantize, F23CastToNVFP4KeepsValues) {
+  std::mt19937 random(6);
+  for (int lowest : {0, 1, 100, 230, 237}) {
+    constexpr int64_t blocks = 40;
+    std::vector<uint8_t> packed(blocks * kBlockBytes), scales(blocks),
+        nvScales(2 * blocks);
+    for (uint8_t &byte : packed)
+      byte = random();
+    for (uint8_t &scale : scales)
+      scale = lowest + random() % 18;
+    scales[3] = lowest;
+    scales[4] = lowest + 17;
+    // A block of zeros may have any scale.
+    std::fill_n(&packed[7 * kBlockBytes], kBlockBytes, 0x80);
+    scales[7] = 254;
+    Result<TensorScale> tensor = castScalesToNVFP4(packed.data(), scales.data(),
+                                                   blocks, nvScales.data());
+    ASSERT_TRUE(tensor) << tensor.error().message;
+    std::vector<float> before(blocks * 32), after(blocks * 32);
+    dequantizeRows(kMXFP4, packed.data(), scales.data(), blocks, 32,
+                   before.data());
+    dequantizeRows(kNVFP4, packed.data(), nvScales.data(), blocks, 32,
+                   after.data(), tensor->decode);
+    for (size_t i = 0; i < before.size(); ++i)
+      ASSERT_EQ(bitsOf(before[i]), bitsOf(after[i])) << i;
+  }
+}
+
+TEST(Quantize, F23CastToNVFP4NeedsCloseScales) {
+  std::vector<uint8_t> packed(2 * kBlockBytes, 0x21), nvScales(4);
+  std::vector<uint8_t> scales = {100, 118};
+  auto cast = [&] {
+    return castScalesToNVFP4(packed.data(), scales.data(), 2, nvScales.data());
+  };
+  Result<TensorScale> tensor = cast();
+  ASSERT_FALSE(tensor);
+  EXPECT_EQ(tensor.error().message,
+            "expected scales of blocks that are not zero within a factor of "
+            "2^17, but they are 2^-27 to 2^-9");
+  scales = {100, kScaleNaN};
+  tensor = cast();
+  ASSERT_FALSE(tensor);
+  EXPECT_EQ(tensor.error().message,
+            "expected scales that are numbers, but that of block 1 is NaN");
 }

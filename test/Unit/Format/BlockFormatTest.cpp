@@ -8,15 +8,23 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Format/MXFP4.h"
+#include "mxfp4/Format/BlockFormat.h"
+#include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/Bits.h"
 
 #include <cfloat>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <random>
 #include <vector>
 
 using namespace mx;
+
+static float decodeE2M1(uint8_t code) { return decode(kE2M1, code); }
+
+static void decodeBlock(const uint8_t *packed, uint8_t scale, float *values) {
+  dequantizeRows(kMXFP4, packed, &scale, 1, kBlockSize, values);
+}
 
 /// The value of a code from its fields: sign, two bits of exponent with bias 1,
 /// one bit of mantissa.
@@ -29,7 +37,7 @@ static double elementFromFields(int code) {
   return code & 8 ? -magnitude : magnitude;
 }
 
-TEST(MXFP4, F3ElementsAreE2M1) {
+TEST(BlockFormat, F3ElementsAreE2M1) {
   for (int code = 0; code < 256; ++code)
     EXPECT_EQ(bitsOf(decodeE2M1(code)),
               bitsOf(static_cast<float>(elementFromFields(code & 15))))
@@ -38,7 +46,7 @@ TEST(MXFP4, F3ElementsAreE2M1) {
   EXPECT_TRUE(std::signbit(decodeE2M1(8)));
 }
 
-TEST(MXFP4, F4ScalesArePowersOfTwo) {
+TEST(BlockFormat, F4ScalesArePowersOfTwo) {
   for (int scale = 0; scale < 255; ++scale)
     EXPECT_EQ(decodeE8M0(scale), std::ldexp(1.0, scale - 127))
         << "scale " << scale;
@@ -46,7 +54,7 @@ TEST(MXFP4, F4ScalesArePowersOfTwo) {
   EXPECT_TRUE(std::isnan(decodeE8M0(kScaleNaN)));
 }
 
-TEST(MXFP4, F1F2LowBitsAreTheEvenElement) {
+TEST(BlockFormat, F1F2LowBitsAreTheEvenElement) {
   // Codes 0 to 15, then 15 to 0.
   const uint8_t packed[kBlockBytes] = {0x10, 0x32, 0x54, 0x76, 0x98, 0xBA,
                                        0xDC, 0xFE, 0xEF, 0xCD, 0xAB, 0x89,
@@ -58,7 +66,7 @@ TEST(MXFP4, F1F2LowBitsAreTheEvenElement) {
         << "element " << i;
 }
 
-TEST(MXFP4, F5F6EveryCodeUnderEveryScale) {
+TEST(BlockFormat, F5F6EveryCodeUnderEveryScale) {
   for (int scale = 0; scale < 256; ++scale) {
     for (int code = 0; code < 16; ++code) {
       SCOPED_TRACE("scale " + std::to_string(scale) + ", code " +
@@ -86,7 +94,7 @@ TEST(MXFP4, F5F6EveryCodeUnderEveryScale) {
   }
 }
 
-TEST(MXFP4, F6WorkedVectors) {
+TEST(BlockFormat, F6WorkedVectors) {
   struct {
     uint8_t scale, code;
     uint32_t bits;
@@ -103,7 +111,7 @@ TEST(MXFP4, F6WorkedVectors) {
   }
 }
 
-TEST(MXFP4, F14BlocksFollowEachOtherAlongARow) {
+TEST(BlockFormat, F14BlocksFollowEachOtherAlongARow) {
   constexpr int64_t rows = 3, columns = 96;
   std::vector<uint8_t> packed(rows * columns / 2);
   std::vector<uint8_t> scales(rows * columns / kBlockSize);
@@ -112,7 +120,8 @@ TEST(MXFP4, F14BlocksFollowEachOtherAlongARow) {
   for (size_t i = 0; i < scales.size(); ++i)
     scales[i] = 120 + i;
   std::vector<float> values(rows * columns);
-  dequantizeRows(packed.data(), scales.data(), rows, columns, values.data());
+  dequantizeRows(kMXFP4, packed.data(), scales.data(), rows, columns,
+                 values.data());
   for (int64_t n = 0; n < rows; ++n)
     for (int64_t k = 0; k < columns; ++k) {
       uint8_t byte = packed[n * columns / 2 + k / 2];
@@ -124,7 +133,62 @@ TEST(MXFP4, F14BlocksFollowEachOtherAlongARow) {
     }
 }
 
-TEST(MXFP4, F13BF16IsKept) {
+TEST(BlockFormat, F2CodesFollowEachOtherBitByBit) {
+  std::mt19937 random(1);
+  for (const BlockFormat &format : kBlockFormats) {
+    SCOPED_TRACE(format.name);
+    std::vector<uint8_t> packed(format.blockBytes(), 0xFF);
+    std::vector<uint8_t> codes(format.blockSize);
+    for (int64_t i = 0; i < format.blockSize; ++i) {
+      codes[i] = random() & ((1 << format.element.bits) - 1);
+      setCode(format, packed.data(), i, codes[i]);
+    }
+    std::vector<uint8_t> expected(packed.size());
+    for (int64_t bit = 0; bit < int64_t(packed.size()) * 8; ++bit) {
+      int value =
+          codes[bit / format.element.bits] >> bit % format.element.bits & 1;
+      expected[bit / 8] |= value << bit % 8;
+    }
+    EXPECT_EQ(packed, expected);
+    for (int64_t i = 0; i < format.blockSize; ++i)
+      EXPECT_EQ(getCode(format, packed.data(), i), codes[i]);
+  }
+}
+
+TEST(BlockFormat, F5EveryCodeUnderEveryScaleOfEveryFormat) {
+  for (const BlockFormat &format : kBlockFormats)
+    for (int scale = 0; scale < 256; ++scale)
+      for (int code = 0; code < 1 << format.element.bits; ++code) {
+        std::vector<uint8_t> packed(format.blockBytes());
+        setCode(format, packed.data(), 5, code);
+        std::vector<float> values(format.blockSize);
+        auto byte = uint8_t(scale);
+        dequantizeRows(format, packed.data(), &byte, 1, format.blockSize,
+                       values.data(), 0.75f);
+        double factor = format.scale == ScaleFormat::E8M0 ? decodeE8M0(byte)
+                                                          : decode(kE4M3, byte);
+        float product = float(decode(format.element, code) * factor);
+        float expected = product * 0.75f;
+        if (std::isnan(expected))
+          ASSERT_TRUE(std::isnan(values[5])) << format.name;
+        else
+          ASSERT_EQ(bitsOf(values[5]), bitsOf(expected))
+              << format.name << ", scale " << scale << ", code " << code;
+      }
+}
+
+TEST(BlockFormat, HasNames) {
+  for (const BlockFormat &format : kBlockFormats) {
+    const BlockFormat *found = findBlockFormat(format.name);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->blockBytes(), format.blockBytes());
+  }
+  EXPECT_EQ(findBlockFormat("mxfp5"), nullptr);
+  EXPECT_EQ(findBlockFormat("mxfp6_e3m2")->blockBytes(), 24);
+  EXPECT_EQ(findBlockFormat("nvfp4")->blockBytes(), 8);
+}
+
+TEST(BlockFormat, F13BF16IsKept) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     float value = decodeBF16(bits);
     uint16_t again = encodeBF16(value);
@@ -135,7 +199,7 @@ TEST(MXFP4, F13BF16IsKept) {
   }
 }
 
-TEST(MXFP4, F13BF16RoundsToNearestEven) {
+TEST(BlockFormat, F13BF16RoundsToNearestEven) {
   // Every bf16 number and its neighbor, split at the tie between them. The
   // largest number has infinity as its neighbor.
   for (uint32_t low = 0; low < 0x7F80; ++low) {
@@ -149,7 +213,7 @@ TEST(MXFP4, F13BF16RoundsToNearestEven) {
   }
 }
 
-TEST(MXFP4, F13BF16KeepsNaN) {
+TEST(BlockFormat, F13BF16KeepsNaN) {
   // A payload in the lower half alone, and one that rounding would carry over.
   for (uint32_t bits : {0x7F800001u, 0xFF800001u, 0x7FFFFFFFu, 0xFFFFFFFFu}) {
     float result = decodeBF16(encodeBF16(floatOf(bits)));
