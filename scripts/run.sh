@@ -4,6 +4,11 @@
 #   scripts/run.sh
 #   scripts/run.sh run MODEL -p "Once upon a time" -n 100
 # CC, CXX, BUILD_DIR, JOBS and LLVM_PREFIX: see common.sh.
+case "${1:-}" in -h | --help)
+  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+  exit
+  ;;
+esac
 . "$(dirname "$0")/common.sh"
 
 install_build_packages

@@ -4,6 +4,11 @@
 #   scripts/test.sh -R lit       those whose name matches; any ctest options
 # CC, CXX, BUILD_DIR, JOBS and LLVM_PREFIX: see common.sh. MXFP4_TEST_DATA names a
 # folder with gpt-oss-tokenizer/; tests that need it are skipped without it.
+case "${1:-}" in -h | --help)
+  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+  exit
+  ;;
+esac
 . "$(dirname "$0")/common.sh"
 
 install_build_packages libgtest-dev python3 python3-venv

@@ -83,7 +83,10 @@ Result<Prompt> mx::readPrompt(const Checkpoint &checkpoint,
   Result<std::vector<int32_t>> ids =
       tokenizer->encode(*text, {!flags.noSpecial});
   if (!ids)
-    return ids.error();
+    return Error{(flags.prompt               ? "--prompt: "
+                  : flags.promptFile.empty() ? "standard input: "
+                                             : flags.promptFile + ": ") +
+                 ids.error().message};
 
   Prompt prompt{std::move(*tokenizer), std::move(*ids), std::move(options),
                 flags.session};

@@ -122,6 +122,8 @@ Result<CachedProgram> mx::compileCached(const ModelConfig &config,
       return status.error();
   }
 
+  if (cache.compiling)
+    cache.compiling();
   Result<Program> program = compileModel(config, options);
   if (!program)
     return program.error();

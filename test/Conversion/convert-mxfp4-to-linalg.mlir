@@ -166,6 +166,22 @@ func.func @pack_in_pairs(%source: tensor<16x4xf8E8M0FNU>, %init: tensor<2x4x8xf8
   return %0 : tensor<2x4x8xf8E8M0FNU>
 }
 
+/// The carry of the rule, and borders that move with the random byte.
+// CHECK-LABEL: func.func @quantize_stochastic
+// CHECK-SAME:    %{{[^:]+}}: tensor<4x32xf32>, %[[RANDOM:[^:]+]]: tensor<4x32xi8>
+// CHECK:           arith.constant 4194303 : i32
+// CHECK:           tensor.extract %[[RANDOM]]
+// CHECK:           arith.uitofp
+// CHECK-COUNT-7:   arith.cmpf oge
+// CHECK-NOT:     mxfp4.
+func.func @quantize_stochastic(%x: tensor<4x32xf32>, %random: tensor<4x32xi8>)
+    -> (tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>) {
+  %v, %s = mxfp4.quantize %x, %random
+      {rounding = #mxfp4.rounding<stochastic>, scale_rule = #mxfp4.scale_rule<rceil>}
+      : tensor<4x32xf32>, tensor<4x32xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return %v, %s : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+}
+
 // CHECK-LABEL: func.func @matmul_of_memrefs
 // CHECK:         mxfp4.matmul
 func.func @matmul_of_memrefs(%x: memref<?x32xf32>, %values: memref<12x16xi8>,

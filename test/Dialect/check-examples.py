@@ -35,7 +35,7 @@ def wrap(example):
         return f"func.func private @example({example.strip()})\n"
     code = re.sub(r"//[^\n]*", "", example)
     arguments = []
-    for uses in re.finditer(r"(%\w+(?:\s*,\s*%\w+)*)\s*:\s*", code):
+    for uses in re.finditer(r"(%\w+(?:\s*,\s*%\w+)*)\s*(?:\{[^}]*\}\s*)?:\s*", code):
         names = re.findall(r"%\w+", uses.group(1))
         types = split_types(code[uses.end():])
         arguments += [f"{name}: {type}" for name, type in zip(names, types)]

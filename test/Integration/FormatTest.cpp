@@ -12,9 +12,10 @@
 #include "KernelRunner.h"
 
 #include "mxfp4/Conversion/VectorISA.h"
-#include "mxfp4/Format/Layout.h"
 #include "mxfp4/Format/BlockFormat.h"
+#include "mxfp4/Format/Layout.h"
 #include "mxfp4/Format/Quantize.h"
+#include "mxfp4/Format/Random.h"
 
 #include <algorithm>
 #include <cmath>
@@ -79,15 +80,50 @@ TEST(Dequantize, Shapes) {
 // Quantize
 //===----------------------------------------------------------------------===//
 
-static Kernel makeQuantize(const HostTensor &input) {
+/// `rule` and `rounding` as the op spells them.
+struct QuantizeRule {
+  std::string rule = "floor", rounding = "nearest_even";
+  QuantizeOptions options;
+};
+
+static std::vector<QuantizeRule> allRules() {
+  std::vector<QuantizeRule> all;
+  for (auto [rule, scaleRule] : {std::pair("floor", ScaleRule::Floor),
+                                 {"even", ScaleRule::Even},
+                                 {"rceil", ScaleRule::RoundUp},
+                                 {"ceil", ScaleRule::Ceil},
+                                 {"nearest", ScaleRule::Nearest}})
+    for (auto [name, rounding] :
+         {std::pair("nearest_even", Rounding::NearestEven),
+          {"nearest_away", Rounding::NearestAway},
+          {"nearest_zero", Rounding::NearestZero},
+          {"stochastic", Rounding::Stochastic}}) {
+      QuantizeRule made = {rule, name, {}};
+      made.options.scaleRule = scaleRule;
+      made.options.rounding = rounding;
+      all.push_back(made);
+    }
+  return all;
+}
+
+static Kernel makeQuantize(const HostTensor &input,
+                           const QuantizeRule &rule = {}) {
   Shape packed = input.shape, blocks = input.shape;
   packed.back() /= 2;
   blocks.back() /= 32;
   Kernel kernel(input.shape[0]);
   kernel.addInput("x", input.type, input.shape);
+  bool isStochastic = rule.options.rounding == Rounding::Stochastic;
+  if (isStochastic)
+    kernel.addInput("r", ElementType::I8, input.shape);
   kernel.addOutput("v", ElementType::I8, packed);
   kernel.addOutput("s", ElementType::E8M0, blocks);
-  kernel.body = "  %a, %b = mxfp4.quantize %x : {x} -> {v}, {s}\n"
+  kernel.body = "  %a, %b = mxfp4.quantize %x" +
+                std::string(isStochastic ? ", %r" : "") +
+                " {scale_rule = #mxfp4.scale_rule<" + rule.rule +
+                ">, rounding = #mxfp4.rounding<" + rule.rounding +
+                ">} : {x}" + (isStochastic ? ", {r}" : "") +
+                " -> {v}, {s}\n"
                 "  %c = linalg.copy ins(%a : {v}) outs(%v : {v}) -> {v}\n"
                 "  %d = linalg.copy ins(%b : {s}) outs(%s : {s}) -> {s}";
   kernel.results = {{"%c", "v"}, {"%d", "s"}};
@@ -95,12 +131,40 @@ static Kernel makeQuantize(const HostTensor &input) {
   std::vector<float> wide(values.begin(), values.end());
   HostTensor elements(ElementType::I8, packed),
       scales(ElementType::E8M0, blocks);
-  quantizeRows(kMXFP4, wide.data(), input.size() / input.shape.back(),
-               input.shape.back(), elements.bytes.data(), scales.bytes.data());
   Call &call = kernel.addCall(input.shape[0]);
   call.data["x"] = input;
+  QuantizeOptions options = rule.options;
+  if (isStochastic) {
+    HostTensor bytes(ElementType::I8, input.shape);
+    for (size_t i = 0; i < bytes.bytes.size(); ++i)
+      bytes.bytes[i] = randomByte(1, i);
+    call.data["r"] = bytes;
+    options.random = call.data["r"].bytes.data();
+  }
+  quantizeRows(kMXFP4, wide.data(), input.size() / input.shape.back(),
+               input.shape.back(), elements.bytes.data(), scales.bytes.data(),
+               options);
   call.expected = {{"v", elements.values(), {}}, {"s", scales.values(), {}}};
   return kernel;
+}
+
+TEST(Quantize, EveryRuleAndRounding) {
+  Random random(45);
+  std::vector<double> values;
+  for (int block = 0; block < 60; ++block) {
+    int exponent = int(random.integer(-149, 127));
+    for (int i = 0; i < 32; ++i) {
+      // Many ties: numbers of few bits.
+      double value =
+          random.coin() ? random.real() : double(random.integer(-16, 16)) / 16;
+      values.push_back(std::ldexp(value, exponent));
+    }
+  }
+  std::vector<Kernel> kernels;
+  for (const QuantizeRule &rule : allRules())
+    kernels.push_back(
+        makeQuantize(HostTensor(ElementType::F32, {30, 64}, values), rule));
+  checkKernels(kernels, {exactPath(), fastPaths().front()});
 }
 
 TEST(Quantize, RandomBlocks) {
@@ -181,7 +245,8 @@ TEST(Quantize, ThenDequantize) {
   std::vector<float> wide(values.begin(), values.end());
   HostTensor elements(ElementType::E2M1, {5, 96});
   HostTensor scales(ElementType::E8M0, {5, 3});
-  quantizeRows(kMXFP4, wide.data(), 5, 96, elements.bytes.data(), scales.bytes.data());
+  quantizeRows(kMXFP4, wide.data(), 5, 96, elements.bytes.data(),
+               scales.bytes.data());
   Call &call = kernel.addCall(5);
   call.data["x"] = x;
   call.expected = {{"out", decodeWeight(elements, scales), {}}};

@@ -4,6 +4,7 @@
 // RUN: mxfp4-opt %s --mxfp4-lower-to-reference | FileCheck %s
 
 /// The passes that lower to it know which there are.
+// ISA-NOT: note:
 // ISA: error: expected an instruction set of baseline, avx2 or avx512, but got 'avx1024'
 
 /// What a function allocates dies with its frame of the arena, so it cannot be

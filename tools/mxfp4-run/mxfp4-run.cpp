@@ -68,7 +68,9 @@ int main(int argc, char **argv) {
       app.add_option("--ids", flags.ids,
                      "Compute the logits of these tokens, as 1,2,3 or @FILE, "
                      "and generate nothing")
-          ->needs(output);
+          ->needs(output)
+          ->excludes(app.get_option("--prompt"))
+          ->excludes(app.get_option("--file"));
   output->needs(ids);
   return runTool(app, argc, argv, "mxfp4-run", [&] { return run(flags); });
 }

@@ -13,6 +13,7 @@
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Compiler/Compiler.h"
 #include "mxfp4/Driver/Flags.h"
+#include "mxfp4/Support/File.h"
 
 #include <cstdio>
 
@@ -30,6 +31,11 @@ static Status run(const Flags &flags) {
   Result<ModelConfig> config = readModel(flags.model);
   if (!config)
     return config.error();
+  // Not at the end: the folder may be missing or read-only.
+  if (Result<std::unique_ptr<FileWriter>> writer =
+          FileWriter::create(flags.output);
+      !writer)
+    return writer.error();
   // Without a cache this only compiles and measures the time.
   Result<CachedProgram> compiled =
       compileCached(*config, flags.compile, {/*enabled=*/false, ""});

@@ -19,7 +19,11 @@ using namespace mx;
 
 Result<Engine> mx::compileEngine(Checkpoint checkpoint,
                                  const EngineOptions &options) {
-  Result<Engine> engine = Engine::compile(std::move(checkpoint), options);
+  EngineOptions talking = options;
+  talking.cache.compiling = [] {
+    std::fprintf(stderr, "compiling (once for each model and processor)\n");
+  };
+  Result<Engine> engine = Engine::compile(std::move(checkpoint), talking);
   if (engine)
     std::fprintf(stderr, "%s\n", engine->describe().c_str());
   return engine;

@@ -49,7 +49,7 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
 class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
-           "Vector instruction set: baseline, avx2 or avx512">,
+           "Vector instruction set: baseline, avx2 (default) or avx512">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",

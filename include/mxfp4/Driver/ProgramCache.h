@@ -17,6 +17,7 @@
 #include "mxfp4/Compiler/Compiler.h"
 #include "mxfp4/Support/Result.h"
 
+#include <functional>
 #include <string>
 
 namespace mx {
@@ -27,6 +28,8 @@ struct CacheOptions {
   bool enabled = true;
   /// Empty is defaultCacheFolder().
   std::string folder;
+  /// Called before a Program is compiled, which takes seconds; may be empty.
+  std::function<void()> compiling = nullptr;
 };
 
 /// $MXFP4_CACHE_DIR, else $XDG_CACHE_HOME/mxfp4, else ~/.cache/mxfp4. Fails

@@ -68,6 +68,40 @@ static Value castTensor(ImplicitLocOpBuilder &b, Value tensor, Type type) {
   return tensor::CastOp::create(b, type, tensor);
 }
 
+/// The scale byte of a block by the bits of its largest magnitude, which is
+/// finite (F9, F10).
+static Value chooseScale(ImplicitLocOpBuilder &b, Value bits, ScaleRule rule) {
+  Type i32 = bits.getType(), f32 = b.getF32Type();
+  auto exponentOf = [&](Value bits, int64_t carry) -> Value {
+    if (carry != 0)
+      bits = arith::AddIOp::create(b, bits, constantInt(b, i32, carry));
+    return arith::ShRUIOp::create(b, bits, constantInt(b, i32, 23));
+  };
+  if (rule == ScaleRule::Nearest) {
+    // Between 2^-127, which is subnormal, and 2^-126 the middle is further up.
+    Value quotient = arith::BitcastOp::create(
+        b, i32,
+        arith::DivFOp::create(b, arith::BitcastOp::create(b, f32, bits),
+                              constantFloat(b, f32, 6.0)));
+    Value isSubnormal =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, quotient,
+                              constantInt(b, i32, 0x00800000));
+    return arith::SelectOp::create(b, isSubnormal,
+                                   exponentOf(quotient, 0x00200000),
+                                   exponentOf(quotient, 0x00400000));
+  }
+  // The carry reaches the exponent from 1.75, above 1.5, or above 1.
+  int64_t carry = rule == ScaleRule::Even      ? 0x00200000
+                  : rule == ScaleRule::RoundUp ? 0x003FFFFF
+                  : rule == ScaleRule::Ceil    ? 0x007FFFFF
+                                               : 0;
+  // 2 is the exponent of 4, the largest power of two that is an element.
+  return arith::MaxSIOp::create(
+      b,
+      arith::SubIOp::create(b, exponentOf(bits, carry), constantInt(b, i32, 2)),
+      constantInt(b, i32, 0));
+}
+
 namespace {
 /// One multiplication per element.
 struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
@@ -131,19 +165,16 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
           return arith::MaxUIOp::create(b, elements.back(), bits);
         });
 
-    // F9: the largest power of two in the block over that of E2M1, 4. Below the
-    // smallest scale it is that one; a block that is not finite has NaN.
+    // Below the smallest scale it is that one; a block that is not finite has
+    // NaN.
     struct Scale {
       Value byte, isNaN;
     };
     auto getScale = [&](ImplicitLocOpBuilder &b, ValueRange block) -> Scale {
       Value bits = tensor::ExtractOp::create(b, amax, block);
-      Value exponent = arith::ShRUIOp::create(b, bits, constantInt(b, i32, 23));
-      Value byte = arith::MaxSIOp::create(
-          b, arith::SubIOp::create(b, exponent, constantInt(b, i32, 2)),
-          constantInt(b, i32, 0));
-      return {byte, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, exponent,
-                                          constantInt(b, i32, 255))};
+      return {chooseScale(b, bits, op.getScaleRule()),
+              arith::CmpIOp::create(b, arith::CmpIPredicate::uge, bits,
+                                    constantInt(b, i32, 0x7F800000))};
     };
     Value scales = emitElementwise(
         b, emptyTensor(b, shapes[1], scalesType.getElementType()),
@@ -161,14 +192,19 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
       SmallVector<Value> block(indices);
       block.back() = divIndex(b, indices.back(), kBlockSize);
       Scale scale = getScale(b, block);
-      // 2^(127 - byte) is exact and normal, since byte is at most 252 here.
+      // 2^(127 - byte) is exact and normal: no rule gives byte 254.
       Value inverse = arith::BitcastOp::create(
           b, f32,
           arith::ShLIOp::create(
               b, arith::SubIOp::create(b, constantInt(b, i32, 254), scale.byte),
               constantInt(b, i32, 23)));
+      Value random;
+      if (op.getRandom())
+        random = arith::ExtUIOp::create(
+            b, i32, tensor::ExtractOp::create(b, op.getRandom(), indices));
       Value code = encodeE2M1(
-          b, arith::MulFOp::create(b, extractInput(b, indices), inverse));
+          b, arith::MulFOp::create(b, extractInput(b, indices), inverse),
+          op.getRounding(), random);
       return arith::SelectOp::create(b, scale.isNaN, constantInt(b, i32, 0),
                                      code);
     };

@@ -101,6 +101,10 @@ struct ConvertMXFP4ToVectorPass final
     : mxfp4::impl::ConvertMXFP4ToVectorPassBase<ConvertMXFP4ToVectorPass> {
   using Base::Base;
 
+  LogicalResult initialize(MLIRContext *context) override {
+    return checkISA(context, isa);
+  }
+
   void runOnOperation() override {
     if (failed(lowerOpsToVector(getOperation(), isa,
                                 TypeID::get<MXFP4Dialect>(), lower)))

@@ -131,6 +131,10 @@ struct ConvertNNToVectorPass final
     : mxfp4::impl::ConvertNNToVectorPassBase<ConvertNNToVectorPass> {
   using Base::Base;
 
+  LogicalResult initialize(MLIRContext *context) override {
+    return checkISA(context, isa);
+  }
+
   void runOnOperation() override {
     if (failed(lowerOpsToVector(getOperation(), isa, TypeID::get<NNDialect>(),
                                 lower)))

@@ -121,14 +121,18 @@ static LogicalResult checkContiguous(Operation *op) {
   return success();
 }
 
+LogicalResult mxfp4::checkISA(MLIRContext *context, StringRef name) {
+  if (VectorISA::find(name))
+    return success();
+  return emitError(UnknownLoc::get(context))
+         << "expected an instruction set of baseline, avx2 or avx512, but got '"
+         << name << "'";
+}
+
 LogicalResult mxfp4::lowerOpsToVector(
     func::FuncOp function, StringRef isaName, TypeID dialect,
     function_ref<LogicalResult(Operation *, const VectorISA &)> lower) {
   const VectorISA *isa = VectorISA::find(isaName);
-  if (!isa)
-    return function.emitError() << "expected an instruction set of baseline, "
-                                   "avx2 or avx512, but got '"
-                                << isaName << "'";
   WalkResult result = function.walk([&](Operation *op) {
     if (!op->getDialect() || op->getDialect()->getTypeID() != dialect ||
         op->getNumResults() != 0)

@@ -37,6 +37,9 @@ TileShape getTileShape(const VectorISA &isa, bool isOneToken);
 LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value input,
                            Value weight, LayoutAttr layout);
 
+/// Fails unless there is an instruction set called `name`.
+LogicalResult checkISA(MLIRContext *context, StringRef name);
+
 /// Replaces the ops of a dialect on memrefs in `function` by what `lower` emits
 /// before them, for the instruction set called `isaName`.
 LogicalResult lowerOpsToVector(

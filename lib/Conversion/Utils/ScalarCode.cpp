@@ -124,24 +124,32 @@ Value mxfp4::decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
   return arith::BitcastOp::create(b, f32, bits);
 }
 
-Value mxfp4::encodeE2M1(ImplicitLocOpBuilder &b, Value value) {
+Value mxfp4::encodeE2M1(ImplicitLocOpBuilder &b, Value value, Rounding rounding,
+                        Value random) {
   Type f32 = value.getType();
   Type i32 = withElement(f32, b.getI32Type());
   Value magnitude = math::AbsFOp::create(b, value);
-  // The borders between neighbors; a tie belongs to the even one.
-  struct Border {
-    double at;
-    arith::CmpFPredicate passes;
-  };
-  constexpr auto above = arith::CmpFPredicate::OGT;
-  constexpr auto atLeast = arith::CmpFPredicate::OGE;
-  constexpr Border borders[] = {
-      {0.25, above}, {0.75, atLeast}, {1.25, above}, {1.75, atLeast},
-      {2.5, above},  {3.5, atLeast},  {5.0, above}};
+  Value part;
+  if (random)
+    part = arith::MulFOp::create(b, arith::UIToFPOp::create(b, f32, random),
+                                 constantFloat(b, f32, 1.0 / 256));
+  // A number has as many elements below it as it has passed borders between
+  // neighbors. All borders are exact.
+  constexpr double elements[] = {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0};
   Value code = constantInt(b, i32, 0);
-  for (const Border &border : borders) {
-    Value passed = arith::CmpFOp::create(b, border.passes, magnitude,
-                                         constantFloat(b, f32, border.at));
+  for (int lower = 0; lower < 7; ++lower) {
+    double from = elements[lower], to = elements[lower + 1];
+    bool belongsToUpper = rounding != Rounding::NearestZero &&
+                          (rounding != Rounding::NearestEven || lower % 2 != 0);
+    Value border = constantFloat(b, f32, (from + to) / 2);
+    if (random)
+      border = arith::SubFOp::create(
+          b, constantFloat(b, f32, to),
+          arith::MulFOp::create(b, part, constantFloat(b, f32, to - from)));
+    Value passed = arith::CmpFOp::create(
+        b,
+        belongsToUpper ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT,
+        magnitude, border);
     code =
         arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, i32, passed));
   }

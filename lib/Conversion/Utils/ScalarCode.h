@@ -42,9 +42,11 @@ Value decodeE2M1(ImplicitLocOpBuilder &b, Value code);
 /// The f32 value of an E8M0 scale given as an i32, or a vector of them (F4).
 Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte);
 
-/// The E2M1 element in the low bits of an i32 that is nearest to the f32
-/// `value`, ties to even, saturating (F7).
-Value encodeE2M1(ImplicitLocOpBuilder &b, Value value);
+/// The E2M1 element in the low bits of an i32 that the f32 `value` is rounded
+/// to, saturating (F7). Stochastic rounding takes `random`, an i32 below 256
+/// (F21); else it is null.
+Value encodeE2M1(ImplicitLocOpBuilder &b, Value value, Rounding rounding,
+                 Value random);
 
 /// g * sigmoid(alpha * g) * (u + 1) with both clamped to the limit, on f32 or
 /// vectors of f32. `exp` makes the exponential of a value.

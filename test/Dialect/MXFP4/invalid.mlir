@@ -484,3 +484,40 @@ func.func @dequantize_bytes_without_end(
         -> tensor<4x32xbf16>
   return
 }
+
+// -----
+
+func.func @stochastic_without_random(%x: tensor<4x32xf32>) {
+  // expected-error @below {{expected 'random' where rounding is stochastic}}
+  %v, %s = mxfp4.quantize %x {rounding = #mxfp4.rounding<stochastic>}
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return
+}
+
+// -----
+
+func.func @random_for_nearest(%x: tensor<4x32xf32>, %r: tensor<4x32xi8>) {
+  // expected-error @below {{expected no 'random' where rounding is not stochastic}}
+  %v, %s = mxfp4.quantize %x, %r
+      : tensor<4x32xf32>, tensor<4x32xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return
+}
+
+// -----
+
+func.func @random_of_another_shape(%x: tensor<4x32xf32>, %r: tensor<4x16xi8>) {
+  // expected-error @below {{expected 'random' to have the shape 4x32 that follows from 'input', but got 'tensor<4x16xi8>'}}
+  %v, %s = mxfp4.quantize %x, %r {rounding = #mxfp4.rounding<stochastic>}
+      : tensor<4x32xf32>, tensor<4x16xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return
+}
+
+// -----
+
+func.func @rule_that_is_none(%x: tensor<4x32xf32>) {
+  // expected-error @below {{to be one of: floor, even, rceil, ceil, nearest}}
+  // expected-error @below {{failed to parse MXFP4_ScaleRuleAttr parameter 'value'}}
+  %v, %s = mxfp4.quantize %x {scale_rule = #mxfp4.scale_rule<up>}
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return
+}

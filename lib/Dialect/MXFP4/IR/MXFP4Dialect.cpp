@@ -22,6 +22,8 @@ using namespace mlir::mxfp4;
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.cpp.inc"
 
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4Enums.cpp.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.cpp.inc"
 

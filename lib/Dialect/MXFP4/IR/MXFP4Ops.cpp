@@ -244,6 +244,14 @@ DequantizeOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult QuantizeOp::verify() {
   if (failed(verifyBlocks(*this, getValues().getType(), getScales().getType())))
     return failure();
+  if (getRounding() == Rounding::Stochastic && !getRandom())
+    return emitOpError("expected 'random' where rounding is stochastic");
+  if (getRounding() != Rounding::Stochastic && getRandom())
+    return emitOpError("expected no 'random' where rounding is not stochastic");
+  if (getRandom() &&
+      failed(verifySameShape(*this, "random", getRandom().getType(), "input",
+                             getInput().getType().getShape())))
+    return failure();
   return verifySameShape(*this, "input", getInput().getType(), "values",
                          getElementShape(getValues().getType()));
 }

@@ -24,6 +24,8 @@
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.h.inc"
 
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4Enums.h.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.h.inc"
 

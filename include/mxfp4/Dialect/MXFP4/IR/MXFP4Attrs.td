@@ -13,6 +13,7 @@
 #define MXFP4_DIALECT_MXFP4_IR_MXFP4ATTRS_TD
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/TensorEncoding.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -76,6 +77,33 @@ def MXFP4_SwiGLUAttr : MXFP4_Attr<"SwiGLU", "swiglu"> {
   let parameters = (ins "FloatAttr":$alpha, "FloatAttr":$limit);
   let assemblyFormat = "`<` `alpha` `=` $alpha `,` `limit` `=` $limit `>`";
   let genVerifyDecl = 1;
+}
+
+def MXFP4_ScaleRule
+    : I32EnumAttr<"ScaleRule", "how a scale follows from the largest magnitude (F9)",
+                  [I32EnumAttrCase<"Floor", 0, "floor">,
+                   I32EnumAttrCase<"Even", 1, "even">,
+                   I32EnumAttrCase<"RoundUp", 2, "rceil">,
+                   I32EnumAttrCase<"Ceil", 3, "ceil">,
+                   I32EnumAttrCase<"Nearest", 4, "nearest">]> {
+  let cppNamespace = "::mlir::mxfp4";
+  let genSpecializedAttr = 0;
+}
+def MXFP4_ScaleRuleAttr : EnumAttr<MXFP4_Dialect, MXFP4_ScaleRule, "scale_rule"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def MXFP4_Rounding
+    : I32EnumAttr<"Rounding", "how a number between two elements is rounded (F7, F21)",
+                  [I32EnumAttrCase<"NearestEven", 0, "nearest_even">,
+                   I32EnumAttrCase<"NearestAway", 1, "nearest_away">,
+                   I32EnumAttrCase<"NearestZero", 2, "nearest_zero">,
+                   I32EnumAttrCase<"Stochastic", 3, "stochastic">]> {
+  let cppNamespace = "::mlir::mxfp4";
+  let genSpecializedAttr = 0;
+}
+def MXFP4_RoundingAttr : EnumAttr<MXFP4_Dialect, MXFP4_Rounding, "rounding"> {
+  let assemblyFormat = "`<` $value `>`";
 }
 
 /// Bufferization changes all operands of an op together.

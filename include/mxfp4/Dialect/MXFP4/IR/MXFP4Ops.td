@@ -60,22 +60,36 @@ def MXFP4_QuantizeOp
   let summary = "Make MXFP4 blocks of a wider float";
   let description = [{
     Chooses for each 32 consecutive elements of the last dimension the scale by
-    the floor rule of OCP MX (F9) and rounds each element to the nearest value
-    of E2M1, ties to even, saturating (F7). A block that holds a NaN or an
-    infinity gets scale 0xFF and elements 0 (F11).
+    `scale_rule` (F9) and rounds each element to a value of E2M1, saturating,
+    as `rounding` says (F7). The rule of OCP MX and ties to even are what is not
+    written. A block that holds a NaN or an infinity gets scale 0xFF and
+    elements 0 (F11).
+
+    Stochastic rounding reads a random byte for each element from `random`, of
+    the shape of the input (F21).
 
     Example:
 
     ```mlir
     %values, %scales = mxfp4.quantize %weight
         : tensor<64x2880xf32> -> tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>
+    %v, %s = mxfp4.quantize %gradient, %bytes
+        {rounding = #mxfp4.rounding<stochastic>, scale_rule = #mxfp4.scale_rule<rceil>}
+        : tensor<64x2880xf32>, tensor<64x2880xi8>
+          -> tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>
     ```
   }];
-  let arguments = (ins RankedTensorOf<[F16, BF16, F32]>:$input);
+  let arguments = (ins RankedTensorOf<[F16, BF16, F32]>:$input,
+                       Optional<RankedTensorOf<[I8]>>:$random,
+                       DefaultValuedAttr<MXFP4_ScaleRuleAttr,
+                                         "ScaleRule::Floor">:$scale_rule,
+                       DefaultValuedAttr<MXFP4_RoundingAttr,
+                                         "Rounding::NearestEven">:$rounding);
   let results = (outs RankedTensorOf<[F4E2M1FN, I8]>:$values,
                       RankedTensorOf<[F8E8M0FNU]>:$scales);
   let assemblyFormat = [{
-    $input attr-dict `:` type($input) `->` type($values) `,` type($scales)
+    $input (`,` $random^)? attr-dict `:` type($input) (`,` type($random)^)?
+    `->` type($values) `,` type($scales)
   }];
   let hasVerifier = 1;
 }
