@@ -121,8 +121,8 @@ static Kernel makeQuantize(const HostTensor &input,
   kernel.body = "  %a, %b = mxfp4.quantize %x" +
                 std::string(isStochastic ? ", %r" : "") +
                 " {scale_rule = #mxfp4.scale_rule<" + rule.rule +
-                ">, rounding = #mxfp4.rounding<" + rule.rounding +
-                ">} : {x}" + (isStochastic ? ", {r}" : "") +
+                ">, rounding = #mxfp4.rounding<" + rule.rounding + ">} : {x}" +
+                (isStochastic ? ", {r}" : "") +
                 " -> {v}, {s}\n"
                 "  %c = linalg.copy ins(%a : {v}) outs(%v : {v}) -> {v}\n"
                 "  %d = linalg.copy ins(%b : {s}) outs(%s : {s}) -> {s}";

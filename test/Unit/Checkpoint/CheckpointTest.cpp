@@ -368,7 +368,8 @@ TEST_F(CheckpointTest, BF16ExpertsHaveTheValuesTheyCameFrom) {
     int64_t columns = static_cast<int64_t>(scales->bytes) * kBlockSize;
     std::vector<float> values(columns);
     std::vector<float> expected(columns);
-    dequantizeRows(kMXFP4, blocks->data, scales->data, 1, columns, values.data());
+    dequantizeRows(kMXFP4, blocks->data, scales->data, 1, columns,
+                   values.data());
     dequantizeRows(kMXFP4, tensor(std::string(name) + "_blocks").data.data(),
                    tensor(std::string(name) + "_scales").data.data(), 1,
                    columns, expected.data());
