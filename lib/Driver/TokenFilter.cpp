@@ -82,7 +82,15 @@ Result<std::string> mx::encodeJsonLine(const Tokenizer &tokenizer,
   Result<std::vector<int32_t>> ids = tokenizer.encode(text, options);
   if (!ids)
     return ids.error();
-  return nlohmann::json{{"ids", *ids}}.dump();
+  // Not a json value for each id: there may be millions.
+  std::string result = "{\"ids\":[";
+  for (int32_t id : *ids) {
+    result += std::to_string(id);
+    result += ',';
+  }
+  if (!ids->empty())
+    result.pop_back();
+  return result + "]}";
 }
 
 Result<std::string> mx::decodeJsonLine(const Tokenizer &tokenizer,

@@ -237,6 +237,15 @@ void PieceEncoder::mergeShort(std::string_view piece,
   ids.insert(ids.end(), tokens.begin(), tokens.begin() + count);
 }
 
+uint32_t PieceEncoder::rankOfBytes(uint8_t left, uint8_t right) {
+  if (byteRanks.empty())
+    byteRanks.resize(256 * 256, kUnknownRank);
+  uint32_t &rank = byteRanks[left * 256 + right];
+  if (rank == kUnknownRank)
+    rank = model.pairs.find(model.byteIds[left], model.byteIds[right]);
+  return rank;
+}
+
 void PieceEncoder::updateRank(uint32_t position) {
   Symbol &symbol = symbols[position];
   symbol.rank = symbol.next < symbols.size()
@@ -257,14 +266,14 @@ void PieceEncoder::mergeLong(std::string_view piece,
                              std::vector<int32_t> &ids) {
   symbols.clear();
   symbols.reserve(piece.size());
-  for (char byte : piece) {
-    auto position = static_cast<uint32_t>(symbols.size());
-    symbols.push_back({model.byteIds[static_cast<uint8_t>(byte)], position - 1,
-                       position + 1, PairTable::kNoRank});
+  auto size = static_cast<uint32_t>(piece.size());
+  for (uint32_t i = 0; i < size; ++i) {
+    auto byte = static_cast<uint8_t>(piece[i]);
+    uint32_t rank = i + 1 < size
+                        ? rankOfBytes(byte, static_cast<uint8_t>(piece[i + 1]))
+                        : PairTable::kNoRank;
+    symbols.push_back({model.byteIds[byte], i - 1, i + 1, rank});
   }
-  auto size = static_cast<uint32_t>(symbols.size());
-  for (uint32_t i = 0; i < size; ++i)
-    updateRank(i);
   for (uint32_t i = 0; i < size; ++i)
     pushIfFirst(i);
 

@@ -177,6 +177,8 @@ private:
     /// Of the pair with the next symbol.
     uint32_t rank;
   };
+  /// The rank of a pair of bytes, which is looked up once.
+  uint32_t rankOfBytes(uint8_t left, uint8_t right);
   /// Looks up the rank of a symbol and its next.
   void updateRank(uint32_t position);
   /// Queues a pair unless a pair that overlaps it comes first. Merging that one
@@ -184,6 +186,8 @@ private:
   void pushIfFirst(uint32_t position);
 
   const BytePairModel &model;
+  static constexpr uint32_t kUnknownRank = ~uint32_t(0);
+  std::vector<uint32_t> byteRanks;
   std::vector<Symbol> symbols;
   MergeQueue queue;
 };
