@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
 # What may be said before an error.
-NOTE = re.compile(r"warning: |program for |compiling ")
+NOTE = re.compile(r"warning: |program for |compiling$")
 Tensor = Tuple[str, List[int], bytes]
 
 

@@ -20,9 +20,7 @@ using namespace mx;
 Result<Engine> mx::compileEngine(Checkpoint checkpoint,
                                  const EngineOptions &options) {
   EngineOptions talking = options;
-  talking.cache.compiling = [] {
-    std::fprintf(stderr, "compiling (once for each model and processor)\n");
-  };
+  talking.cache.compiling = [] { std::fprintf(stderr, "compiling\n"); };
   Result<Engine> engine = Engine::compile(std::move(checkpoint), talking);
   if (engine)
     std::fprintf(stderr, "%s\n", engine->describe().c_str());

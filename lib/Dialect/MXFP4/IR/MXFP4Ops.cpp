@@ -64,34 +64,19 @@ bool mxfp4::haveOneSemantics(OperandRange operands) {
 void mxfp4::getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
+        &effects,
+    bool keepsSome) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
-    if (op.isDpsInit(&operand))
-      effects.emplace_back(MemoryEffects::Write::get(), &operand, /*stage=*/1,
-                           /*effectOnFullRegion=*/true,
-                           SideEffects::DefaultResource::get());
-    else
+    bool isInit = op.isDpsInit(&operand);
+    if (!isInit || keepsSome)
       effects.emplace_back(MemoryEffects::Read::get(), &operand, /*stage=*/0,
                            /*effectOnFullRegion=*/true,
                            SideEffects::DefaultResource::get());
-  }
-}
-
-void mxfp4::getUpdateEffects(
-    DestinationStyleOpInterface op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<MemRefType>(operand.get().getType()))
-      continue;
-    effects.emplace_back(MemoryEffects::Read::get(), &operand, /*stage=*/0,
-                         /*effectOnFullRegion=*/true,
-                         SideEffects::DefaultResource::get());
-    if (op.isDpsInit(&operand))
+    if (isInit)
       effects.emplace_back(MemoryEffects::Write::get(), &operand, /*stage=*/1,
-                           /*effectOnFullRegion=*/false,
+                           /*effectOnFullRegion=*/!keepsSome,
                            SideEffects::DefaultResource::get());
   }
 }

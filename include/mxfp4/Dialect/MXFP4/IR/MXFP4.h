@@ -72,17 +72,13 @@ SmallVector<int64_t> getStoredShape(ShapedType type,
                                     ArrayRef<int64_t> elements);
 
 /// Reports reads of the inputs and writes of the inits of a destination-style
-/// op on memrefs; on tensors there is no effect.
+/// op on memrefs; on tensors there is no effect. An op that `keepsSome` of what
+/// its inits hold reads them as well.
 void getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects);
-
-/// The same for an op that changes only a part of its inits.
-void getUpdateEffects(
-    DestinationStyleOpInterface op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects);
+        &effects,
+    bool keepsSome = false);
 
 /// The layout that the type of a tensor carries, or null.
 LayoutAttr getEncodedLayout(Type type);

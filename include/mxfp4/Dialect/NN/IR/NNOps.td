@@ -225,7 +225,8 @@ def NN_CacheUpdateOp : NN_Op<"cache_update"> {
     void $cppClass::getEffects(
         SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
             &effects) {
-      ::mlir::mxfp4::getUpdateEffects(*this, effects);
+      ::mlir::mxfp4::getDestinationStyleEffects(*this, effects,
+                                                /*keepsSome=*/true);
     }
   }];
 }
