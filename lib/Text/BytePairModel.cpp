@@ -105,6 +105,12 @@ void PairTable::insert(int32_t left, int32_t right, uint32_t rank) {
     i = (i + 1) & (slots.size() - 1);
   used += slots[i] == kFree;
   slots[i] = key << kRankBits | rank;
+
+  size_t ids = static_cast<size_t>(std::max(left, right)) + 1;
+  if (ids > lowest.size())
+    lowest.resize(ids, kNoRank);
+  lowest[left] = std::min(lowest[left], rank);
+  lowest[right] = std::min(lowest[right], rank);
 }
 
 void PairTable::grow() {
@@ -264,16 +270,82 @@ void PieceEncoder::pushIfFirst(uint32_t position) {
 
 void PieceEncoder::mergeLong(std::string_view piece,
                              std::vector<int32_t> &ids) {
-  symbols.clear();
-  symbols.reserve(piece.size());
-  auto size = static_cast<uint32_t>(piece.size());
-  for (uint32_t i = 0; i < size; ++i) {
+  readBytes(piece);
+  if (!mergeInPasses()) {
+    mergeInQueue(ids);
+    return;
+  }
+  for (Token token : passTokens)
+    ids.push_back(token.id);
+}
+
+void PieceEncoder::readBytes(std::string_view piece) {
+  passTokens.resize(piece.size());
+  for (size_t i = 0; i < piece.size(); ++i) {
     auto byte = static_cast<uint8_t>(piece[i]);
-    uint32_t rank = i + 1 < size
+    uint32_t rank = i + 1 < piece.size()
                         ? rankOfBytes(byte, static_cast<uint8_t>(piece[i + 1]))
                         : PairTable::kNoRank;
-    symbols.push_back({model.byteIds[byte], i - 1, i + 1, rank});
+    passTokens[i] = {model.byteIds[byte], rank};
   }
+}
+
+/// The least part of all pairs that is worth a pass.
+static constexpr size_t kPassFraction = 16;
+
+bool PieceEncoder::mergeInPasses() {
+  while (true) {
+    uint32_t lowest = PairTable::kNoRank;
+    size_t count = 0;
+    for (Token token : passTokens) {
+      if (token.rank < lowest) {
+        lowest = token.rank;
+        count = 0;
+      }
+      count += token.rank == lowest;
+    }
+    if (lowest == PairTable::kNoRank)
+      return true;
+    if (count < passTokens.size() / kPassFraction)
+      return false;
+    mergeInPass(lowest);
+  }
+}
+
+void PieceEncoder::mergeInPass(uint32_t rank) {
+  int32_t result = model.results[rank];
+  // In most models a pair with the result never goes before the rest.
+  bool mayLower = model.pairs.lowestWith(result) <= rank;
+  auto isLower = [&](int32_t left, int32_t right) {
+    return model.pairs.find(left, right) <= rank;
+  };
+
+  size_t out = 0;
+  bool merging = true, previousIsNew = false;
+  for (size_t in = 0; in < passTokens.size(); ++in, ++out) {
+    Token token = passTokens[in];
+    bool isNew = merging && token.rank == rank;
+    if (isNew) {
+      token = {result, passTokens[++in].rank};
+      if (mayLower && ((out && isLower(passTokens[out - 1].id, result)) ||
+                       (in + 1 < passTokens.size() &&
+                        isLower(result, passTokens[in + 1].id))))
+        merging = false;
+    }
+    if (out && (isNew || previousIsNew))
+      passTokens[out - 1].rank =
+          model.pairs.find(passTokens[out - 1].id, token.id);
+    passTokens[out] = token;
+    previousIsNew = isNew;
+  }
+  passTokens.resize(out);
+}
+
+void PieceEncoder::mergeInQueue(std::vector<int32_t> &ids) {
+  auto size = static_cast<uint32_t>(passTokens.size());
+  symbols.resize(size);
+  for (uint32_t i = 0; i < size; ++i)
+    symbols[i] = {passTokens[i].id, i - 1, i + 1, passTokens[i].rank};
   for (uint32_t i = 0; i < size; ++i)
     pushIfFirst(i);
 

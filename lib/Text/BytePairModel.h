@@ -79,6 +79,11 @@ public:
   /// Sets the rank of a pair; the last call for a pair counts.
   void insert(int32_t left, int32_t right, uint32_t rank);
 
+  /// No pair that holds `id` has a rank below this.
+  uint32_t lowestWith(int32_t id) const {
+    return static_cast<size_t>(id) < lowest.size() ? lowest[id] : kNoRank;
+  }
+
   uint32_t find(int32_t left, int32_t right) const {
     uint64_t key = keyOf(left, right);
     for (size_t i = slotOf(key);; i = (i + 1) & (slots.size() - 1)) {
@@ -108,6 +113,7 @@ private:
   unsigned shift;
   std::vector<uint64_t> slots;
   size_t used = 0;
+  std::vector<uint32_t> lowest;
 };
 
 /// All that a piece is tokenized by.
@@ -166,10 +172,17 @@ public:
 private:
   /// Merges with a search for the lowest rank in each step.
   void mergeShort(std::string_view piece, std::vector<int32_t> &ids);
-  /// Merges with a queue.
+  /// Merges in passes over the piece and then with a queue.
   void mergeLong(std::string_view piece, std::vector<int32_t> &ids);
 
-  /// A token while merging, at the offset of its first byte.
+  /// A token of the piece while merging in passes.
+  struct Token {
+    int32_t id;
+    /// Of the pair with the next token.
+    uint32_t rank;
+  };
+  /// A token of the piece while merging with a queue, at the place that its
+  /// first part had.
   struct Symbol {
     int32_t id;
     uint32_t previous;
@@ -177,6 +190,15 @@ private:
     /// Of the pair with the next symbol.
     uint32_t rank;
   };
+  void readBytes(std::string_view piece);
+  /// Merges the lowest rank everywhere, as long as each pass makes the tokens
+  /// clearly fewer: a piece of one character needs only sequential passes, and
+  /// scattered merges are left to the queue. True if no pair is left to merge.
+  bool mergeInPasses();
+  /// Merges the lowest rank from left to right, up to a merge that makes a pair
+  /// which goes before the rest.
+  void mergeInPass(uint32_t rank);
+  void mergeInQueue(std::vector<int32_t> &ids);
   /// The rank of a pair of bytes, which is looked up once.
   uint32_t rankOfBytes(uint8_t left, uint8_t right);
   /// Looks up the rank of a symbol and its next.
@@ -188,6 +210,7 @@ private:
   const BytePairModel &model;
   static constexpr uint32_t kUnknownRank = ~uint32_t(0);
   std::vector<uint32_t> byteRanks;
+  std::vector<Token> passTokens;
   std::vector<Symbol> symbols;
   MergeQueue queue;
 };
