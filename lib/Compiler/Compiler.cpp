@@ -173,7 +173,13 @@ static std::string getDtype(Type element) {
     return "F16";
   if (element.isBF16())
     return "BF16";
-  if (isa<Float4E2M1FNType, Float8E8M0FNUType>(element) || element.isInteger(8))
+  if (isa<Float8E4M3FNType>(element))
+    return "F8_E4M3";
+  if (isa<Float8E5M2Type>(element))
+    return "F8_E5M2";
+  if (isa<Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
+          Float8E8M0FNUType>(element) ||
+      element.isInteger(8))
     return "U8";
   return "";
 }
@@ -204,8 +210,8 @@ static mx::Status describeSource(TypeAttr source, mx::Buffer &buffer) {
   }
   buffer.shape.assign(type.getShape().begin(), type.getShape().end());
   if (isa<Float4E2M1FNType>(type.getElementType())) {
-    buffer.shape.back() /= kBlockSize;
-    buffer.shape.push_back(kBlockSize / 2); // F2
+    buffer.shape.back() /= mx::kBlockSize;
+    buffer.shape.push_back(mx::kBlockSize / 2); // F2
   }
   return {};
 }

@@ -33,9 +33,7 @@ static constexpr float kLargestFloat = std::numeric_limits<float>::max();
 // Scales
 //===----------------------------------------------------------------------===//
 
-/// What a rule adds to the bits of the largest magnitude, so that the addition
-/// carries into the exponent exactly where the rule moves to the next scale.
-static uint32_t carryOf(const ElementFormat &element, ScaleRule rule) {
+uint32_t mx::getScaleCarry(const ElementFormat &element, ScaleRule rule) {
   switch (rule) {
   case ScaleRule::Floor:
     return 0; // never
@@ -67,7 +65,7 @@ static uint8_t scaleOf(const ElementFormat &element, uint32_t largest,
   // A subnormal has exponent field 0, and at most 1 with the carry: it becomes
   // byte 0. That is right, as by every rule its own scale would be below
   // 2^-127.
-  uint32_t exponent = (largest + carryOf(element, rule)) >> kMantissaBits;
+  uint32_t exponent = (largest + getScaleCarry(element, rule)) >> kMantissaBits;
   uint32_t ofLargest = (bitsOf(element.largestValue) >> kMantissaBits) - 127;
   return exponent < ofLargest ? 0 : exponent - ofLargest; // F10
 }
@@ -225,10 +223,8 @@ Result<TensorScale> mx::castScalesToNVFP4(const uint8_t *packed,
   };
   int low = kScaleNaN, high = -1;
   for (int64_t block = 0; block < blocks; ++block) {
-    if (scales[block] == kScaleNaN)
-      return Error{"expected scales that are numbers, but that of block " +
-                   std::to_string(block) + " is NaN"};
-    if (isZero(2 * block) && isZero(2 * block + 1))
+    if (scales[block] == kScaleNaN ||
+        (isZero(2 * block) && isZero(2 * block + 1)))
       continue;
     low = std::min<int>(low, scales[block]);
     high = std::max<int>(high, scales[block]);
@@ -245,8 +241,10 @@ Result<TensorScale> mx::castScalesToNVFP4(const uint8_t *packed,
   // The largest is 2^8, or less where the tensor scale would be subnormal.
   int exponent = high < 0 ? 0 : std::max(high - 127 - highest, -126);
   for (int64_t half = 0; half < 2 * blocks; ++half) {
-    int own = std::clamp(scales[half / 2] - 127 - exponent, lowest, highest);
-    nvScales[half] = encode(kE4M3, std::ldexp(1.0f, own));
+    uint8_t scale = scales[half / 2];
+    int own = std::clamp(scale - 127 - exponent, lowest, highest);
+    nvScales[half] =
+        scale == kScaleNaN ? kE4M3.nan : encode(kE4M3, std::ldexp(1.0f, own));
   }
   return TensorScale{std::ldexp(1.0f, exponent), std::ldexp(1.0f, -exponent)};
 }

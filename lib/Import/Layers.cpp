@@ -144,8 +144,9 @@ Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
   Value init = empty({getSize(experts, 1), getSize(values, 1)}, b.getF32Type());
   Value sums = MatmulByExpertOp::create(
                    b, init.getType(), x, values, scales, experts,
-                   /*bias=*/Value(), /*weights=*/Value(),
-                   /*residual=*/Value(), init, SwiGLUAttr(), LayoutAttr())
+                   /*tensorScale=*/Value(), /*bias=*/Value(),
+                   /*weights=*/Value(), /*residual=*/Value(), init,
+                   SwiGLUAttr(), LayoutAttr())
                    ->getResult(0);
   return nn::AddExpertBiasOp::create(b, init.getType(), sums, bias, experts,
                                      init)

@@ -166,19 +166,20 @@ func.func @pack_in_pairs(%source: tensor<16x4xf8E8M0FNU>, %init: tensor<2x4x8xf8
   return %0 : tensor<2x4x8xf8E8M0FNU>
 }
 
-/// The carry of the rule, and borders that move with the random byte.
+/// The carry of the rule, and a border that moves with the random byte.
 // CHECK-LABEL: func.func @quantize_stochastic
 // CHECK-SAME:    %{{[^:]+}}: tensor<4x32xf32>, %[[RANDOM:[^:]+]]: tensor<4x32xi8>
 // CHECK:           arith.constant 4194303 : i32
-// CHECK:           tensor.extract %[[RANDOM]]
-// CHECK:           arith.uitofp
-// CHECK-COUNT-7:   arith.cmpf oge
+// CHECK:           %[[BYTE:.+]] = tensor.extract %[[RANDOM]]
+// CHECK:           %[[WIDE:.+]] = arith.extui %[[BYTE]]
+// CHECK:           arith.subi %{{.+}}, %[[WIDE]]
+// CHECK:           arith.cmpf oge
 // CHECK-NOT:     mxfp4.
 func.func @quantize_stochastic(%x: tensor<4x32xf32>, %random: tensor<4x32xi8>)
     -> (tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>) {
-  %v, %s = mxfp4.quantize %x, %random
+  %v, %s = mxfp4.quantize %x random(%random : tensor<4x32xi8>)
       {rounding = #mxfp4.rounding<stochastic>, scale_rule = #mxfp4.scale_rule<rceil>}
-      : tensor<4x32xf32>, tensor<4x32xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
   return %v, %s : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
 }
 

@@ -80,7 +80,7 @@ func.func @matmul_of_f16(%x: memref<1x64xf16>, %values: memref<2x8x32xi8>,
 
 func.func @matmul_of_elements(%x: memref<1x64xf32>, %values: memref<2x8x64xf4E2M1FN>,
     %scales: memref<2x2x8xf8E8M0FNU>, %init: memref<1x16xf32>) {
-  // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16 or i8 (packed 4-bit), but got 'memref<2x8x64xf4E2M1FN>'}}
+  // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16, f8 or i8 (packed 4-bit), but got 'memref<2x8x64xf4E2M1FN>'}}
   mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<2x8x64xf4E2M1FN>,
                    memref<2x2x8xf8E8M0FNU>)
       outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}

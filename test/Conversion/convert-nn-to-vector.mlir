@@ -69,7 +69,7 @@ func.func @linear_without_a_layout(%x: memref<1x8xf32>, %weight: memref<32x8xbf1
 
 func.func @linear_of_f16(%x: memref<1x8xf32>, %weight: memref<4x4x16xf16>,
                          %init: memref<1x32xf32>) {
-  // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16 or i8 (packed 4-bit), but got 'memref<4x4x16xf16>'}}
+  // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16, f8 or i8 (packed 4-bit), but got 'memref<4x4x16xf16>'}}
   nn.linear ins(%x, %weight : memref<1x8xf32>, memref<4x4x16xf16>)
       outs(%init : memref<1x32xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 2>}
   return

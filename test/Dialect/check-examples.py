@@ -29,18 +29,26 @@ def split_types(text):
     return types + [current.strip()]
 
 
+def find_operands(code):
+    """The types of operands by name: a list, clauses such as `bias(...)` with
+    operands of their own, attributes, and the types of the list."""
+    types = {}
+    for uses in re.finditer(
+            r"(%\w+(?:\s*,\s*%\w+)*)\s*((?:\w+\([^)]*\)\s*)*)(?:\{[^}]*\}\s*)?:\s*",
+            code):
+        names = re.findall(r"%\w+", uses.group(1))
+        types.update(zip(names, split_types(code[uses.end():])))
+        types.update(find_operands(uses.group(2)))
+    return types
+
+
 def wrap(example):
     """The example as a function with its operands as arguments."""
     if not example.lstrip().startswith(("%", "/")):
         return f"func.func private @example({example.strip()})\n"
-    code = re.sub(r"//[^\n]*", "", example)
-    arguments = []
-    for uses in re.finditer(r"(%\w+(?:\s*,\s*%\w+)*)\s*(?:\{[^}]*\}\s*)?:\s*", code):
-        names = re.findall(r"%\w+", uses.group(1))
-        types = split_types(code[uses.end():])
-        arguments += [f"{name}: {type}" for name, type in zip(names, types)]
-    return (f"func.func @example({', '.join(arguments)}) {{\n{example}\n"
-            "  return\n}\n")
+    arguments = find_operands(re.sub(r"//[^\n]*", "", example))
+    listed = ", ".join(f"{name}: {type}" for name, type in arguments.items())
+    return f"func.func @example({listed}) {{\n{example}\n  return\n}}\n"
 
 
 def definitions(text):

@@ -29,50 +29,78 @@ using namespace mx::test;
 // Dequantize
 //===----------------------------------------------------------------------===//
 
-static Kernel makeDequantize(const HostTensor &elements,
-                             const HostTensor &scales, ElementType output) {
+/// `tensorScale` is one for each index of the leading dimensions, or empty.
+static Kernel makeDequantize(const BlockFormat &format,
+                             const HostTensor &elements,
+                             const HostTensor &scales, ElementType output,
+                             const std::vector<double> &tensorScale = {}) {
   Shape shape = elements.shape;
   Kernel kernel;
   kernel.addWeight("v", elements);
   kernel.addWeight("s", scales);
+  std::vector<double> values = decodeWeight(elements, scales, format);
+  std::string part;
+  if (!tensorScale.empty()) {
+    Shape leading = {int64_t(tensorScale.size())};
+    kernel.addWeight("t", HostTensor(ElementType::F32, leading, tensorScale));
+    part = " tensor_scale(%t : {t})";
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = float(values[i]) *
+                  float(tensorScale[i * tensorScale.size() / values.size()]);
+  }
   kernel.addOutput("out", output, shape);
   kernel.body =
-      "  %w = mxfp4.dequantize %v, %s : {v}, {s} -> {out}\n"
+      "  %w = mxfp4.dequantize %v, %s" + part +
+      " : {v}, {s} -> {out}\n"
       "  %y = linalg.copy ins(%w : {out}) outs(%out : {out}) -> {out}";
   kernel.results = {{"%y", "out"}};
   // Rounded from f32, which every value fits (F6).
-  HostTensor rounded(output, shape, decodeWeight(elements, scales));
+  HostTensor rounded(output, shape, values);
   kernel.addCall(1).expected = {{"out", rounded.values(), {}}};
   return kernel;
 }
 
 TEST(Dequantize, EveryCodeAndScale) {
-  // F3 to F6: a row for each scale, NaN included, with all codes at even and
-  // odd places.
-  HostTensor elements(ElementType::E2M1, {256, 32});
-  HostTensor scales(ElementType::E8M0, {256, 1});
-  for (size_t i = 0; i < elements.bytes.size(); ++i)
-    elements.bytes[i] = uint8_t(i % 16 | (15 - i % 16) << 4);
-  for (size_t i = 0; i < scales.bytes.size(); ++i)
-    scales.bytes[i] = uint8_t(i);
+  // F3 to F6, F22: for each scale byte, NaN included, blocks with all codes,
+  // those of E2M1 at even and odd places.
   std::vector<Kernel> kernels;
-  for (ElementType type :
-       {ElementType::F32, ElementType::BF16, ElementType::F16})
-    kernels.push_back(makeDequantize(elements, scales, type));
+  for (const BlockFormat &format : kBlockFormats) {
+    int64_t columns = std::max(32, 1 << format.element.bits);
+    HostTensor elements(elementTypeOf(format), {256, columns});
+    HostTensor scales(scaleTypeOf(format), {256, columns / format.blockSize});
+    for (size_t i = 0; i < elements.bytes.size(); ++i)
+      elements.bytes[i] = format.element.bits == 4
+                              ? uint8_t(i % 16 | (15 - i % 16) << 4)
+                              : uint8_t(i % (1u << format.element.bits));
+    for (size_t i = 0; i < scales.bytes.size(); ++i)
+      scales.bytes[i] = uint8_t(i * 256 / scales.bytes.size());
+    for (ElementType type :
+         {ElementType::F32, ElementType::BF16, ElementType::F16})
+      kernels.push_back(makeDequantize(format, elements, scales, type));
+  }
   checkKernels(kernels);
 }
 
 TEST(Dequantize, Shapes) {
   Random random(41);
   std::vector<Kernel> kernels;
-  for (const Shape &shape :
-       std::vector<Shape>{{32}, {1, 96}, {3, 64}, {2, 5, 32}}) {
-    Shape blocks = shape;
-    blocks.back() /= 32;
-    kernels.push_back(makeDequantize(random.elements(shape),
-                                     random.scales(blocks, 0, 254),
-                                     ElementType::F32));
-  }
+  for (const BlockFormat &format : kBlockFormats)
+    for (const Shape &shape :
+         std::vector<Shape>{{32}, {1, 96}, {3, 64}, {2, 5, 32}})
+      kernels.push_back(makeDequantize(format, random.elements(shape, format),
+                                       random.scalesOf(format, shape),
+                                       ElementType::F32));
+  checkKernels(kernels);
+}
+
+TEST(Dequantize, TensorScales) {
+  Random random(46);
+  Shape shape = {4, 3, 32};
+  std::vector<Kernel> kernels;
+  for (ElementType type : {ElementType::F32, ElementType::BF16})
+    kernels.push_back(makeDequantize(kNVFP4, random.elements(shape, kNVFP4),
+                                     random.scalesOf(kNVFP4, shape), type,
+                                     {0.37, 1.0, 1e-5, 3e7}));
   checkKernels(kernels);
 }
 
@@ -106,64 +134,116 @@ static std::vector<QuantizeRule> allRules() {
   return all;
 }
 
-static Kernel makeQuantize(const HostTensor &input,
-                           const QuantizeRule &rule = {}) {
-  Shape packed = input.shape, blocks = input.shape;
-  packed.back() /= 2;
-  blocks.back() /= 32;
+/// The codes of `packed` as a tensor holds them: 6-bit elements one in a byte.
+static std::vector<uint8_t> unpackBytes(const BlockFormat &format,
+                                        std::vector<uint8_t> packed,
+                                        int64_t count) {
+  if (format.element.bits != 6)
+    return packed;
+  std::vector<uint8_t> codes(size_t(count), 0);
+  for (int64_t i = 0; i < count; ++i)
+    codes[size_t(i)] = getCode(format, packed.data(), i);
+  return codes;
+}
+
+/// For NVFP4 with the tensor scale of the input if `isTwoLevel`.
+static Kernel makeQuantize(const BlockFormat &format, const HostTensor &input,
+                           const QuantizeRule &rule = {},
+                           bool isTwoLevel = false) {
+  bool isPacked = format.element.bits == 4;
+  Shape stored = input.shape, blocks = input.shape;
+  stored.back() /= isPacked ? 2 : 1;
+  blocks.back() /= format.blockSize;
+  std::vector<double> values = input.values();
+  std::vector<float> wide(values.begin(), values.end());
+  QuantizeOptions options = rule.options;
+
   Kernel kernel(input.shape[0]);
+  Call call;
+  call.tokens = input.shape[0];
+  std::string parts;
   kernel.addInput("x", input.type, input.shape);
-  bool isStochastic = rule.options.rounding == Rounding::Stochastic;
-  if (isStochastic)
+  call.data["x"] = input;
+  if (isTwoLevel) {
+    float largest = 0.0f;
+    for (float value : wide)
+      if (std::isfinite(value))
+        largest = std::max(largest, std::fabs(value));
+    options.tensorScale = chooseTensorScale(largest);
+    kernel.addInput("e", ElementType::F32, {});
+    call.data["e"] =
+        HostTensor(ElementType::F32, {}, {options.tensorScale.encode});
+    parts += " encode_scale(%e : {e})";
+  }
+  HostTensor random(ElementType::I8, input.shape);
+  if (options.rounding == Rounding::Stochastic) {
+    for (size_t i = 0; i < random.bytes.size(); ++i)
+      random.bytes[i] = randomByte(1, i);
+    options.random = random.bytes.data();
     kernel.addInput("r", ElementType::I8, input.shape);
-  kernel.addOutput("v", ElementType::I8, packed);
-  kernel.addOutput("s", ElementType::E8M0, blocks);
-  kernel.body = "  %a, %b = mxfp4.quantize %x" +
-                std::string(isStochastic ? ", %r" : "") +
-                " {scale_rule = #mxfp4.scale_rule<" + rule.rule +
-                ">, rounding = #mxfp4.rounding<" + rule.rounding + ">} : {x}" +
-                (isStochastic ? ", {r}" : "") +
-                " -> {v}, {s}\n"
+    call.data["r"] = random;
+    parts += " random(%r : {r})";
+  }
+  kernel.addOutput("v", isPacked ? ElementType::I8 : elementTypeOf(format),
+                   stored);
+  kernel.addOutput("s", scaleTypeOf(format), blocks);
+  std::string scaleRule;
+  if (format.scale == ScaleFormat::E8M0)
+    scaleRule = "scale_rule = #mxfp4.scale_rule<" + rule.rule + ">, ";
+  kernel.body = "  %a, %b = mxfp4.quantize %x" + parts + " {" + scaleRule +
+                "rounding = #mxfp4.rounding<" + rule.rounding +
+                ">} : {x} -> {v}, {s}\n"
                 "  %c = linalg.copy ins(%a : {v}) outs(%v : {v}) -> {v}\n"
                 "  %d = linalg.copy ins(%b : {s}) outs(%s : {s}) -> {s}";
   kernel.results = {{"%c", "v"}, {"%d", "s"}};
-  std::vector<double> values = input.values();
-  std::vector<float> wide(values.begin(), values.end());
-  HostTensor elements(ElementType::I8, packed),
-      scales(ElementType::E8M0, blocks);
-  Call &call = kernel.addCall(input.shape[0]);
-  call.data["x"] = input;
-  QuantizeOptions options = rule.options;
-  if (isStochastic) {
-    HostTensor bytes(ElementType::I8, input.shape);
-    for (size_t i = 0; i < bytes.bytes.size(); ++i)
-      bytes.bytes[i] = randomByte(1, i);
-    call.data["r"] = bytes;
-    options.random = call.data["r"].bytes.data();
-  }
-  quantizeRows(kMXFP4, wide.data(), input.size() / input.shape.back(),
-               input.shape.back(), elements.bytes.data(), scales.bytes.data(),
-               options);
-  call.expected = {{"v", elements.values(), {}}, {"s", scales.values(), {}}};
+
+  int64_t rows = input.size() / input.shape.back();
+  HostTensor scales(scaleTypeOf(format), blocks);
+  std::vector<uint8_t> packed(scales.bytes.size() *
+                              size_t(format.blockBytes()));
+  quantizeRows(format, wide.data(), rows, input.shape.back(), packed.data(),
+               scales.bytes.data(), options);
+  packed = unpackBytes(format, packed, input.size());
+  call.expected = {{"v", {packed.begin(), packed.end()}, {}},
+                   {"s", scales.values(), {}}};
+  kernel.calls.push_back(call);
   return kernel;
 }
 
-TEST(Quantize, EveryRuleAndRounding) {
-  Random random(45);
+/// 60 blocks of 32 with many ties: numbers of few bits.
+static HostTensor makeTies(Random &random) {
   std::vector<double> values;
   for (int block = 0; block < 60; ++block) {
     int exponent = int(random.integer(-149, 127));
     for (int i = 0; i < 32; ++i) {
-      // Many ties: numbers of few bits.
       double value =
           random.coin() ? random.real() : double(random.integer(-16, 16)) / 16;
       values.push_back(std::ldexp(value, exponent));
     }
   }
+  return HostTensor(ElementType::F32, {30, 64}, values);
+}
+
+TEST(Quantize, EveryRuleAndRounding) {
+  Random random(45);
+  for (const BlockFormat &format : kBlockFormats) {
+    std::vector<Kernel> kernels;
+    for (const QuantizeRule &rule : allRules())
+      if (format.scale == ScaleFormat::E8M0 || rule.rule == "floor")
+        kernels.push_back(makeQuantize(format, makeTies(random), rule));
+    checkKernels(kernels, {exactPath(), fastPaths().front()});
+  }
+}
+
+TEST(Quantize, TwoLevels) {
+  Random random(47);
   std::vector<Kernel> kernels;
   for (const QuantizeRule &rule : allRules())
-    kernels.push_back(
-        makeQuantize(HostTensor(ElementType::F32, {30, 64}, values), rule));
+    if (rule.rule == "floor")
+      for (double bound : {1e-30, 1e-3, 1.0, 1e4, 1e38})
+        kernels.push_back(makeQuantize(
+            kNVFP4, random.floats(ElementType::F32, {20, 64}, bound), rule,
+            /*isTwoLevel=*/true));
   checkKernels(kernels, {exactPath(), fastPaths().front()});
 }
 
@@ -181,7 +261,9 @@ TEST(Quantize, RandomBlocks) {
       for (int i = 0; i < 32; ++i)
         values.push_back(std::ldexp(random.real(), exponent));
     }
-    kernels.push_back(makeQuantize(HostTensor(type, {100, 64}, values)));
+    for (const BlockFormat &format : kBlockFormats)
+      kernels.push_back(
+          makeQuantize(format, HostTensor(type, {100, 64}, values)));
   }
   checkKernels(kernels);
 }
@@ -223,8 +305,10 @@ TEST(Quantize, TiesAndSpecialBlocks) {
   addBlock(last);
   int64_t blocks = int64_t(values.size()) / 32;
   std::vector<Kernel> kernels;
-  for (ElementType type : {ElementType::F32, ElementType::BF16})
-    kernels.push_back(makeQuantize(HostTensor(type, {blocks, 32}, values)));
+  for (const BlockFormat &format : kBlockFormats)
+    for (ElementType type : {ElementType::F32, ElementType::BF16})
+      kernels.push_back(
+          makeQuantize(format, HostTensor(type, {blocks, 32}, values)));
   checkKernels(kernels);
 }
 
@@ -251,6 +335,68 @@ TEST(Quantize, ThenDequantize) {
   call.data["x"] = x;
   call.expected = {{"out", decodeWeight(elements, scales), {}}};
   checkKernels({kernel});
+}
+
+//===----------------------------------------------------------------------===//
+// Cast to NVFP4
+//===----------------------------------------------------------------------===//
+
+TEST(CastToNVFP4, MatchesFormat) {
+  Random random(48);
+  std::vector<Kernel> kernels;
+  // Ranges that NVFP4 holds, ranges it does not, the ends of E8M0, NaN, and
+  // zero blocks whose scales do not count.
+  for (auto [low, high] : {std::pair(110, 127),
+                           {109, 127},
+                           {0, 17},
+                           {237, 254},
+                           {0, 254},
+                           {255, 255},
+                           {120, 120}})
+    for (bool hasZeros : {false, true}) {
+      HostTensor elements = random.elements({4, 96});
+      HostTensor scales = random.scales({4, 3}, low, high);
+      scales.bytes[0] = uint8_t(low);
+      scales.bytes[1] = uint8_t(high);
+      if (hasZeros) {
+        std::fill_n(elements.bytes.begin(), 16, uint8_t(0x80));
+        scales.bytes[0] = 0;
+      }
+      HostTensor nvScales(ElementType::E4M3, {4, 6});
+      Result<TensorScale> tensorScale =
+          castScalesToNVFP4(elements.bytes.data(), scales.bytes.data(),
+                            scales.size(), nvScales.bytes.data());
+      Kernel kernel;
+      kernel.addWeight("v", elements);
+      kernel.addWeight("s", scales);
+      kernel.addOutput("n", ElementType::E4M3, {4, 6});
+      kernel.addOutput("t", ElementType::F32, {});
+      kernel.addOutput("e", ElementType::I32, {});
+      kernel.body =
+          "  %a, %b, %c = mxfp4.cast_to_nvfp4 %v, %s : {v}, {s} -> {n}, {t}, "
+          "tensor<i1>\n"
+          "  %bit = tensor.extract %c[] : tensor<i1>\n"
+          "  %number = arith.extui %bit : i1 to i32\n"
+          "  %wide = tensor.from_elements %number : {e}\n"
+          "  %x = linalg.copy ins(%a : {n}) outs(%n : {n}) -> {n}\n"
+          "  %y = linalg.copy ins(%b : {t}) outs(%t : {t}) -> {t}\n"
+          "  %z = linalg.copy ins(%wide : {e}) outs(%e : {e}) -> {e}";
+      kernel.results = {{"%x", "n"}, {"%y", "t"}, {"%z", "e"}};
+      Call &call = kernel.addCall(1);
+      call.expected = {{"e", {tensorScale ? 1.0 : 0.0}, {}}};
+      if (tensorScale) {
+        call.expected.push_back({"n", nvScales.values(), {}});
+        call.expected.push_back({"t", {tensorScale->decode}, {}});
+        std::vector<double> before = decodeWeight(elements, scales);
+        std::vector<double> after =
+            decodeWeight(elements, nvScales, kNVFP4, tensorScale->decode);
+        for (size_t i = 0; i < before.size(); ++i)
+          EXPECT_TRUE(before[i] == after[i] ||
+                      (std::isnan(before[i]) && std::isnan(after[i])));
+      }
+      kernels.push_back(kernel);
+    }
+  checkKernels(kernels);
 }
 
 //===----------------------------------------------------------------------===//

@@ -33,7 +33,15 @@ const char *mx::test::nameOf(ElementType type) {
   case ElementType::I8:
     return "i8";
   case ElementType::E2M1:
-    return "f4E2M1FN";
+    return kE2M1.name;
+  case ElementType::E2M3:
+    return kE2M3.name;
+  case ElementType::E3M2:
+    return kE3M2.name;
+  case ElementType::E4M3:
+    return kE4M3.name;
+  case ElementType::E5M2:
+    return kE5M2.name;
   case ElementType::E8M0:
     return "f8E8M0FNU";
   }
@@ -49,6 +57,10 @@ int64_t mx::test::bitsOf(ElementType type) {
   case ElementType::F16:
     return 16;
   case ElementType::I8:
+  case ElementType::E2M3:
+  case ElementType::E3M2:
+  case ElementType::E4M3:
+  case ElementType::E5M2:
   case ElementType::E8M0:
     return 8;
   case ElementType::E2M1:
@@ -169,10 +181,17 @@ HostTensor Random::indices(Shape shape, int64_t count) {
   return HostTensor(ElementType::I32, std::move(shape), values);
 }
 
-HostTensor Random::elements(Shape shape) {
-  HostTensor tensor(ElementType::E2M1, std::move(shape));
-  for (uint8_t &byte : tensor.bytes)
+HostTensor Random::elements(Shape shape, const BlockFormat &format) {
+  HostTensor tensor(elementTypeOf(format), std::move(shape));
+  const ElementFormat &element = format.element;
+  for (uint8_t &byte : tensor.bytes) {
     byte = uint8_t(engine());
+    if (element.bits == 4)
+      continue;
+    uint8_t magnitude = uint8_t(byte & element.magnitudeMask());
+    byte = uint8_t((byte & 1 << (element.bits - 1)) |
+                   std::min(magnitude, element.largest));
+  }
   return tensor;
 }
 
@@ -183,11 +202,42 @@ HostTensor Random::scales(Shape shape, int64_t low, int64_t high) {
   return tensor;
 }
 
+HostTensor Random::scalesOf(const BlockFormat &format, Shape shape) {
+  shape.back() /= format.blockSize;
+  if (format.scale == ScaleFormat::E8M0)
+    return scales(std::move(shape));
+  HostTensor tensor(ElementType::E4M3, std::move(shape));
+  for (uint8_t &byte : tensor.bytes)
+    byte = uint8_t(integer(0, kE4M3.largest));
+  return tensor;
+}
+
+ElementType mx::test::elementTypeOf(const BlockFormat &format) {
+  for (ElementType type : {ElementType::E2M1, ElementType::E2M3,
+                           ElementType::E3M2, ElementType::E4M3})
+    if (std::strcmp(nameOf(type), format.element.name) == 0)
+      return type;
+  return ElementType::E5M2;
+}
+
+ElementType mx::test::scaleTypeOf(const BlockFormat &format) {
+  return format.scale == ScaleFormat::E8M0 ? ElementType::E8M0
+                                           : ElementType::E4M3;
+}
+
 std::vector<double> mx::test::decodeWeight(const HostTensor &elements,
-                                           const HostTensor &scales) {
-  int64_t columns = elements.shape.back();
-  std::vector<float> values(size_t(elements.size()));
-  dequantizeRows(kMXFP4, elements.bytes.data(), scales.bytes.data(),
-                 elements.size() / columns, columns, values.data());
-  return std::vector<double>(values.begin(), values.end());
+                                           const HostTensor &scales,
+                                           const BlockFormat &format,
+                                           float tensorScale) {
+  std::vector<double> values(size_t(elements.size()));
+  for (size_t i = 0; i < values.size(); ++i) {
+    // One element in a byte, but for E2M1.
+    uint8_t code = format.element.bits == 4
+                       ? getCode(format, elements.bytes.data(), int64_t(i))
+                       : elements.bytes[i];
+    float scale =
+        decodeScale(format, scales.bytes[i / size_t(format.blockSize)]);
+    values[i] = decode(format.element, code) * scale * tensorScale;
+  }
+  return values;
 }

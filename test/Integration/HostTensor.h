@@ -11,6 +11,8 @@
 #ifndef MXFP4_TEST_INTEGRATION_HOSTTENSOR_H
 #define MXFP4_TEST_INTEGRATION_HOSTTENSOR_H
 
+#include "mxfp4/Format/BlockFormat.h"
+
 #include <cstdint>
 #include <initializer_list>
 #include <random>
@@ -19,13 +21,26 @@
 
 namespace mx::test {
 
-/// The element types of kernels. E2M1 is packed, two in a byte (F2).
-enum class ElementType { F32, BF16, F16, I32, I8, E2M1, E8M0 };
+/// The element types of kernels. E2M1 is packed, two in a byte (F2); E2M3 and
+/// E3M2 take a byte.
+enum class ElementType {
+  F32,
+  BF16,
+  F16,
+  I32,
+  I8,
+  E2M1,
+  E2M3,
+  E3M2,
+  E4M3,
+  E5M2,
+  E8M0
+};
 
 /// How MLIR writes `type`.
 const char *nameOf(ElementType type);
 
-/// Bits of an element of `type`.
+/// Bits of an element of `type` in memory.
 int64_t bitsOf(ElementType type);
 
 using Shape = std::vector<int64_t>;
@@ -44,7 +59,7 @@ struct HostTensor {
 
   /// Number of elements.
   int64_t size() const;
-  /// All elements; the bytes themselves of I8, E2M1 and E8M0.
+  /// All elements; the bytes themselves of I8 and the types below it.
   std::vector<double> values() const;
 };
 
@@ -71,18 +86,26 @@ public:
   HostTensor floats(ElementType type, Shape shape, double bound = 1.0);
   /// Integers from 0 to `count` - 1.
   HostTensor indices(Shape shape, int64_t count);
-  /// Elements of every code; `shape` counts elements.
-  HostTensor elements(Shape shape);
-  /// Scales from `low` to `high`.
+  /// Elements of every finite code of `format`; `shape` counts elements.
+  HostTensor elements(Shape shape, const BlockFormat &format = kMXFP4);
+  /// E8M0 scales from `low` to `high`.
   HostTensor scales(Shape shape, int64_t low = 120, int64_t high = 127);
+  /// Scales of `format` for elements of shape `shape`, of usual sizes.
+  HostTensor scalesOf(const BlockFormat &format, Shape shape);
 
 private:
   std::mt19937_64 engine;
 };
 
-/// The weight that elements and scales stand for (F5), row-major.
+/// The types of the elements and the scales of `format`.
+ElementType elementTypeOf(const BlockFormat &format);
+ElementType scaleTypeOf(const BlockFormat &format);
+
+/// The weight that elements and scales of `format` stand for (F5), row-major.
 std::vector<double> decodeWeight(const HostTensor &elements,
-                                 const HostTensor &scales);
+                                 const HostTensor &scales,
+                                 const BlockFormat &format = kMXFP4,
+                                 float tensorScale = 1.0f);
 
 } // namespace mx::test
 

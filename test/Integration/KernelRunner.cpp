@@ -127,6 +127,19 @@ static const char *nameOf(BufferKind kind) {
   return "";
 }
 
+/// The first size of `shape`, 1 if it has none.
+static int64_t leadingSize(const Shape &shape) {
+  return shape.empty() ? 1 : shape[0];
+}
+
+/// Replaces a size that counts tokens or context by that of the call.
+static void setLeadingSize(Shape &shape, const Call &call) {
+  if (leadingSize(shape) == kTokens)
+    shape[0] = call.tokens;
+  if (leadingSize(shape) == kContext)
+    shape[0] = call.context;
+}
+
 static std::string writeArgument(const Kernel &kernel,
                                  const Kernel::Argument &argument,
                                  const std::string &prefix) {
@@ -136,9 +149,9 @@ static std::string writeArgument(const Kernel &kernel,
                      nameOf(argument.kind) + "\"";
   if (argument.kind == BufferKind::Weight)
     text += ", mxfp4.source = " + type + ", bufferization.writable = false";
-  if (argument.shape[0] == kTokens)
+  if (leadingSize(argument.shape) == kTokens)
     text += ", mxfp4.dim = \"tokens\"";
-  if (argument.shape[0] == kContext)
+  if (leadingSize(argument.shape) == kContext)
     text += ", mxfp4.dim = \"context\"";
   return text + "}";
 }
@@ -345,10 +358,7 @@ std::map<std::string, HostTensor> KernelRunner::run(size_t kernel,
     if (argument.kind == BufferKind::Weight || !buffer)
       continue;
     Shape shape = argument.shape;
-    if (shape[0] == kTokens)
-      shape[0] = call.tokens;
-    if (shape[0] == kContext)
-      shape[0] = call.context;
+    setLeadingSize(shape, call);
     HostTensor result(argument.type, shape);
     std::memcpy(result.bytes.data(), buffer->data(), result.bytes.size());
     results[argument.name] = std::move(result);
@@ -413,8 +423,7 @@ static void checkData(const Kernel &kernel, const Call &call,
     if (!isNeeded)
       continue;
     Shape shape = argument.shape;
-    if (shape[0] < 0)
-      shape[0] = shape[0] == kTokens ? call.tokens : call.context;
+    setLeadingSize(shape, call);
     ASSERT_EQ(shape, data->second.shape) << what << argument.name;
     ASSERT_EQ(argument.type, data->second.type) << what << argument.name;
   }

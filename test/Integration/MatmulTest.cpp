@@ -23,6 +23,8 @@ namespace {
 struct MatmulCase {
   /// Of mxfp4.matmul; else nn.linear with a weight of this type.
   bool isScaled = true;
+  BlockFormat format = kMXFP4;
+  bool hasTensorScale = false;
   ElementType weightType = ElementType::BF16;
   int64_t rows = 1;
   int64_t columns = 32;
@@ -41,15 +43,21 @@ static Kernel makeMatmul(Random &random, const MatmulCase &c) {
   int64_t dim = isStatic ? c.tokens[0] : kTokens;
   Kernel kernel(*std::max_element(c.tokens.begin(), c.tokens.end()));
   std::vector<double> weight;
-  std::string operands, types;
+  std::string operands, types, parts;
   if (c.isScaled) {
-    HostTensor elements = random.elements({rows, columns});
-    HostTensor scales = random.scales({rows, columns / 32});
-    weight = decodeWeight(elements, scales);
+    HostTensor elements = random.elements({rows, columns}, c.format);
+    HostTensor scales = random.scalesOf(c.format, {rows, columns});
+    float tensorScale = 1.0f;
     kernel.addWeight("v", elements);
     kernel.addWeight("s", scales);
     operands = "%v, %s";
     types = "{v}, {s}";
+    if (c.hasTensorScale) {
+      tensorScale = float(random.real());
+      kernel.addWeight("t", HostTensor(ElementType::F32, {}, {tensorScale}));
+      parts = " tensor_scale(%t : {t})";
+    }
+    weight = decodeWeight(elements, scales, c.format, tensorScale);
   } else {
     HostTensor dense = random.floats(c.weightType, {rows, columns});
     weight = dense.values();
@@ -58,7 +66,6 @@ static Kernel makeMatmul(Random &random, const MatmulCase &c) {
     types = "{v}";
   }
   kernel.addInput("x", c.input, {dim, columns});
-  std::string parts;
   std::vector<double> bias;
   if (c.hasBias) {
     HostTensor tensor = random.floats(
@@ -144,6 +151,28 @@ TEST(Matmul, DenseColumnsThatFillNoVector) {
       c.columns = columns;
       c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
       c.tokens = {1, 6};
+      kernels.push_back(makeMatmul(random, c));
+    }
+  checkKernelsInTurn(kernels);
+}
+
+TEST(Matmul, EveryFormat) {
+  Random random(7);
+  std::vector<Kernel> kernels;
+  for (const BlockFormat &format : kBlockFormats)
+    for (int i = 0; i < 12; ++i) {
+      MatmulCase c;
+      c.format = format;
+      c.hasTensorScale = format.scale == ScaleFormat::E4M3 && random.coin();
+      c.rows = random.integer(1, 40);
+      c.columns = 32 * random.integer(1, 8);
+      c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
+      c.output = random.coin() ? ElementType::BF16 : ElementType::F32;
+      c.hasBias = random.coin();
+      c.hasResidual = random.coin();
+      c.tokens = {random.integer(1, 6)};
+      if (random.coin())
+        c.tokens.push_back(random.integer(1, 12));
       kernels.push_back(makeMatmul(random, c));
     }
   checkKernelsInTurn(kernels);

@@ -47,6 +47,11 @@ struct QuantizeOptions {
   TensorScale tensorScale;
 };
 
+/// What a rule other than Nearest adds to the bits of the largest magnitude,
+/// so that the addition carries into the exponent exactly where the rule moves
+/// to the next scale (F9).
+uint32_t getScaleCarry(const ElementFormat &element, ScaleRule rule);
+
 /// The scale byte of a block whose largest magnitude is `largest` (F9, F10,
 /// F22); NaN if that is not finite (F11).
 uint8_t chooseScale(const BlockFormat &format, float largest,

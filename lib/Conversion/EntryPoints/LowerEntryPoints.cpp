@@ -51,14 +51,14 @@ static bool isPlainBuffer(MemRefType type) {
 /// Bytes of a memref with `count` for each dynamic dimension, or nothing if
 /// that is more than any machine has.
 static std::optional<int64_t> getBytes(MemRefType type, int64_t count) {
-  constexpr int64_t maxBits = int64_t(1) << 60;
-  int64_t bits = type.getElementTypeBitWidth();
+  constexpr int64_t maxBytes = int64_t(1) << 57;
+  int64_t bytes = getElementBytes(type.getElementType());
   for (int64_t size : type.getShape())
-    if (llvm::MulOverflow(bits, ShapedType::isDynamic(size) ? count : size,
-                          bits) ||
-        bits > maxBits)
+    if (llvm::MulOverflow(bytes, ShapedType::isDynamic(size) ? count : size,
+                          bytes) ||
+        bytes > maxBytes)
       return std::nullopt;
-  return llvm::divideCeil(bits, 8);
+  return bytes;
 }
 
 namespace {

@@ -32,7 +32,8 @@ static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
   Panel panel = {op.getValues(),
                  op.getScales(),
                  {},
-                 op.getInput().getType().getDimSize(1)};
+                 op.getInput().getType().getDimSize(1),
+                 loadTensorScale(b, op.getTensorScale(), {})};
   emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
              op.getInit());
   return success();

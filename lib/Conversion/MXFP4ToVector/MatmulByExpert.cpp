@@ -229,7 +229,8 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
           Panel panel = {op.getValues(),
                          op.getScales(),
                          {expert},
-                         op.getInput().getType().getShape().back()};
+                         op.getInput().getType().getShape().back(),
+                         loadTensorScale(b, op.getTensorScale(), expert)};
           Value begin = loadIndex(b, sorted.offsets, expert);
           Value end = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
           emitRowTiles(

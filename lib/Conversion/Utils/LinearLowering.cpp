@@ -21,6 +21,14 @@ TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
   return {2, isa.tileSums / 2};
 }
 
+Value mxfp4::loadTensorScale(ImplicitLocOpBuilder &b, Value scales,
+                             ValueRange prefix) {
+  if (!scales)
+    return {};
+  int64_t rank = cast<MemRefType>(scales.getType()).getRank();
+  return memref::LoadOp::create(b, scales, prefix.take_front(rank));
+}
+
 LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
                                   Value input, Value weight,
                                   LayoutAttr layout) {
@@ -36,12 +44,10 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
   if (!isPanelType(weightType.getElementType()))
     return op->emitOpError()
            << "cannot be lowered to " << isa.name
-           << ": expected a weight of f32, bf16 or i8 (packed 4-bit), but got "
+           << ": expected a weight of f32, bf16, f8 or i8 (packed 4-bit), but "
+              "got "
            << weightType;
-  // A lane holds 32 bits of a row.
-  Type element = weightType.getElementType();
-  int64_t depth =
-      element.isInteger(8) ? 8 : 32 / element.getIntOrFloatBitWidth();
+  int64_t depth = getPanelDepth(weightType.getElementType());
   if (layout.getLanes() != isa.lanes || layout.getDepth() != depth)
     return op->emitOpError()
            << "cannot be lowered to " << isa.name << ": expected a layout of "

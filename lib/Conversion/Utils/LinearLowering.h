@@ -23,6 +23,10 @@ void emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
                 const Panel &panel, Value input, Value bias, Value residual,
                 Value init);
 
+/// The scale of a whole tensor that a weight at `prefix` has, of `scales` [] or
+/// with a dimension for each index; null if `scales` is null.
+Value loadTensorScale(ImplicitLocOpBuilder &b, Value scales, ValueRange prefix);
+
 /// Groups and activation rows of one tile of the panel product. With one token
 /// all sums are of different groups; otherwise half of them are of different
 /// tokens, so that a decoded weight is used more than once.

@@ -20,7 +20,14 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 bool mxfp4::isPanelType(Type weight) {
-  return weight.isF32() || weight.isBF16() || weight.isInteger(8);
+  return weight.isF32() || weight.isBF16() || weight.isInteger(8) ||
+         isa<Float8E4M3FNType, Float8E5M2Type>(weight);
+}
+
+int64_t mxfp4::getPanelDepth(Type weight) {
+  constexpr int64_t laneBits = 32;
+  int64_t bits = weight.isInteger(8) ? 4 : weight.getIntOrFloatBitWidth();
+  return laneBits / bits;
 }
 
 bool mxfp4::isActivationType(Type activation) {
@@ -75,7 +82,8 @@ static Value decodeNibble(ImplicitLocOpBuilder &b, const VectorISA &isa,
     return arith::BitcastOp::create(b, f32, bits);
   }
   case VectorISA::Lookup::Arithmetic:
-    return decodeE2M1(b, codes);
+    return decodeElement(
+        b, mx::kE2M1, arith::AndIOp::create(b, codes, constantInt(b, i32, 15)));
   }
   llvm_unreachable("unknown lookup");
 }
@@ -86,14 +94,14 @@ class TileReader {
 public:
   TileReader(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel)
       : b(b), isa(isa), panel(panel),
-        element(cast<MemRefType>(panel.values.getType()).getElementType()) {}
-
-  /// Elements of a row in one word of a lane.
-  int64_t getDepth() const {
-    if (element.isInteger(8))
-      return 8;
-    return 32 / element.getIntOrFloatBitWidth();
+        element(cast<MemRefType>(panel.values.getType()).getElementType()) {
+    if (panel.scales)
+      format = getBlockFormat(cast<MemRefType>(panel.values.getType()),
+                              cast<MemRefType>(panel.scales.getType()));
   }
+
+  /// The format of the weight; null if it is dense.
+  const mx::BlockFormat *getFormat() const { return format; }
 
   /// The words of `group` that hold the columns from `column` on.
   Value loadWords(Value group, Value word) {
@@ -113,12 +121,14 @@ public:
     VectorType f32 = getF32Vector(b, isa.lanes);
     if (element.isInteger(8))
       return decodeNibble(b, isa, words, index);
+    if (format)
+      return decodeElement(b, format->element, extractByte(words, index));
     if (element.isF32())
       return arith::BitcastOp::create(b, f32, words);
     return splitBF16(words, i32, f32, index);
   }
 
-  /// The scales of `block` of the rows of `group`, as f32 (F4).
+  /// The scales of `block` of the rows of `group`, as f32 (F4, F22).
   Value loadScales(Value group, Value block) {
     SmallVector<Value> indices(panel.prefix);
     indices.append({group, block, constantIndex(b, 0)});
@@ -127,8 +137,9 @@ public:
                                        panel.scales, indices);
     Type bytes = VectorType::get({isa.lanes}, b.getI8Type());
     Type i32 = VectorType::get({isa.lanes}, b.getI32Type());
-    return decodeE8M0(b, arith::ExtUIOp::create(
-                             b, i32, arith::BitcastOp::create(b, bytes, raw)));
+    return decodeScale(b, format->scale,
+                       arith::ExtUIOp::create(
+                           b, i32, arith::BitcastOp::create(b, bytes, raw)));
   }
 
   /// The activations of `row` in `count` columns from `column` on, each in all
@@ -164,6 +175,14 @@ public:
   }
 
 private:
+  /// Byte `index` of each lane.
+  Value extractByte(Value words, int64_t index) {
+    Type i32 = words.getType();
+    Value moved =
+        arith::ShRUIOp::create(b, words, constantInt(b, i32, 8 * index));
+    return arith::AndIOp::create(b, moved, constantInt(b, i32, 0xFF));
+  }
+
   /// The low (0) or high (1) of the two bf16 in each lane, as f32 (F13).
   Value splitBF16(Value words, Type i32, Type f32, int64_t index) {
     Value bits =
@@ -179,6 +198,7 @@ private:
   const VectorISA &isa;
   const Panel &panel;
   Type element;
+  const mx::BlockFormat *format = nullptr;
 };
 } // namespace
 
@@ -196,9 +216,11 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
                         ArrayRef<ActivationRow> rows) {
   TileReader reader(b, isa, panel);
   VectorType f32 = getF32Vector(b, isa.lanes);
-  bool isScaled = static_cast<bool>(panel.scales);
-  int64_t depth = reader.getDepth();
-  int64_t step = isScaled ? kBlockSize : getDenseStep(panel.columns, depth);
+  const mx::BlockFormat *format = reader.getFormat();
+  int64_t depth =
+      getPanelDepth(cast<MemRefType>(panel.values.getType()).getElementType());
+  int64_t step =
+      format ? format->blockSize : getDenseStep(panel.columns, depth);
   Value zero = constantFloat(b, f32, 0.0);
   SmallVector<Value> zeros(groups.size() * rows.size(), zero);
 
@@ -208,8 +230,8 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
         Value column = mulIndex(b, iteration, step);
         Value firstWord = mulIndex(b, iteration, step / depth);
         // The sums of this block, or of all columns so far.
-        SmallVector<Value> partial(isScaled ? zeros
-                                            : SmallVector<Value>(carried));
+        SmallVector<Value> partial(format ? zeros
+                                          : SmallVector<Value>(carried));
         for (int64_t word = 0; word < step / depth; ++word) {
           SmallVector<Value> words;
           for (Value group : groups)
@@ -229,7 +251,7 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
               }
             }
         }
-        if (!isScaled)
+        if (!format)
           return partial;
         SmallVector<Value> next;
         for (size_t group = 0; group < groups.size(); ++group) {
@@ -243,6 +265,11 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
         return next;
       });
 
+  if (panel.tensorScale) {
+    Value scale = vector::BroadcastOp::create(b, f32, panel.tensorScale);
+    for (Value &sum : sums)
+      sum = arith::MulFOp::create(b, sum, scale);
+  }
   SmallVector<SmallVector<Value>> result;
   for (size_t group = 0; group < groups.size(); ++group)
     result.emplace_back(ArrayRef(sums).slice(group * rows.size(), rows.size()));

@@ -17,6 +17,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -86,31 +88,52 @@ Value mxfp4::convertFloat(ImplicitLocOpBuilder &b, Value value, Type element) {
   return convertFloat(b, convertFloat(b, value, b.getF32Type()), element);
 }
 
-Value mxfp4::decodeE2M1(ImplicitLocOpBuilder &b, Value code) {
+/// The power of two 2^`exponent` as a constant.
+static Value constantPower(ImplicitLocOpBuilder &b, Type f32, int exponent) {
+  return constantFloat(b, f32, std::ldexp(1.0, exponent));
+}
+
+Value mxfp4::decodeElement(ImplicitLocOpBuilder &b,
+                           const mx::ElementFormat &format, Value code) {
   Type i32 = code.getType();
   Type f32 = withElement(i32, b.getF32Type());
-  Value magnitude = arith::AndIOp::create(b, code, constantInt(b, i32, 7));
+  auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
+  auto isBelow = [&](Value value, int64_t bound) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, value,
+                                 integer(bound));
+  };
+  int64_t mask = format.magnitudeMask();
+  Value magnitude = arith::AndIOp::create(b, code, integer(mask));
   Value sign = arith::ShLIOp::create(
-      b, arith::AndIOp::create(b, code, constantInt(b, i32, 8)),
-      constantInt(b, i32, 28));
-  // From 2 on, exponent and mantissa stand as in f32; 0 and 1 are 0 and 0.5.
-  Value normal = arith::AddIOp::create(
-      b, arith::ShLIOp::create(b, magnitude, constantInt(b, i32, 22)),
-      constantInt(b, i32, 0x3F000000));
-  Value half = arith::SelectOp::create(
-      b,
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
-                            constantInt(b, i32, 1)),
-      constantInt(b, i32, 0x3F000000), constantInt(b, i32, 0));
-  Value bits = arith::SelectOp::create(
-      b,
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude,
-                            constantInt(b, i32, 2)),
-      half, normal);
+      b, arith::AndIOp::create(b, code, integer(mask + 1)),
+      integer(32 - format.bits));
+  // Exponent and mantissa stand as in f32, but the exponent has another bias.
+  int64_t hidden = int64_t(1) << format.mantissaBits;
+  Value bits = arith::AddIOp::create(
+      b, arith::ShLIOp::create(b, magnitude, integer(23 - format.mantissaBits)),
+      integer(int64_t(127 - format.bias) << 23));
+  // Subnormal numbers are multiples of the smallest.
+  Value subnormal = arith::BitcastOp::create(
+      b, i32,
+      arith::MulFOp::create(
+          b, arith::SIToFPOp::create(b, f32, magnitude),
+          constantPower(b, f32, 1 - format.bias - format.mantissaBits)));
+  bits =
+      arith::SelectOp::create(b, isBelow(magnitude, hidden), subnormal, bits);
+  if (format.nan)
+    bits = arith::SelectOp::create(b, isBelow(magnitude, format.largest + 1),
+                                   bits, integer(0x7FC00000));
+  if (format.infinity)
+    bits = arith::SelectOp::create(
+        b,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
+                              integer(format.infinity)),
+        integer(0x7F800000), bits);
   return arith::BitcastOp::create(b, f32, arith::OrIOp::create(b, bits, sign));
 }
 
-Value mxfp4::decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
+/// The f32 value of an E8M0 scale (F4).
+static Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
   Type i32 = byte.getType();
   Type f32 = withElement(i32, b.getF32Type());
   // Byte 0 is 2^-127, a subnormal; 255 is NaN and not infinity.
@@ -118,45 +141,90 @@ Value mxfp4::decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
       b, arith::ShLIOp::create(b, byte, constantInt(b, i32, 23)),
       constantInt(b, i32, 0x00400000));
   Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
-                                      constantInt(b, i32, 255));
+                                      constantInt(b, i32, mx::kScaleNaN));
   bits =
       arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0x7FC00000), bits);
   return arith::BitcastOp::create(b, f32, bits);
 }
 
-Value mxfp4::encodeE2M1(ImplicitLocOpBuilder &b, Value value, Rounding rounding,
-                        Value random) {
+Value mxfp4::decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format,
+                         Value byte) {
+  return format == mx::ScaleFormat::E8M0 ? decodeE8M0(b, byte)
+                                         : decodeElement(b, mx::kE4M3, byte);
+}
+
+Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
+                           const mx::ElementFormat &format, Value value,
+                           Rounding rounding, Value random) {
   Type f32 = value.getType();
   Type i32 = withElement(f32, b.getI32Type());
-  Value magnitude = math::AbsFOp::create(b, value);
-  Value part;
-  if (random)
-    part = arith::MulFOp::create(b, arith::UIToFPOp::create(b, f32, random),
-                                 constantFloat(b, f32, 1.0 / 256));
-  // A number has as many elements below it as it has passed borders between
-  // neighbors. All borders are exact.
-  constexpr double elements[] = {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0};
-  Value code = constantInt(b, i32, 0);
-  for (int lower = 0; lower < 7; ++lower) {
-    double from = elements[lower], to = elements[lower + 1];
-    bool belongsToUpper = rounding != Rounding::NearestZero &&
-                          (rounding != Rounding::NearestEven || lower % 2 != 0);
-    Value border = constantFloat(b, f32, (from + to) / 2);
-    if (random)
-      border = arith::SubFOp::create(
-          b, constantFloat(b, f32, to),
-          arith::MulFOp::create(b, part, constantFloat(b, f32, to - from)));
-    Value passed = arith::CmpFOp::create(
-        b,
-        belongsToUpper ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT,
-        magnitude, border);
-    code =
-        arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, i32, passed));
+  auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
+  auto toBits = [&](Value value) -> Value {
+    return arith::BitcastOp::create(b, i32, value);
+  };
+  Value magnitude =
+      arith::MinimumFOp::create(b, math::AbsFOp::create(b, value),
+                                constantFloat(b, f32, format.largestValue));
+  // The exponent in bits of f32, from that of the smallest normal number on:
+  // below it neighbors are as far apart as above.
+  int64_t smallest = 128 - format.bias;
+  Value exponent = arith::MaxUIOp::create(
+      b, arith::ShRUIOp::create(b, toBits(magnitude), integer(23)),
+      integer(smallest));
+  // How many neighbors the number has passed since zero or, with the hidden
+  // bit, the power of two; all of this is exact.
+  Value perStep = arith::BitcastOp::create(
+      b, f32,
+      arith::ShLIOp::create(
+          b,
+          arith::SubIOp::create(b, integer(254 + format.mantissaBits),
+                                exponent),
+          integer(23)));
+  Value scaled = arith::MulFOp::create(b, magnitude, perStep);
+  Value steps = arith::FPToSIOp::create(b, i32, scaled);
+  Value rest =
+      arith::SubFOp::create(b, scaled, arith::SIToFPOp::create(b, f32, steps));
+  Value half = constantFloat(b, f32, 0.5);
+  auto compare = [&](arith::CmpFPredicate predicate, Value bound) -> Value {
+    return arith::CmpFOp::create(b, predicate, rest, bound);
+  };
+  Value isUp;
+  switch (rounding) {
+  case Rounding::NearestEven: {
+    Value isOdd =
+        arith::TruncIOp::create(b, withElement(f32, b.getI1Type()), steps);
+    isUp = arith::SelectOp::create(b, isOdd,
+                                   compare(arith::CmpFPredicate::OGE, half),
+                                   compare(arith::CmpFPredicate::OGT, half));
+    break;
   }
-  Value bits = arith::BitcastOp::create(b, i32, value);
+  case Rounding::NearestAway:
+    isUp = compare(arith::CmpFPredicate::OGE, half);
+    break;
+  case Rounding::NearestZero:
+    isUp = compare(arith::CmpFPredicate::OGT, half);
+    break;
+  case Rounding::Stochastic: {
+    // F21: the rest and random / 256 are together at least 1.
+    Value missing = arith::MulFOp::create(
+        b,
+        arith::SIToFPOp::create(b, f32,
+                                arith::SubIOp::create(b, integer(256), random)),
+        constantPower(b, f32, -8));
+    isUp = compare(arith::CmpFPredicate::OGE, missing);
+    break;
+  }
+  }
+  steps = arith::AddIOp::create(b, steps, arith::ExtUIOp::create(b, i32, isUp));
+  Value code = arith::AddIOp::create(
+      b, steps,
+      arith::ShLIOp::create(
+          b, arith::SubIOp::create(b, exponent, integer(smallest)),
+          integer(format.mantissaBits)));
+  code = arith::MinUIOp::create(b, code, integer(format.largest));
   Value sign = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, bits, constantInt(b, i32, 28)),
-      constantInt(b, i32, 8));
+      b, arith::ShRUIOp::create(b, toBits(value), integer(32 - format.bits)),
+      integer(int64_t(1) << (format.bits - 1)));
   return arith::OrIOp::create(b, code, sign);
 }
 
@@ -221,6 +289,12 @@ Value mxfp4::extractIndex(ImplicitLocOpBuilder &b, Value tensor,
                           ValueRange indices) {
   return arith::IndexCastOp::create(
       b, b.getIndexType(), tensor::ExtractOp::create(b, tensor, indices));
+}
+
+Value mxfp4::extractTensorScale(ImplicitLocOpBuilder &b, Value scales,
+                                ValueRange indices) {
+  int64_t rank = cast<ShapedType>(scales.getType()).getRank();
+  return tensor::ExtractOp::create(b, scales, indices.take_front(rank));
 }
 
 SmallVector<Value> mxfp4::getArrangedIndices(ImplicitLocOpBuilder &b,

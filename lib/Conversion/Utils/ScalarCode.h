@@ -36,17 +36,19 @@ Value remIndex(ImplicitLocOpBuilder &b, Value x, int64_t y);
 /// `value` (a float or a vector of floats) in the element type `element`.
 Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type element);
 
-/// The f32 value of an E2M1 element in the low four bits of an i32 (F3).
-Value decodeE2M1(ImplicitLocOpBuilder &b, Value code);
+/// The f32 value of a code of `format`, given as an i32 or a vector of them
+/// with no other bits set (F3).
+Value decodeElement(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
+                    Value code);
 
-/// The f32 value of an E8M0 scale given as an i32, or a vector of them (F4).
-Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte);
+/// The f32 value of a scale byte, given in the same way (F4, F22).
+Value decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format, Value byte);
 
-/// The E2M1 element in the low bits of an i32 that the f32 `value` is rounded
-/// to, saturating (F7). Stochastic rounding takes `random`, an i32 below 256
-/// (F21); else it is null.
-Value encodeE2M1(ImplicitLocOpBuilder &b, Value value, Rounding rounding,
-                 Value random);
+/// The code of `format` as an i32 that the f32 `value`, which is no NaN, is
+/// rounded to, saturating (F7). Stochastic rounding takes `random`, an i32
+/// below 256 (F21); else it is null.
+Value encodeElement(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
+                    Value value, Rounding rounding, Value random);
 
 /// g * sigmoid(alpha * g) * (u + 1) with both clamped to the limit, on f32 or
 /// vectors of f32. `exp` makes the exponential of a value.
@@ -71,6 +73,11 @@ Value emitElementwise(ImplicitLocOpBuilder &b, Value output, LoopBody body);
 /// The float element of a tensor as an f32, and the i32 element as an index.
 Value extractF32(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 Value extractIndex(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
+
+/// The element of `scales`, a scale of whole tensors, for an element of the
+/// weight at `indices` (F22).
+Value extractTensorScale(ImplicitLocOpBuilder &b, Value scales,
+                         ValueRange indices);
 
 /// Where the element `indices` (row and column last) of a weight stands that
 /// `layout` arranges (F17, F18). Without one that is `indices`.

@@ -86,13 +86,15 @@ Value emitExp(ImplicitLocOpBuilder &b, Value x);
 //===----------------------------------------------------------------------===//
 
 /// A weight arranged in groups of rows: `values` [..., groups, columns / depth,
-/// lanes * depth] and for blocks `scales` [..., groups, columns / 32, lanes].
-/// `prefix` indexes the dimensions before the groups.
+/// lanes * depth] and for blocks of B elements `scales` [..., groups,
+/// columns / B, lanes]. `prefix` indexes the dimensions before the groups.
+/// `tensorScale` is an f32, or null for 1.
 struct Panel {
   Value values;
   Value scales;
   SmallVector<Value> prefix;
   int64_t columns;
+  Value tensorScale = {};
 };
 
 /// A row of activations: `memref` [..., columns] at `prefix`.
@@ -104,6 +106,9 @@ struct ActivationRow {
 /// True if the emitter can read weights and activations of these types.
 bool isPanelType(Type weight);
 bool isActivationType(Type activation);
+
+/// Elements of a row in a lane of a panel of `weight`.
+int64_t getPanelDepth(Type weight);
 
 /// The products of some groups of weight rows with some rows of activations:
 /// result[group][row] is a vector of f32 with a lane for each weight row. Each

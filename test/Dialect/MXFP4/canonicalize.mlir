@@ -45,6 +45,28 @@ func.func @scales_are_nan() -> tensor<4x32xbf16> {
   return %0 : tensor<4x32xbf16>
 }
 
+/// Zeros become negative.
+// CHECK-LABEL: func.func @scales_are_negative
+// CHECK:         mxfp4.dequantize
+func.func @scales_are_negative() -> tensor<4x32xbf16> {
+  %values = arith.constant dense<0.0> : tensor<4x32xf4E2M1FN>
+  %scales = arith.constant dense<-1.0> : tensor<4x2xf8E4M3FN>
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x2xf8E4M3FN> -> tensor<4x32xbf16>
+  return %0 : tensor<4x32xbf16>
+}
+
+/// It may be infinite.
+// CHECK-LABEL: func.func @tensor_scale_is_not_known
+// CHECK:         mxfp4.dequantize
+func.func @tensor_scale_is_not_known(%t: tensor<f32>) -> tensor<4x32xbf16> {
+  %values = arith.constant dense<0.0> : tensor<4x32xf4E2M1FN>
+  %scales = arith.constant dense<1.0> : tensor<4x2xf8E4M3FN>
+  %0 = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<f32>)
+      : tensor<4x32xf4E2M1FN>, tensor<4x2xf8E4M3FN> -> tensor<4x32xbf16>
+  return %0 : tensor<4x32xbf16>
+}
+
 // CHECK-LABEL: func.func @scales_are_not_known
 // CHECK:         mxfp4.dequantize
 func.func @scales_are_not_known(%scales: tensor<4x1xf8E8M0FNU>) -> tensor<4x32xbf16> {

@@ -201,3 +201,76 @@ func.func @input_is_of_bytes(%x: tensor<?x64xi8>,
       outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
   return %y : tensor<?x12xf32>
 }
+
+// CHECK-LABEL: func.func @weight_is_mxfp8
+// CHECK:         mxfp4.matmul ins(%{{.+}}, %{{.+}}, %{{.+}} : tensor<?x64xf32>, tensor<12x64xf8E4M3FN>, tensor<12x2xf8E8M0FNU>)
+func.func @weight_is_mxfp8(%x: tensor<?x64xf32>,
+    %values: tensor<12x64xf8E4M3FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf8E4M3FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// CHECK-LABEL: func.func @weight_has_a_tensor_scale
+// CHECK-SAME:    %[[T:[^:]+]]: tensor<f32>
+// CHECK:         mxfp4.matmul {{.*}} tensor_scale(%[[T]] : tensor<f32>)
+func.func @weight_has_a_tensor_scale(%t: tensor<f32>, %x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x4xf8E4M3FN>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<f32>)
+      : tensor<12x64xf4E2M1FN>, tensor<12x4xf8E4M3FN> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// mxfp4.matmul has one for all rows.
+// CHECK-LABEL: func.func @rows_have_their_own_scales
+// CHECK:         mxfp4.dequantize
+// CHECK:         linalg.matmul
+func.func @rows_have_their_own_scales(%t: tensor<12xf32>, %x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x4xf8E4M3FN>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<12xf32>)
+      : tensor<12x64xf4E2M1FN>, tensor<12x4xf8E4M3FN> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
+/// A product with a tensor scale is rounded to bf16; the fused op would not.
+// CHECK-LABEL: func.func @tensor_scale_expanded_to_bf16
+// CHECK:         mxfp4.dequantize
+// CHECK:         linalg.matmul
+func.func @tensor_scale_expanded_to_bf16(%t: tensor<f32>, %x: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x4xf8E4M3FN>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<f32>)
+      : tensor<12x64xf4E2M1FN>, tensor<12x4xf8E4M3FN> -> tensor<12x64xbf16>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xbf16>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}

@@ -86,10 +86,89 @@ func.func @dequantize_bytes_to_half_a_row(%values: tensor<?x16xi8>,
 // -----
 
 func.func @dequantize_scales_of_another_type(%values: tensor<4x32xf4E2M1FN>,
-    %scales: tensor<4x1xf8E4M3FN>) {
-  // expected-error @below {{operand #1 must be ranked tensor of f8E8M0FNU type values, but got 'tensor<4x1xf8E4M3FN>'}}
+    %scales: tensor<4x1xf32>) {
+  // expected-error @below {{operand #1 must be ranked tensor of f8E8M0FNU type or f8E4M3FN type values, but got 'tensor<4x1xf32>'}}
   %0 = mxfp4.dequantize %values, %scales
-      : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E4M3FN> -> tensor<4x32xbf16>
+      : tensor<4x32xf4E2M1FN>, tensor<4x1xf32> -> tensor<4x32xbf16>
+  return
+}
+
+// -----
+
+func.func @dequantize_no_format(%values: tensor<4x32xf8E4M3FN>,
+    %scales: tensor<4x2xf8E4M3FN>) {
+  // expected-error @below {{expected elements and scales of one format, but got elements of 'f8E4M3FN' and scales of 'f8E4M3FN'}}
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf8E4M3FN>, tensor<4x2xf8E4M3FN> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_nvfp4_blocks_of_thirty_two(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x1xf8E4M3FN>) {
+  // expected-error @below {{expected the last dimension of 'values' to be 16 (16 elements per scale), but got 32}}
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E4M3FN> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_tensor_scale_of_mxfp8(%values: tensor<4x32xf8E5M2>,
+    %scales: tensor<4x1xf8E8M0FNU>, %t: tensor<f32>) {
+  // expected-error @below {{expected no 'tensor_scale' for mxfp8_e5m2, which has none}}
+  %0 = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<f32>)
+      : tensor<4x32xf8E5M2>, tensor<4x1xf8E8M0FNU> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_tensor_scale_for_each_block(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x2xf8E4M3FN>, %t: tensor<4x2xf32>) {
+  // expected-error @below {{expected 'tensor_scale' to have at most 1 dimensions, but got 'tensor<4x2xf32>'}}
+  %0 = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<4x2xf32>)
+      : tensor<4x32xf4E2M1FN>, tensor<4x2xf8E4M3FN> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_tensor_scale_of_other_rows(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x2xf8E4M3FN>, %t: tensor<3xf32>) {
+  // expected-error @below {{expected 'tensor_scale' to have the shape 4 that follows from 'values', but got 'tensor<3xf32>'}}
+  %0 = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<3xf32>)
+      : tensor<4x32xf4E2M1FN>, tensor<4x2xf8E4M3FN> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @quantize_nvfp4_by_a_rule(%x: tensor<4x32xf32>) {
+  // expected-error @below {{expected no 'scale_rule' for nvfp4, whose scales are not powers of two}}
+  %v, %s = mxfp4.quantize %x {scale_rule = #mxfp4.scale_rule<even>}
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x2xf8E4M3FN>
+  return
+}
+
+// -----
+
+func.func @quantize_encode_scale_of_mxfp4(%x: tensor<4x32xf32>, %e: tensor<f32>) {
+  // expected-error @below {{expected no 'encode_scale' for mxfp4, which has none}}
+  %v, %s = mxfp4.quantize %x encode_scale(%e : tensor<f32>)
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  return
+}
+
+// -----
+
+func.func @cast_of_too_few_scales(%values: tensor<4x32xf4E2M1FN>,
+    %scales: tensor<4x1xf8E8M0FNU>) {
+  // expected-error @below {{expected 'nv_scales' to have the shape 4x2 that follows from 'scales', but got 'tensor<4x1xf8E4M3FN>'}}
+  %s, %t, %e = mxfp4.cast_to_nvfp4 %values, %scales
+      : tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+        -> tensor<4x1xf8E4M3FN>, tensor<f32>, tensor<i1>
   return
 }
 
@@ -498,8 +577,8 @@ func.func @stochastic_without_random(%x: tensor<4x32xf32>) {
 
 func.func @random_for_nearest(%x: tensor<4x32xf32>, %r: tensor<4x32xi8>) {
   // expected-error @below {{expected no 'random' where rounding is not stochastic}}
-  %v, %s = mxfp4.quantize %x, %r
-      : tensor<4x32xf32>, tensor<4x32xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  %v, %s = mxfp4.quantize %x random(%r : tensor<4x32xi8>)
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
   return
 }
 
@@ -507,8 +586,8 @@ func.func @random_for_nearest(%x: tensor<4x32xf32>, %r: tensor<4x32xi8>) {
 
 func.func @random_of_another_shape(%x: tensor<4x32xf32>, %r: tensor<4x16xi8>) {
   // expected-error @below {{expected 'random' to have the shape 4x32 that follows from 'input', but got 'tensor<4x16xi8>'}}
-  %v, %s = mxfp4.quantize %x, %r {rounding = #mxfp4.rounding<stochastic>}
-      : tensor<4x32xf32>, tensor<4x16xi8> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
+  %v, %s = mxfp4.quantize %x random(%r : tensor<4x16xi8>) {rounding = #mxfp4.rounding<stochastic>}
+      : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
   return
 }
 

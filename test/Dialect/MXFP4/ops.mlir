@@ -51,6 +51,46 @@ func.func @quantize_to_bytes(%input: tensor<4x64xbf16>)
   return %values, %scales : tensor<4x32xi8>, tensor<4x2xf8E8M0FNU>
 }
 
+// CHECK-LABEL: func.func @dequantize_mxfp6
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} : tensor<2x64xf6E3M2FN>, tensor<2x2xf8E8M0FNU> -> tensor<2x64xf32>
+func.func @dequantize_mxfp6(%values: tensor<2x64xf6E3M2FN>,
+                            %scales: tensor<2x2xf8E8M0FNU>) -> tensor<2x64xf32> {
+  %0 = mxfp4.dequantize %values, %scales
+      : tensor<2x64xf6E3M2FN>, tensor<2x2xf8E8M0FNU> -> tensor<2x64xf32>
+  return %0 : tensor<2x64xf32>
+}
+
+// CHECK-LABEL: func.func @dequantize_nvfp4_of_experts
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} tensor_scale(%{{.+}} : tensor<3xf32>) : tensor<3x2x32xi8>, tensor<3x2x4xf8E4M3FN> -> tensor<3x2x64xf32>
+func.func @dequantize_nvfp4_of_experts(%values: tensor<3x2x32xi8>,
+    %scales: tensor<3x2x4xf8E4M3FN>, %t: tensor<3xf32>) -> tensor<3x2x64xf32> {
+  %0 = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<3xf32>)
+      : tensor<3x2x32xi8>, tensor<3x2x4xf8E4M3FN> -> tensor<3x2x64xf32>
+  return %0 : tensor<3x2x64xf32>
+}
+
+// CHECK-LABEL: func.func @quantize_nvfp4_stochastic
+// CHECK:         mxfp4.quantize %{{.+}} encode_scale(%{{.+}} : tensor<f32>) random(%{{.+}} : tensor<4x64xi8>) {rounding = #mxfp4.rounding<stochastic>} : tensor<4x64xbf16> -> tensor<4x32xi8>, tensor<4x4xf8E4M3FN>
+func.func @quantize_nvfp4_stochastic(%input: tensor<4x64xbf16>,
+    %e: tensor<f32>, %random: tensor<4x64xi8>)
+    -> (tensor<4x32xi8>, tensor<4x4xf8E4M3FN>) {
+  %values, %scales = mxfp4.quantize %input encode_scale(%e : tensor<f32>)
+      random(%random : tensor<4x64xi8>) {rounding = #mxfp4.rounding<stochastic>}
+      : tensor<4x64xbf16> -> tensor<4x32xi8>, tensor<4x4xf8E4M3FN>
+  return %values, %scales : tensor<4x32xi8>, tensor<4x4xf8E4M3FN>
+}
+
+// CHECK-LABEL: func.func @cast_to_nvfp4
+// CHECK:         mxfp4.cast_to_nvfp4 %{{.+}}, %{{.+}} : tensor<?x64xf4E2M1FN>, tensor<?x2xf8E8M0FNU> -> tensor<?x4xf8E4M3FN>, tensor<f32>, tensor<i1>
+func.func @cast_to_nvfp4(%values: tensor<?x64xf4E2M1FN>,
+    %scales: tensor<?x2xf8E8M0FNU>)
+    -> (tensor<?x4xf8E4M3FN>, tensor<f32>, tensor<i1>) {
+  %0, %1, %2 = mxfp4.cast_to_nvfp4 %values, %scales
+      : tensor<?x64xf4E2M1FN>, tensor<?x2xf8E8M0FNU>
+        -> tensor<?x4xf8E4M3FN>, tensor<f32>, tensor<i1>
+  return %0, %1, %2 : tensor<?x4xf8E4M3FN>, tensor<f32>, tensor<i1>
+}
+
 // CHECK-LABEL: func.func @pack_to_an_encoding
 // CHECK:         mxfp4.pack ins(%{{.+}} : tensor<2x8x64xf4E2M1FN>) outs(%{{.+}} : tensor<2x8x64xf4E2M1FN, #[[PAIRS:mxfp4.layout<[^>]+>]]>) -> tensor<2x8x64xf4E2M1FN, #[[PAIRS]]>
 func.func @pack_to_an_encoding(%weight: tensor<2x8x64xf4E2M1FN>,

@@ -20,8 +20,8 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t lanes, int64_t depth, bool paired) {
   if (lanes < 1 || lanes > 64)
     return emitError() << "expected 1 to 64 lanes, but got " << lanes;
-  if (depth < 1 || depth > kBlockSize || kBlockSize % depth != 0)
-    return emitError() << "expected a depth that divides " << kBlockSize
+  if (depth < 1 || depth > mx::kBlockSize || mx::kBlockSize % depth != 0)
+    return emitError() << "expected a depth that divides " << mx::kBlockSize
                        << ", but got " << depth;
   return success();
 }

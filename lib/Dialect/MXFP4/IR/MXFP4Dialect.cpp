@@ -73,10 +73,10 @@ static LogicalResult verifySource(Operation *op, NamedAttribute attribute) {
            << "expected 'mxfp4.source' to be a tensor of static shape, but got "
            << attribute.getValue();
   if (isa<Float4E2M1FNType>(source.getElementType()) &&
-      (source.getRank() == 0 || source.getShape().back() % kBlockSize != 0))
+      (source.getRank() == 0 || source.getShape().back() % mx::kBlockSize != 0))
     return op->emitOpError()
-           << "expected 'mxfp4.source' to have whole blocks of " << kBlockSize
-           << " columns, but got " << attribute.getValue();
+           << "expected 'mxfp4.source' to have whole blocks of "
+           << mx::kBlockSize << " columns, but got " << attribute.getValue();
   return success();
 }
 

@@ -16,16 +16,17 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 /// Expanding elements that are all zero gives zeros, whatever their scales, as
-/// long as none of those is NaN.
+/// long as none of those is NaN or negative.
 OpFoldResult DequantizeOp::fold(FoldAdaptor adaptor) {
   auto values = dyn_cast_or_null<SplatElementsAttr>(adaptor.getValues());
   auto scales = dyn_cast_or_null<SplatElementsAttr>(adaptor.getScales());
   RankedTensorType type = getResult().getType();
-  if (!values || !scales || !isa<FloatType>(values.getElementType()) ||
-      !type.hasStaticShape())
+  if (!values || !scales || getTensorScale() ||
+      !isa<FloatType>(values.getElementType()) || !type.hasStaticShape())
     return {};
-  if (!values.getSplatValue<APFloat>().isPosZero() ||
-      scales.getSplatValue<APFloat>().isNaN())
+  APFloat scale = scales.getSplatValue<APFloat>();
+  if (!values.getSplatValue<APFloat>().isPosZero() || scale.isNaN() ||
+      scale.isNegative())
     return {};
   return SplatElementsAttr::get(type,
                                 FloatAttr::get(type.getElementType(), 0.0));

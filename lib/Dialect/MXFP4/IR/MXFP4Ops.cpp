@@ -14,9 +14,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "llvm/Support/MathExtras.h"
-
-#include <limits>
 
 using namespace mlir;
 using namespace mlir::mxfp4;
@@ -27,33 +24,6 @@ using namespace mlir::mxfp4;
 //===----------------------------------------------------------------------===//
 // What the verifiers share
 //===----------------------------------------------------------------------===//
-
-/// The product of two sizes, or the largest integer if that is larger.
-static int64_t multiplySizes(int64_t a, int64_t b) {
-  int64_t product;
-  return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max()
-                                          : product;
-}
-
-bool mxfp4::isPackedStorage(ShapedType type) {
-  return type.getElementType().isInteger(8);
-}
-
-SmallVector<int64_t> mxfp4::getElementShape(ShapedType type) {
-  SmallVector<int64_t> shape(type.getShape());
-  if (isPackedStorage(type) && !shape.empty() &&
-      !ShapedType::isDynamic(shape.back()))
-    shape.back() = multiplySizes(shape.back(), 2); // F2
-  return shape;
-}
-
-SmallVector<int64_t> mxfp4::getStoredShape(ShapedType type,
-                                           ArrayRef<int64_t> elements) {
-  SmallVector<int64_t> shape(elements);
-  if (isPackedStorage(type))
-    shape.back() /= 2;
-  return shape;
-}
 
 bool mxfp4::haveOneSemantics(OperandRange operands) {
   TypeRange types(operands);
@@ -125,9 +95,26 @@ LogicalResult mxfp4::verifySameShape(Operation *op, StringRef nameA,
   return diag << " that follows from '" << nameB << "', but got " << a;
 }
 
-/// Fails unless `scales` holds one scale for each 32 elements of `values`.
-static LogicalResult verifyBlocks(Operation *op, ShapedType values,
-                                  ShapedType scales) {
+/// The format of the elements `values` with `scales`, or failure if there is
+/// none.
+static FailureOr<mx::BlockFormat> verifyFormat(Operation *op, ShapedType values,
+                                               ShapedType scales) {
+  const mx::BlockFormat *format = getBlockFormat(values, scales);
+  if (!format)
+    return op->emitOpError() << "expected elements and scales of one format, "
+                                "but got elements of "
+                             << values.getElementType() << " and scales of "
+                             << scales.getElementType();
+  return *format;
+}
+
+/// Fails unless `scales` holds one scale for each block of `values`. Returns
+/// their format.
+static FailureOr<mx::BlockFormat> verifyBlocks(Operation *op, ShapedType values,
+                                               ShapedType scales) {
+  FailureOr<mx::BlockFormat> format = verifyFormat(op, values, scales);
+  if (failed(format))
+    return failure();
   SmallVector<int64_t> shape = getElementShape(values);
   if (shape.empty() || shape.size() != static_cast<size_t>(scales.getRank()) ||
       failed(verifyCompatibleShape(ArrayRef(shape).drop_back(),
@@ -141,12 +128,30 @@ static LogicalResult verifyBlocks(Operation *op, ShapedType values,
   if (ShapedType::isDynamic(columns) || ShapedType::isDynamic(blocks))
     return op->emitOpError("expected a static last dimension of 'values' and "
                            "'scales'");
-  int64_t expected = multiplySizes(blocks, kBlockSize); // F1
+  int64_t expected = multiplySizes(blocks, format->blockSize); // F1
   if (columns != expected)
-    return op->emitOpError()
-           << "expected the last dimension of 'values' to be " << expected
-           << " (" << kBlockSize << " elements per scale), but got " << columns;
-  return success();
+    return op->emitOpError() << "expected the last dimension of 'values' to be "
+                             << expected << " (" << format->blockSize
+                             << " elements per scale), but got " << columns;
+  return format;
+}
+
+/// Checks a scale of whole tensors, which may be null: there is one, or one for
+/// each index of some leading dimensions of `values`, at most `maxRank`.
+static LogicalResult verifyTensorScale(Operation *op, StringRef name,
+                                       Value scale, mx::BlockFormat format,
+                                       ShapedType values, int64_t maxRank) {
+  if (!scale)
+    return success();
+  auto type = cast<ShapedType>(scale.getType());
+  if (format.scale != mx::ScaleFormat::E4M3)
+    return op->emitOpError() << "expected no '" << name << "' for "
+                             << format.name << ", which has none";
+  if (type.getRank() > maxRank)
+    return op->emitOpError() << "expected '" << name << "' to have at most "
+                             << maxRank << " dimensions, but got " << type;
+  return verifySameShape(op, name, type, "values",
+                         values.getShape().take_front(type.getRank()));
 }
 
 /// Checks that a weight `[..., rows, columns]` of shape `expected` is arranged
@@ -156,41 +161,45 @@ static LogicalResult verifyArranged(Operation *op, StringRef name,
                                     ShapedType weight, LayoutAttr layout,
                                     ArrayRef<int64_t> expected) {
   SmallVector<int64_t> shape = getElementShape(weight);
-  LayoutAttr own = isa<Float8E8M0FNUType>(weight.getElementType())
-                       ? layout.getScalesLayout()
-                       : layout;
-  SmallVector<int64_t> packed = own.getPackedShape(expected);
+  SmallVector<int64_t> packed = layout.getPackedShape(expected);
   if (shape == packed)
     return success();
-  return op->emitOpError() << "expected '" << name << "' arranged by " << own
+  return op->emitOpError() << "expected '" << name << "' arranged by " << layout
                            << " to have " << packed.size() << " dimensions of "
                            << packed << " elements, but got " << weight;
 }
 
-/// Checks values and scales of a matmul whose plain weight is `plain`.
-static LogicalResult verifyBlockWeight(Operation *op, ShapedType values,
-                                       ShapedType scales, LayoutAttr layout,
-                                       ArrayRef<int64_t> plain) {
+/// Checks values and scales of a matmul whose plain weight is `plain`. Returns
+/// their format.
+static FailureOr<mx::BlockFormat>
+verifyBlockWeight(Operation *op, ShapedType values, ShapedType scales,
+                  LayoutAttr layout, ArrayRef<int64_t> plain) {
   if (!layout) {
-    if (failed(verifyBlocks(op, values, scales)))
+    FailureOr<mx::BlockFormat> format = verifyBlocks(op, values, scales);
+    if (failed(format))
       return failure();
     if (failed(verifyCompatibleShape(getElementShape(values), plain)))
       return op->emitOpError() << "expected 'values' of shape " << plain
                                << " in elements, but got " << values;
-    return success();
+    return format;
   }
-  if (plain.back() % kBlockSize != 0)
-    return op->emitOpError() << "expected whole blocks of " << kBlockSize
+  FailureOr<mx::BlockFormat> format = verifyFormat(op, values, scales);
+  if (failed(format))
+    return failure();
+  if (plain.back() % format->blockSize != 0)
+    return op->emitOpError() << "expected whole blocks of " << format->blockSize
                              << " columns, but got " << plain.back();
   if (failed(layout.verifyEncoding(getStoredShape(values, plain),
                                    values.getElementType(),
                                    [&] { return op->emitOpError(); })))
     return failure();
   SmallVector<int64_t> blocks(plain);
-  blocks.back() /= kBlockSize;
-  if (failed(verifyArranged(op, "values", values, layout, plain)))
+  blocks.back() /= format->blockSize;
+  if (failed(verifyArranged(op, "values", values, layout, plain)) ||
+      failed(verifyArranged(op, "scales", scales, layout.getScalesLayout(),
+                            blocks)))
     return failure();
-  return verifyArranged(op, "scales", scales, layout, blocks);
+  return format;
 }
 
 //===----------------------------------------------------------------------===//
@@ -198,7 +207,12 @@ static LogicalResult verifyBlockWeight(Operation *op, ShapedType values,
 //===----------------------------------------------------------------------===//
 
 LogicalResult DequantizeOp::verify() {
-  if (failed(verifyBlocks(*this, getValues().getType(), getScales().getType())))
+  ShapedType values = getValues().getType();
+  FailureOr<mx::BlockFormat> format =
+      verifyBlocks(*this, values, getScales().getType());
+  if (failed(format) ||
+      failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
+                               values, values.getRank() - 1)))
     return failure();
   return verifySameShape(*this, "result", getResult().getType(), "values",
                          getElementShape(getValues().getType()));
@@ -227,8 +241,17 @@ DequantizeOp::reifyResultShapes(OpBuilder &builder,
 }
 
 LogicalResult QuantizeOp::verify() {
-  if (failed(verifyBlocks(*this, getValues().getType(), getScales().getType())))
+  ShapedType values = getValues().getType();
+  FailureOr<mx::BlockFormat> format =
+      verifyBlocks(*this, values, getScales().getType());
+  if (failed(format) ||
+      failed(verifyTensorScale(*this, "encode_scale", getEncodeScale(), *format,
+                               values, values.getRank() - 1)))
     return failure();
+  if (format->scale != mx::ScaleFormat::E8M0 &&
+      getScaleRule() != ScaleRule::Floor)
+    return emitOpError() << "expected no 'scale_rule' for " << format->name
+                         << ", whose scales are not powers of two";
   if (getRounding() == Rounding::Stochastic && !getRandom())
     return emitOpError("expected 'random' where rounding is stochastic");
   if (getRounding() != Rounding::Stochastic && getRandom())
@@ -248,6 +271,30 @@ QuantizeOp::reifyResultShapes(OpBuilder &builder,
                        getValues().getType().getShape()),
             reifyShape(builder, getLoc(), getInput(),
                        getScales().getType().getShape())};
+  return success();
+}
+
+LogicalResult CastToNVFP4Op::verify() {
+  FailureOr<mx::BlockFormat> format =
+      verifyBlocks(*this, getValues().getType(), getScales().getType());
+  if (failed(format))
+    return failure();
+  if (StringRef(format->name) != mx::kMXFP4.name)
+    return emitOpError() << "expected values and scales of " << mx::kMXFP4.name
+                         << ", but got " << format->name;
+  SmallVector<int64_t> shape(getScales().getType().getShape());
+  shape.back() = multiplySizes(shape.back(), 2);
+  return verifySameShape(*this, "nv_scales", getNvScales().getType(), "scales",
+                         shape);
+}
+
+LogicalResult
+CastToNVFP4Op::reifyResultShapes(OpBuilder &builder,
+                                 ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {reifyShape(builder, getLoc(), getScales(),
+                       getNvScales().getType().getShape()),
+            {},
+            {}};
   return success();
 }
 
@@ -303,9 +350,12 @@ LogicalResult MatmulOp::verify() {
     return failure();
   if (*layout && layout->getPaired())
     return emitOpError("expected a layout that is not paired");
-  if (failed(verifyBlockWeight(*this, getValues().getType(),
-                               getScales().getType(), getLayoutAttr(),
-                               {rows, columns})))
+  FailureOr<mx::BlockFormat> format =
+      verifyBlockWeight(*this, getValues().getType(), getScales().getType(),
+                        getLayoutAttr(), {rows, columns});
+  if (failed(format) ||
+      failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
+                               getValues().getType(), /*maxRank=*/0)))
     return failure();
   if (failed(verifySameShape(*this, "init", init, "input",
                              {input.getDimSize(0), rows})))
@@ -379,9 +429,12 @@ LogicalResult MatmulByExpertOp::verify() {
     return emitOpError("expected a paired layout where there is an activation");
   if (!getActivation() && *layout && layout->getPaired())
     return emitOpError("expected an activation where the layout is paired");
-  if (failed(verifyBlockWeight(*this, values, getScales().getType(),
-                               getLayoutAttr(),
-                               {values.getDimSize(0), rows, columns})))
+  FailureOr<mx::BlockFormat> format =
+      verifyBlockWeight(*this, values, getScales().getType(), getLayoutAttr(),
+                        {values.getDimSize(0), rows, columns});
+  if (failed(format) ||
+      failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
+                               values, /*maxRank=*/1)))
     return failure();
   if (getBias() &&
       failed(verifySameShape(*this, "bias", getBias().getType(), "values",

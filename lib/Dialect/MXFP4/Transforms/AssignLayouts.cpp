@@ -102,9 +102,12 @@ private:
     if (op.getLayout() || !isPlain(op.getValues()) ||
         !isPlain(op.getScales()) || !isMultiplied(op.getInput()))
       return;
-    constexpr int64_t elementBits = 4;
+    int64_t bits =
+        getElementFormat(op.getValues().getType().getElementType())->bits;
+    if (kLaneBits % bits != 0)
+      return;
     auto layout =
-        LayoutAttr::get(&getContext(), lanes, kLaneBits / elementBits, paired);
+        LayoutAttr::get(&getContext(), lanes, kLaneBits / bits, paired);
     packOperand(builder, op.getValuesMutable(), layout);
     packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
   }

@@ -51,16 +51,20 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
       return rewriter.notifyMatchFailure(op, "weight is not dequantized here");
     if (!weight->hasOneUse())
       return rewriter.notifyMatchFailure(weight, "weight has other readers");
-    if (weight.getResult().getType().getElementType().isF16())
-      return rewriter.notifyMatchFailure(weight,
-                                         "f16 does not hold every value");
+    Type element = weight.getResult().getType().getElementType();
+    if (element.isF16() || (weight.getTensorScale() && !element.isF32()))
+      return rewriter.notifyMatchFailure(weight, "is rounded when expanded");
+    if (weight.getTensorScale() &&
+        weight.getTensorScale().getType().getRank() != 0)
+      return rewriter.notifyMatchFailure(weight, "rows have their own scales");
     Value init = getZeroFilledInit(op);
     if (!init)
       return rewriter.notifyMatchFailure(op, "does not start from zero");
 
     rewriter.replaceOpWithNewOp<MatmulOp>(
         op, op->getResultTypes(), op.getInputs()[0], weight.getValues(),
-        weight.getScales(), /*bias=*/Value(), /*residual=*/Value(), init,
+        weight.getScales(), weight.getTensorScale(), /*bias=*/Value(),
+        /*residual=*/Value(), init,
         /*layout=*/LayoutAttr());
     return success();
   }

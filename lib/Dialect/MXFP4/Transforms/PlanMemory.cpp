@@ -32,7 +32,7 @@ using namespace mlir::mxfp4;
 
 /// No temporary is as large as this: sums of a few million such do not
 /// overflow.
-static constexpr int64_t kMaxBits = int64_t(8) << 40;
+static constexpr int64_t kMaxBytes = int64_t(1) << 40;
 
 namespace {
 /// One temporary: its size, the operations of the block it lives between, and
@@ -265,7 +265,7 @@ private:
       return alloc.emitOpError(
           "cannot be placed in the arena: expected numbers "
           "in plain order in the default memory space");
-    int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+    int64_t bytes = getElementBytes(element);
     SmallVector<int64_t> sizes(type.getShape());
     auto dynamicSizes = alloc.getDynamicSizes().begin();
     for (int64_t &size : sizes) {
@@ -279,10 +279,11 @@ private:
       size = *bound;
     }
     for (int64_t size : sizes)
-      if (size < 0 || llvm::MulOverflow(bits, size, bits) || bits > kMaxBits)
+      if (size < 0 || llvm::MulOverflow(bytes, size, bytes) ||
+          bytes > kMaxBytes)
         return alloc.emitOpError("cannot be placed in the arena: expected at "
                                  "most 2^40 bytes");
-    return llvm::alignTo(llvm::divideCeil(bits, 8), mx::kBufferAlignment);
+    return llvm::alignTo(bytes, mx::kBufferAlignment);
   }
 
   /// Finds places for the temporaries of one function.

@@ -21,6 +21,7 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mxfp4/Format/BlockFormat.h"
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.h.inc"
 
@@ -33,9 +34,6 @@
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Ops.h.inc"
 
 namespace mlir::mxfp4 {
-
-/// Number of elements that share a scale (F1).
-constexpr int64_t kBlockSize = 32;
 
 // Names of the attributes that MXFP4Dialect.td describes: of entry points, of
 // their arguments, and of a module.
@@ -60,8 +58,21 @@ inline constexpr StringLiteral kBarrierName = "mxfp4_barrier";
 /// its type, and only the runtime knows.
 LogicalResult verifyNotCalled(Operation *entry, const SymbolUserMap &users);
 
+/// The format of the block elements of type `element` (F3), or null. `i8` holds
+/// E2M1 elements in their storage form (F2).
+const mx::ElementFormat *getElementFormat(Type element);
+
+/// The format that tensors of such elements and scales have (F1), or null.
+const mx::BlockFormat *getBlockFormat(ShapedType values, ShapedType scales);
+
+/// The product of two sizes, or the largest integer if that is larger.
+int64_t multiplySizes(int64_t a, int64_t b);
+
 /// True if `type` holds 4-bit elements in their storage form: two in a byte.
 bool isPackedStorage(ShapedType type);
+
+/// Bytes that an element of a memref takes: whole ones, of four bits too.
+int64_t getElementBytes(Type element);
 
 /// The shape of a tensor of block elements in elements: for the storage form
 /// the last dimension is doubled.

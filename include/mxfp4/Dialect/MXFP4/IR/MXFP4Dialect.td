@@ -16,17 +16,26 @@ include "mlir/IR/OpBase.td"
 def MXFP4_Dialect : Dialect {
   let name = "mxfp4";
   let cppNamespace = "::mlir::mxfp4";
-  let summary = "Block-scaled 4-bit floating point (OCP MX)";
+  let summary = "Block-scaled floating point (OCP MX, NVFP4)";
   let description = [{
     Ops whose meaning depends on the block format: expanding blocks, making
     them, rearranging them and contracting with them.
 
     A block-scaled tensor is two values, as in `arith.scaling_extf`: elements
-    (`f4E2M1FN`) and scales (`f8E8M0FNU`, one for 32 elements of the last
-    dimension). Elements may also be in their storage form, `i8` with two
-    elements per byte and the last dimension halved; `mxfp4-pack-storage`
-    changes the first form to the second. Rules are cited as F1 and so on;
-    `docs/Format.md` holds them.
+    and scales, one for each block of elements of the last dimension. Their
+    types are the format:
+
+    | format | elements | scales | in a block |
+    | --- | --- | --- | --- |
+    | MXFP4 | `f4E2M1FN` | `f8E8M0FNU` | 32 |
+    | MXFP6 | `f6E2M3FN`, `f6E3M2FN` | `f8E8M0FNU` | 32 |
+    | MXFP8 | `f8E4M3FN`, `f8E5M2` | `f8E8M0FNU` | 32 |
+    | NVFP4 | `f4E2M1FN` | `f8E4M3FN` | 16 |
+
+    4-bit elements may also be in their storage form, `i8` with two elements per
+    byte and the last dimension halved; `mxfp4-pack-storage` changes the first
+    form to the second. In memory a 6-bit element takes a byte. Rules are cited
+    as F1 and so on; `docs/Format.md` holds them.
 
     Attributes of the dialect on functions, arguments and modules; any other is an
     error:
