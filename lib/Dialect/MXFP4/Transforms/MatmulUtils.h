@@ -20,10 +20,19 @@ namespace mlir::mxfp4 {
 /// The tensor that a matmul's result starts from when it starts from zero, so
 /// that a destination whose values do not matter can take its place; else null.
 inline Value getZeroFilledInit(linalg::MatmulOp op) {
-  auto fill = op.getOutputs()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+  Operation *init = op.getOutputs()[0].getDefiningOp();
+  if (auto fill = dyn_cast_or_null<linalg::FillOp>(init))
+    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat())
+               ? fill.getOutputs()[0]
+               : Value();
+  // What elementwise fusion makes of a fill.
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(init);
+  if (!generic || generic.getNumDpsInputs() != 0 ||
+      generic.getNumDpsInits() != 1 ||
+      !matchPattern(generic.getBody()->getTerminator()->getOperand(0),
+                    m_AnyZeroFloat()))
     return {};
-  return fill.getOutputs()[0];
+  return generic.getOutputs()[0];
 }
 
 /// True for the float types that our ops compute with.

@@ -13,6 +13,33 @@
 
 include "mlir/Pass/PassBase.td"
 
+def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
+  let summary = "Recognize what other compilers write for dequantization";
+  let description = [{
+    Replaces a tensor that is expanded from blocks by one `mxfp4.dequantize`, and
+    makes a contraction with it a `linalg.matmul` of `[T, K]` with `[N, K]`, as
+    fusion takes it.
+
+    What a tensor is expanded from is found by what it computes. An element is
+    traced back through elementwise `linalg`, `tensor` and `arith` ops, lookups
+    in constant tables, reshapes, slices and concatenations to what it reads:
+    one code and one scale of a block that is consecutive in row-major order.
+    The computation is then run for all codes and scales, and compared with the
+    format. Codes are of a 4-, 6- or 8-bit float type, 4-bit codes in `i8`, two in
+    a byte (F2) or one; scales are `f8E8M0FNU` or `i8`, or `f8E4M3FN` for NVFP4.
+
+    Most idioms on exponents expand scale byte 0 to zeros and 255 to infinities,
+    and some write powers of two as `exp`. So values may be off by 1e-5 of
+    themselves, and these two scales are not compared, but with `exact`.
+  }];
+  let options = [Option<"exact", "exact", "bool", /*default=*/"false",
+                        "Raise only what is equal to the bit for all scales">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
   let summary = "Fuse weight dequantization into the matmul that reads it";
   let description = [{

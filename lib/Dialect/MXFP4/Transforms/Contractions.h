@@ -1,0 +1,36 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Brings contractions of linalg into the form that fusion takes: a matmul with
+// a weight [N, K] that is computed before it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_CONTRACTIONS_H
+#define MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_CONTRACTIONS_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::mxfp4 {
+
+/// Moves what the body of a contraction computes for one factor of its product
+/// into a `linalg.generic` of its own. Returns the new contraction, or failure
+/// if there is nothing to move.
+FailureOr<linalg::GenericOp> splitContraction(RewriterBase &rewriter,
+                                              linalg::GenericOp op);
+
+/// Makes a contraction with an `mxfp4.dequantize`, which may be transposed, a
+/// `linalg.matmul` of [T, K] with [N, K]. Fails on any other.
+LogicalResult makeTransposedMatmul(RewriterBase &rewriter, linalg::LinalgOp op);
+
+/// `tensor`, of static shape, in the shape `shape` of as many elements.
+Value reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
+                    ArrayRef<int64_t> shape);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_CONTRACTIONS_H

@@ -1,0 +1,332 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Recognizes dequantization by what it computes and not by how it is written.
+// An element of a block is traced back to what it reads; if that is one code
+// and one scale, in the places where a block has them, the computation is run
+// for all codes and scales and compared with the format.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+
+#include "Contractions.h"
+#include "ElementTrace.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include <cmath>
+
+#define DEBUG_TYPE "mxfp4-raise-to-mxfp4"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_RAISETOMXFP4PASS
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// Powers of two are also written as exp(x * log(2)), which in f32 is off by up
+/// to 4e-6.
+static constexpr double kTolerance = 1e-5;
+
+namespace {
+/// Where the elements and scales of a tensor are.
+struct Blocks {
+  mx::BlockFormat format;
+  Value values;
+  Value scales;
+  /// Two elements share a byte (F2); else each has its own.
+  bool isPacked = false;
+};
+
+/// Finds out whether a tensor is expanded from blocks of one size.
+class BlockMatcher {
+public:
+  BlockMatcher(Value tensor, int64_t blockSize, bool isExact)
+      : tensor(tensor), type(cast<RankedTensorType>(tensor.getType())),
+        blockSize(blockSize), isExact(isExact),
+        sizes(type.getShape().drop_back()) {
+    sizes.push_back(type.getShape().back() / blockSize);
+  }
+
+  std::optional<Blocks> match() {
+    SmallVector<std::pair<ElementTrace, int64_t>> checked;
+    for (int64_t element = 0; element < blockSize; ++element) {
+      std::optional<ElementTrace> trace = traceElement(element);
+      if (!trace || !checkReads(*trace, element))
+        return std::nullopt;
+      int64_t parity = blocks.isPacked ? element % 2 : 0;
+      bool isKnown = llvm::any_of(checked, [&](auto &other) {
+        return other.second == parity && other.first.isSameComputation(*trace);
+      });
+      if (isKnown)
+        continue;
+      if (!checkValues(*trace, parity))
+        return std::nullopt;
+      checked.emplace_back(std::move(*trace), parity);
+    }
+    return blocks;
+  }
+
+private:
+  /// The number of the block in row-major order.
+  LinearIndex getBlock() const {
+    LinearIndex block(sizes, 0);
+    for (auto [i, size] : llvm::enumerate(sizes))
+      block = block * size + LinearIndex::variable(sizes, i);
+    return block;
+  }
+
+  std::optional<ElementTrace> traceElement(int64_t element) const {
+    SmallVector<LinearIndex> indices;
+    for (unsigned i = 0; i < sizes.size(); ++i)
+      indices.push_back(LinearIndex::variable(sizes, i));
+    indices.back() = indices.back() * blockSize + LinearIndex(sizes, element);
+    return ElementTrace::create(tensor, indices, sizes);
+  }
+
+  /// Checks that one tensor is read where the code of `element` is and another
+  /// where its scale is.
+  bool checkReads(const ElementTrace &trace, int64_t element) {
+    Value values, scales;
+    bool isPacked = false;
+    LinearIndex block = getBlock();
+    LinearIndex whole = block * blockSize + LinearIndex(sizes, element);
+    LinearIndex half =
+        block * (blockSize / 2) + LinearIndex(sizes, element / 2);
+    for (const ElementTrace::Node &node : trace.getNodes()) {
+      if (node.kind != ElementTrace::Node::Kind::Read)
+        continue;
+      Value &found = *node.place == block ? scales : values;
+      if (found && found != node.tensor)
+        return false;
+      found = node.tensor;
+      if (*node.place == block)
+        continue;
+      isPacked = node.type.isInteger(8) && *node.place == half;
+      if (!isPacked && !(*node.place == whole))
+        return false;
+    }
+    if (!values || !scales || values == scales)
+      return false;
+    if (blocks.values)
+      return blocks.values == values && blocks.scales == scales &&
+             blocks.isPacked == isPacked;
+    blocks.values = values;
+    blocks.scales = scales;
+    blocks.isPacked = isPacked;
+    return findFormat();
+  }
+
+  bool findFormat() {
+    auto values = cast<ShapedType>(blocks.values.getType());
+    auto scales = cast<ShapedType>(blocks.scales.getType());
+    Type scale = scales.getElementType();
+    if (!scale.isInteger(8) && !isa<Float8E8M0FNUType, Float8E4M3FNType>(scale))
+      return false;
+    if (scale.isInteger(8))
+      scales = scales.clone(Float8E8M0FNUType::get(scale.getContext()));
+    const mx::BlockFormat *format = getBlockFormat(values, scales);
+    if (!format || format->blockSize != blockSize)
+      return false;
+    blocks.format = *format;
+    return true;
+  }
+
+  /// Compares the computation with the format for all codes and scales.
+  bool checkValues(const ElementTrace &trace, int64_t parity) const {
+    Type valueType = getElementTypeOrSelf(blocks.values.getType());
+    Type scaleType = getElementTypeOrSelf(blocks.scales.getType());
+    unsigned codes = blocks.isPacked ? 256 : 1u << blocks.format.element.bits;
+    bool isE8M0 = blocks.format.scale == mx::ScaleFormat::E8M0;
+    for (unsigned scale = 0; scale < 256; ++scale) {
+      // Idioms on exponents take 0 for 0 and 255 for infinity.
+      if (!isExact && isE8M0 && (scale == 0 || scale == mx::kScaleNaN))
+        continue;
+      ScalarValue scaleValue = decodeBits(scaleType, scale);
+      double factor =
+          mx::decodeScale(blocks.format, static_cast<uint8_t>(scale));
+      for (unsigned code = 0; code < codes; ++code) {
+        ScalarValue codeValue = decodeBits(valueType, code);
+        std::optional<ScalarValue> found =
+            trace.evaluate([&](const ElementTrace::Node &node) {
+              return node.tensor == blocks.values ? codeValue : scaleValue;
+            });
+        uint8_t element = blocks.isPacked ? code >> (4 * parity) & 15 : code;
+        double expected = roundToFloat(
+            type.getElementType(),
+            static_cast<float>(mx::decode(blocks.format.element, element) *
+                               factor));
+        if (!found || !isClose(found->real, expected))
+          return false;
+      }
+    }
+    return true;
+  }
+
+  bool isClose(double found, double expected) const {
+    if (std::isnan(expected) || std::isnan(found))
+      return std::isnan(expected) && std::isnan(found);
+    if (found == expected)
+      return !isExact || std::signbit(found) == std::signbit(expected);
+    return !isExact &&
+           std::fabs(found - expected) <= kTolerance * std::fabs(expected);
+  }
+
+  Value tensor;
+  RankedTensorType type;
+  int64_t blockSize;
+  bool isExact;
+  SmallVector<int64_t> sizes;
+  Blocks blocks;
+};
+} // namespace
+
+/// The scales of `blocks` with a scale type, in the shape `shape`.
+static Value makeScales(ImplicitLocOpBuilder &b, const Blocks &blocks,
+                        ArrayRef<int64_t> shape) {
+  Value scales = reshapeTensor(b, b.getLoc(), blocks.scales, shape);
+  if (!getElementTypeOrSelf(scales.getType()).isInteger(8))
+    return scales;
+  Type scale = Float8E8M0FNUType::get(b.getContext());
+  Value init = tensor::EmptyOp::create(b, shape, scale);
+  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
+  return linalg::GenericOp::create(
+             b, init.getType(), scales, init, ArrayRef{identity, identity},
+             SmallVector<utils::IteratorType>(shape.size(),
+                                              utils::IteratorType::parallel),
+             [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+               Value cast =
+                   arith::BitcastOp::create(builder, loc, scale, arguments[0]);
+               linalg::YieldOp::create(builder, loc, cast);
+             })
+      .getResult(0);
+}
+
+/// Packs 4-bit codes that have a byte each, two in a byte (F2).
+static Value packCodes(ImplicitLocOpBuilder &b, Value codes,
+                       ArrayRef<int64_t> shape) {
+  Type i8 = b.getI8Type();
+  Value init = tensor::EmptyOp::create(b, shape, i8);
+  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
+  return linalg::GenericOp::create(
+             b, init.getType(), ValueRange(), init, ArrayRef{identity},
+             SmallVector<utils::IteratorType>(shape.size(),
+                                              utils::IteratorType::parallel),
+             [&](OpBuilder &builder, Location loc, ValueRange) {
+               ImplicitLocOpBuilder inner(loc, builder);
+               SmallVector<Value> at;
+               for (unsigned i = 0; i < shape.size(); ++i)
+                 at.push_back(linalg::IndexOp::create(inner, i));
+               Value two = arith::ConstantIndexOp::create(inner, 2);
+               Value one = arith::ConstantIndexOp::create(inner, 1);
+               at.back() = arith::MulIOp::create(inner, at.back(), two);
+               Value low = tensor::ExtractOp::create(inner, codes, at);
+               at.back() = arith::AddIOp::create(inner, at.back(), one);
+               Value high = tensor::ExtractOp::create(inner, codes, at);
+               Value four = arith::ConstantIntOp::create(inner, i8, 4);
+               Value mask = arith::ConstantIntOp::create(inner, i8, 15);
+               Value byte = arith::OrIOp::create(
+                   inner, arith::AndIOp::create(inner, low, mask),
+                   arith::ShLIOp::create(inner, high, four));
+               linalg::YieldOp::create(inner, byte);
+             })
+      .getResult(0);
+}
+
+/// Replaces `tensor`, the result of an op, by an expansion of `blocks`.
+static void replaceByDequantize(RewriterBase &rewriter, Value tensor,
+                                const Blocks &blocks) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  rewriter.setInsertionPointAfter(tensor.getDefiningOp());
+  ImplicitLocOpBuilder b(tensor.getLoc(), rewriter);
+  SmallVector<int64_t> shape(type.getShape()), scalesShape(shape);
+  scalesShape.back() /= blocks.format.blockSize;
+  Value values = blocks.values;
+  if (getElementTypeOrSelf(values.getType()).isInteger(8)) {
+    SmallVector<int64_t> packed(shape);
+    packed.back() /= 2;
+    values =
+        blocks.isPacked
+            ? reshapeTensor(b, b.getLoc(), values, packed)
+            : packCodes(b, reshapeTensor(b, b.getLoc(), values, shape), packed);
+  } else {
+    values = reshapeTensor(b, b.getLoc(), values, shape);
+  }
+  Value result =
+      DequantizeOp::create(b, type, values, makeScales(b, blocks, scalesShape),
+                           /*tensor_scale=*/Value());
+  rewriter.replaceAllUsesWith(tensor, result);
+}
+
+/// What `tensor` is expanded from, if it is.
+static std::optional<Blocks> matchBlocks(Value tensor, bool isExact) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || !type.hasStaticShape() || type.getRank() == 0 ||
+      type.getNumElements() == 0 || type.getEncoding())
+    return std::nullopt;
+  Type element = type.getElementType();
+  if (!element.isF32() && !element.isBF16() && !element.isF16())
+    return std::nullopt;
+  for (int64_t blockSize : {mx::kMXFP4.blockSize, mx::kNVFP4.blockSize})
+    if (type.getShape().back() % blockSize == 0)
+      if (auto blocks = BlockMatcher(tensor, blockSize, isExact).match())
+        return blocks;
+  return std::nullopt;
+}
+
+namespace {
+struct RaiseToMXFP4Pass final
+    : mxfp4::impl::RaiseToMXFP4PassBase<RaiseToMXFP4Pass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    SmallVector<linalg::GenericOp> generics;
+    getOperation().walk([&](linalg::GenericOp op) { generics.push_back(op); });
+    for (linalg::GenericOp op : generics) {
+      FailureOr<linalg::GenericOp> split = op;
+      while (succeeded(split))
+        split = splitContraction(rewriter, *split);
+    }
+
+    // Readers first: a tensor that is raised takes the place of what it was
+    // computed from.
+    SmallVector<Operation *> ops;
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op != getOperation())
+        ops.push_back(op);
+      return isa<linalg::LinalgOp>(op) ? WalkResult::skip()
+                                       : WalkResult::advance();
+    });
+    for (Operation *op : llvm::reverse(ops)) {
+      if (isOpTriviallyDead(op)) {
+        rewriter.eraseOp(op);
+        continue;
+      }
+      if (isa<DequantizeOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
+        continue;
+      for (Value result : op->getResults())
+        if (std::optional<Blocks> blocks = matchBlocks(result, exact))
+          replaceByDequantize(rewriter, result, *blocks);
+      if (isOpTriviallyDead(op))
+        rewriter.eraseOp(op);
+    }
+
+    SmallVector<linalg::LinalgOp> contractions;
+    getOperation().walk(
+        [&](linalg::LinalgOp op) { contractions.push_back(op); });
+    for (linalg::LinalgOp op : contractions)
+      (void)makeTransposedMatmul(rewriter, op);
+  }
+};
+} // namespace
