@@ -12,6 +12,7 @@
 #define MXFP4_LIB_PIPELINES_BUFFERIZE_H
 
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
@@ -32,6 +33,7 @@ inline void addBufferization(OpPassManager &manager) {
   manager.addPass(createDropEntryResultsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createLowerCopiesPass());
 }
 
 } // namespace mlir::mxfp4

@@ -433,9 +433,9 @@ bool mx::test::isForOtherMachine(const Error &error) {
   return error.message.find("which this machine lacks") != std::string::npos;
 }
 
-static void checkVariant(const std::vector<Kernel> &kernels,
-                         const Variant &variant) {
-  std::string text = writeModule(kernels);
+void mx::test::checkModule(const std::string &text,
+                           const std::vector<Kernel> &kernels,
+                           const Variant &variant) {
   Result<Program> program = compileModule(text, variant.name, variant.options);
   ASSERT_TRUE(program) << program.error().message << "\n" << text;
 
@@ -483,19 +483,19 @@ static void checkVariant(const std::vector<Kernel> &kernels,
 void mx::test::checkKernels(const std::vector<Kernel> &kernels,
                             const std::vector<Variant> &variants) {
   for (const Variant &variant : variants) {
-    checkVariant(kernels, variant);
+    checkModule(writeModule(kernels), kernels, variant);
     if (testing::Test::HasFatalFailure())
       return;
   }
 }
 
 void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
-  checkVariant(kernels, exactPath());
+  checkModule(writeModule(kernels), kernels, exactPath());
   std::vector<Variant> variants = fastPaths();
   for (size_t i = 0; i < variants.size(); ++i) {
     std::vector<Kernel> share;
     for (size_t k = i; k < kernels.size(); k += variants.size())
       share.push_back(kernels[k]);
-    checkVariant(share, variants[i]);
+    checkModule(writeModule(share), share, variants[i]);
   }
 }

@@ -164,6 +164,10 @@ bool isForOtherMachine(const Error &error);
 void checkKernels(const std::vector<Kernel> &kernels,
                   const std::vector<Variant> &variants = allPaths());
 
+/// The same for a module of these kernels that is not what writeModule writes.
+void checkModule(const std::string &text, const std::vector<Kernel> &kernels,
+                 const Variant &variant);
+
 /// As checkKernels, but each kernel takes one of the fast paths in turn besides
 /// the exact one: to compile is what takes the time.
 void checkKernelsInTurn(const std::vector<Kernel> &kernels);

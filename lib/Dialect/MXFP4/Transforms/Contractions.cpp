@@ -93,8 +93,9 @@ FailureOr<linalg::GenericOp> mxfp4::splitContraction(RewriterBase &rewriter,
       !op.hasPureTensorSemantics())
     return failure();
   auto factors = getFactors(op);
-  if (!factors || !llvm::all_of(op.getBody()->without_terminator(),
-                                [](Operation &inner) { return isPure(&inner); }))
+  if (!factors ||
+      !llvm::all_of(op.getBody()->without_terminator(),
+                    [](Operation &inner) { return isPure(&inner); }))
     return failure();
   for (Value factor : {factors->first, factors->second}) {
     llvm::SetVector<Value> inputs;
@@ -313,6 +314,8 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
     rewriter.replaceOpWithNewOp<linalg::MatmulTransposeBOp>(
         op, op->getResultTypes(), ValueRange{input, flat},
         ValueRange{op.getDpsInitOperand(0)->get()});
+    if (dequantize->use_empty())
+      rewriter.eraseOp(dequantize);
     return success();
   }
   return failure();

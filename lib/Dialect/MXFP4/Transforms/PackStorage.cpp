@@ -30,7 +30,8 @@ static bool holdsElements(RankedTensorType type) {
 
 /// True if `op` means the same when its 4-bit tensors become bytes.
 static bool knowsStorageForm(Operation *op) {
-  return isa<tensor::EmptyOp, func::FuncOp, func::CallOp, func::ReturnOp>(op) ||
+  return isa<tensor::EmptyOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+             func::FuncOp, func::CallOp, func::ReturnOp>(op) ||
          isa_and_present<MXFP4Dialect>(op->getDialect());
 }
 
@@ -68,6 +69,9 @@ struct PackStoragePass final
       shape.back() /= 2; // F2, F15
       return RankedTensorType::get(shape, IntegerType::get(&getContext(), 8),
                                    type.getEncoding());
+    });
+    getOperation().walk([](tensor::ExpandShapeOp op) {
+      op.setStaticOutputShape(op.getResultType().getShape());
     });
   }
 };

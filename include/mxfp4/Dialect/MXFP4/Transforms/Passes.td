@@ -106,8 +106,18 @@ def PackStoragePass : Pass<"mxfp4-pack-storage", "::mlir::ModuleOp"> {
   let description = [{
     Changes the element type `f4E2M1FN` to `i8` with half the last dimension
     (F2), because a memref of 4-bit elements is not packed when it is lowered to
-    LLVM. Fails on an op outside the dialects that reads such a tensor.
+    LLVM. Fails on an op outside the dialects that reads such a tensor, but for
+    one that only changes its shape.
   }];
+}
+
+def LowerCopiesPass : Pass<"mxfp4-lower-copies", "::mlir::func::FuncOp"> {
+  let summary = "Turn copies between memrefs with gaps into loops";
+  let description = [{
+    A `memref.copy` with a layout becomes a `linalg.generic`. Lowered to LLVM it
+    would call `memrefCopy` of MLIR's runner, which programs do not have.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
 def DropEntryResultsPass : Pass<"mxfp4-drop-entry-results", "::mlir::ModuleOp"> {

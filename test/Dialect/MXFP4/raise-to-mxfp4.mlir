@@ -1,0 +1,240 @@
+// RUN: mxfp4-opt %s --mxfp4-raise-to-mxfp4 --split-input-file | FileCheck %s
+// RUN: mxfp4-opt %s --mxfp4-raise-to-mxfp4=exact --split-input-file | FileCheck %s --check-prefix=EXACT
+
+// What exporters write is in test/Integration/Exports.
+
+#block = affine_map<(n, b, k) -> (n, b, k)>
+#scale = affine_map<(n, b, k) -> (n, b)>
+
+// CHECK-LABEL: func.func @scaling_extf
+// CHECK-SAME:    %[[VALUES:[^:]+]]: tensor<8x2x32xf4E2M1FN>, %[[SCALES:[^:]+]]: tensor<8x2xf8E8M0FNU>
+// CHECK-NOT:     linalg.generic
+// CHECK:         %[[ROWS:.+]] = tensor.expand_shape %[[SCALES]] {{.*}} into tensor<8x2x1xf8E8M0FNU>
+// CHECK:         mxfp4.dequantize %[[VALUES]], %[[ROWS]] : tensor<8x2x32xf4E2M1FN>, tensor<8x2x1xf8E8M0FNU> -> tensor<8x2x32xf32>
+// EXACT-LABEL: func.func @scaling_extf
+// EXACT:         mxfp4.dequantize
+func.func @scaling_extf(%values: tensor<8x2x32xf4E2M1FN>,
+                        %scales: tensor<8x2xf8E8M0FNU>) -> tensor<8x2x32xf32> {
+  %init = tensor.empty() : tensor<8x2x32xf32>
+  %0 = linalg.generic {indexing_maps = [#block, #scale, #block],
+                       iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%values, %scales : tensor<8x2x32xf4E2M1FN>, tensor<8x2xf8E8M0FNU>)
+      outs(%init : tensor<8x2x32xf32>) {
+  ^bb0(%value: f4E2M1FN, %factor: f8E8M0FNU, %out: f32):
+    %1 = arith.scaling_extf %value, %factor : f4E2M1FN, f8E8M0FNU to f32
+    linalg.yield %1 : f32
+  } -> tensor<8x2x32xf32>
+  return %0 : tensor<8x2x32xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 32)>
+
+/// Elements of 8 bits.
+// CHECK-LABEL: func.func @mxfp8
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} : tensor<8x64xf8E5M2>, tensor<8x2xf8E8M0FNU> -> tensor<8x64xbf16>
+func.func @mxfp8(%values: tensor<8x64xf8E5M2>, %scales: tensor<8x2xf8E8M0FNU>)
+    -> tensor<8x64xbf16> {
+  %init = tensor.empty() : tensor<8x64xbf16>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<8x64xf8E5M2>, tensor<8x2xf8E8M0FNU>)
+      outs(%init : tensor<8x64xbf16>) {
+  ^bb0(%value: f8E5M2, %factor: f8E8M0FNU, %out: bf16):
+    %1 = arith.extf %value : f8E5M2 to bf16
+    %2 = arith.extf %factor : f8E8M0FNU to bf16
+    %3 = arith.mulf %1, %2 : bf16
+    linalg.yield %3 : bf16
+  } -> tensor<8x64xbf16>
+  return %0 : tensor<8x64xbf16>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 16)>
+
+// CHECK-LABEL: func.func @nvfp4
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN> -> tensor<8x64xf32>
+func.func @nvfp4(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>)
+    -> tensor<8x64xf32> {
+  %init = tensor.empty() : tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %factor: f8E4M3FN, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %factor : f8E4M3FN to f32
+    %3 = arith.mulf %1, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 16)>
+
+/// MXFP4 has a scale for 32 elements.
+// CHECK-LABEL: func.func @e8m0_for_sixteen
+// CHECK-NOT:     mxfp4.dequantize
+func.func @e8m0_for_sixteen(%values: tensor<8x64xf4E2M1FN>,
+                            %scales: tensor<8x4xf8E8M0FNU>) -> tensor<8x64xf32> {
+  %init = tensor.empty() : tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E8M0FNU>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %factor: f8E8M0FNU, %out: f32):
+    %1 = arith.scaling_extf %value, %factor : f4E2M1FN, f8E8M0FNU to f32
+    linalg.yield %1 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 32)>
+
+/// One code in a byte, scales of bytes, an exponent by shifts: byte 0 gives 0
+/// and 255 infinity, which the format does not.
+// CHECK-LABEL: func.func @table_and_shift
+// CHECK:         %[[BYTES:.+]] = linalg.generic {{.*}} outs(%{{.+}} : tensor<4x16xi8>)
+// CHECK:         %[[SCALES:.+]] = linalg.generic {{.*}} outs(%{{.+}} : tensor<4x1xf8E8M0FNU>)
+// CHECK:         mxfp4.dequantize %[[BYTES]], %[[SCALES]] : tensor<4x16xi8>, tensor<4x1xf8E8M0FNU> -> tensor<4x32xf32>
+// EXACT-LABEL: func.func @table_and_shift
+// EXACT-NOT:     mxfp4.dequantize
+func.func @table_and_shift(%codes: tensor<4x32xi8>, %scales: tensor<4x1xi8>)
+    -> tensor<4x32xf32> {
+  %table = arith.constant dense<[0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0,
+      -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0]> : tensor<16xf32>
+  %c23 = arith.constant 23 : i32
+  %init = tensor.empty() : tensor<4x32xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%codes, %scales : tensor<4x32xi8>, tensor<4x1xi8>)
+      outs(%init : tensor<4x32xf32>) {
+  ^bb0(%code: i8, %byte: i8, %out: f32):
+    %1 = arith.index_castui %code : i8 to index
+    %2 = tensor.extract %table[%1] : tensor<16xf32>
+    %3 = arith.extui %byte : i8 to i32
+    %4 = arith.shli %3, %c23 : i32
+    %5 = arith.bitcast %4 : i32 to f32
+    %6 = arith.mulf %2, %5 : f32
+    linalg.yield %6 : f32
+  } -> tensor<4x32xf32>
+  return %0 : tensor<4x32xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 32)>
+
+/// The last value of the table is 5 and not 6.
+// CHECK-LABEL: func.func @table_of_other_values
+// EXACT-LABEL: func.func @table_of_other_values
+// CHECK-NOT:     mxfp4.dequantize
+func.func @table_of_other_values(%codes: tensor<4x32xi8>, %scales: tensor<4x1xf8E8M0FNU>)
+    -> tensor<4x32xf32> {
+  %table = arith.constant dense<[0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0,
+      -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -5.0]> : tensor<16xf32>
+  %init = tensor.empty() : tensor<4x32xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%codes, %scales : tensor<4x32xi8>, tensor<4x1xf8E8M0FNU>)
+      outs(%init : tensor<4x32xf32>) {
+  ^bb0(%code: i8, %byte: f8E8M0FNU, %out: f32):
+    %1 = arith.index_castui %code : i8 to index
+    %2 = tensor.extract %table[%1] : tensor<16xf32>
+    %3 = arith.extf %byte : f8E8M0FNU to f32
+    %4 = arith.mulf %2, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x32xf32>
+  return %0 : tensor<4x32xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 32)>
+
+/// The bias of the exponent is 126.
+// CHECK-LABEL: func.func @other_bias
+// CHECK-NOT:     mxfp4.dequantize
+func.func @other_bias(%values: tensor<4x32xf4E2M1FN>, %scales: tensor<4x1xi8>)
+    -> tensor<4x32xf32> {
+  %c126 = arith.constant 126.0 : f32
+  %init = tensor.empty() : tensor<4x32xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<4x32xf4E2M1FN>, tensor<4x1xi8>)
+      outs(%init : tensor<4x32xf32>) {
+  ^bb0(%value: f4E2M1FN, %byte: i8, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.uitofp %byte : i8 to f32
+    %3 = arith.subf %2, %c126 : f32
+    %4 = math.exp2 %3 : f32
+    %5 = arith.mulf %1, %4 : f32
+    linalg.yield %5 : f32
+  } -> tensor<4x32xf32>
+  return %0 : tensor<4x32xf32>
+}
+
+// -----
+
+#in = affine_map<(k, n) -> (n, k)>
+#scale = affine_map<(k, n) -> (n, k floordiv 32)>
+#out = affine_map<(k, n) -> (k, n)>
+
+/// Blocks go along the first dimension of the result.
+// CHECK-LABEL: func.func @transposed
+// CHECK-NOT:     mxfp4.dequantize
+func.func @transposed(%values: tensor<64x64xf4E2M1FN>,
+                      %scales: tensor<64x2xf8E8M0FNU>) -> tensor<64x64xf32> {
+  %init = tensor.empty() : tensor<64x64xf32>
+  %0 = linalg.generic {indexing_maps = [#in, #scale, #out],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<64x64xf4E2M1FN>, tensor<64x2xf8E8M0FNU>)
+      outs(%init : tensor<64x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %factor: f8E8M0FNU, %result: f32):
+    %1 = arith.scaling_extf %value, %factor : f4E2M1FN, f8E8M0FNU to f32
+    linalg.yield %1 : f32
+  } -> tensor<64x64xf32>
+  return %0 : tensor<64x64xf32>
+}
+
+// -----
+
+#x = affine_map<(t, n, b, k) -> (t, b, k)>
+#w = affine_map<(t, n, b, k) -> (n, b, k)>
+#s = affine_map<(t, n, b, k) -> (n, b)>
+#y = affine_map<(t, n, b, k) -> (t, n)>
+
+/// The weight is expanded in the contraction itself.
+// CHECK-LABEL: func.func @inside_a_contraction
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<?x2x32xf32>, %[[VALUES:[^:]+]]: tensor<8x2x32xf4E2M1FN>, %[[SCALES:[^:]+]]: tensor<8x2xf8E8M0FNU>
+// CHECK:         %[[FLAT:.+]] = tensor.collapse_shape %[[VALUES]] {{.*}} into tensor<8x64xf4E2M1FN>
+// CHECK:         %[[WEIGHT:.+]] = mxfp4.dequantize %[[FLAT]], %{{.+}} -> tensor<8x64xf32>
+// CHECK:         %[[ROWS:.+]] = tensor.collapse_shape %[[X]] {{.*}} into tensor<?x64xf32>
+// CHECK:         linalg.matmul indexing_maps = {{.*}} ins(%[[ROWS]], %[[WEIGHT]]
+func.func @inside_a_contraction(%x: tensor<?x2x32xf32>,
+    %values: tensor<8x2x32xf4E2M1FN>, %scales: tensor<8x2xf8E8M0FNU>,
+    %init: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#x, #w, #s, #y],
+                       iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %values, %scales : tensor<?x2x32xf32>, tensor<8x2x32xf4E2M1FN>,
+          tensor<8x2xf8E8M0FNU>) outs(%init : tensor<?x8xf32>) {
+  ^bb0(%in: f32, %value: f4E2M1FN, %factor: f8E8M0FNU, %sum: f32):
+    %1 = arith.scaling_extf %value, %factor : f4E2M1FN, f8E8M0FNU to f32
+    %2 = arith.mulf %in, %1 : f32
+    %3 = arith.addf %sum, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
