@@ -22,6 +22,8 @@ if platform.machine() == "x86_64":
 if config.sanitize:
     config.available_features.add("sanitize")
 config.substitutions.append(("%python", config.python))
+config.substitutions.append(
+    ("%plugin", os.path.join(config.mxfp4_lib_dir, "mxfp4-plugin.so")))
 config.substitutions.append(("%source", config.mxfp4_source_dir))
 config.substitutions.append(
     ("%tiny", os.path.join(config.mxfp4_source_dir, "models/tiny-shakespeare")))
