@@ -15,11 +15,13 @@
 
 #include "Contractions.h"
 #include "ElementTrace.h"
+#include "RaiseTosa.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #include <cmath>
@@ -290,6 +292,10 @@ struct RaiseToMXFP4Pass final
   using Base::Base;
 
   void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateRaiseTosaPatterns(patterns);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+
     IRRewriter rewriter(&getContext());
     SmallVector<linalg::GenericOp> generics;
     getOperation().walk([&](linalg::GenericOp op) { generics.push_back(op); });

@@ -31,6 +31,9 @@ def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
     Most idioms on exponents expand scale byte 0 to zeros and 255 to infinities,
     and some write powers of two as `exp`. So values may be off by 1e-5 of
     themselves, and these two scales are not compared, but with `exact`.
+
+    `tosa.cast_from_block_scaled` and `tosa.matmul_t_block_scaled` become ops of
+    the dialect as well.
   }];
   let options = [Option<"exact", "exact", "bool", /*default=*/"false",
                         "Raise only what is equal to the bit for all scales">];
