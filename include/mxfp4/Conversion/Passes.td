@@ -33,6 +33,34 @@ def ConvertMXFP4ToLinalgPass : ToLinalgPass<"convert-mxfp4-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertMXFP4ToScalingExtFPass
+    : Pass<"convert-mxfp4-to-scaling-extf", "::mlir::func::FuncOp"> {
+  let summary = "Lower blocks to linalg with arith.scaling_extf";
+  let description = [{
+    For compilers that lower `arith.scaling_extf` themselves. `mxfp4.dequantize`
+    becomes a `linalg.generic` on elements `[..., K / 32, 32]` and scales
+    `[..., K / 32]`, and `mxfp4.matmul` a contraction with two reductions, then its
+    epilogue. Formats with E8M0 scales have this form, and elements in their own
+    type; other ops stay.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertMXFP4ToTosaPass
+    : Pass<"convert-mxfp4-to-tosa", "::mlir::func::FuncOp"> {
+  let summary = "Lower blocks to the block-scaled ops of TOSA";
+  let description = [{
+    `mxfp4.dequantize` to f32 or bf16 becomes `tosa.cast_from_block_scaled`, and
+    an `mxfp4.matmul` without an epilogue whose input is expanded from elements of
+    the same type `tosa.matmul_t_block_scaled`. Formats with E8M0 scales have this
+    form, and elements in their own type; other ops stay.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect",
+                           "::mlir::tosa::TosaDialect"];
+}
+
 def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
   let summary = "Lower nn ops on tensors to plain loops, slow and exact";
   let description = [{
