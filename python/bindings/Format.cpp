@@ -226,12 +226,11 @@ static py::array_t<uint8_t> makeBytes(const std::vector<int64_t> &shape) {
 // Quantize
 //===----------------------------------------------------------------------===//
 
-static py::tuple quantize(const py::object &x, const py::object &formatName,
-                          const py::object &scaleRule,
-                          const py::object &rounding, const py::object &axis,
-                          const py::object &tensorScale,
-                          const py::object &random, const py::object &seed) {
-  const BlockFormat &format = findOption(formatName, "format", kBlockFormats);
+/// What quantize() was told, but for the random bytes themselves.
+static QuantizeOptions
+getOptions(const BlockFormat &format, const py::object &scaleRule,
+           const py::object &rounding, const py::object &tensorScale,
+           const py::object &random, const py::object &seed) {
   QuantizeOptions options;
   options.scaleRule = findOption(scaleRule, "scale_rule", kScaleRules).value;
   options.rounding = findOption(rounding, "rounding", kRoundings).value;
@@ -250,10 +249,24 @@ static py::tuple quantize(const py::object &x, const py::object &formatName,
     throw py::value_error("expected no '" +
                           std::string(seed.is_none() ? "random" : "seed") +
                           "' where rounding is not stochastic");
+  return options;
+}
 
-  Array input = importArray(
+static Array importFloats(const py::object &x) {
+  return importArray(
       x, "x",
       {NumberType::F64, NumberType::F32, NumberType::F16, NumberType::BF16});
+}
+
+static py::tuple quantize(const py::object &x, const py::object &formatName,
+                          const py::object &scaleRule,
+                          const py::object &rounding, const py::object &axis,
+                          const py::object &tensorScale,
+                          const py::object &random, const py::object &seed) {
+  const BlockFormat &format = findOption(formatName, "format", kBlockFormats);
+  QuantizeOptions options =
+      getOptions(format, scaleRule, rounding, tensorScale, random, seed);
+  Array input = importFloats(x);
   checkRank("x", input);
   size_t blockAxis = getAxis(axis, input.shape.size());
   checkBlocks("dimension " + std::to_string(blockAxis) + " of 'x'",
@@ -265,7 +278,9 @@ static py::tuple quantize(const py::object &x, const py::object &formatName,
     bytes->moveToEnd(blockAxis);
   }
   input.moveToEnd(blockAxis);
-  uint64_t seedBits = seed.is_none() ? 0 : getSeed(seed);
+  std::optional<uint64_t> seedBits;
+  if (!seed.is_none())
+    seedBits = getSeed(seed);
 
   int64_t count = input.size();
   std::vector<int64_t> shape = input.shape;
@@ -282,14 +297,14 @@ static py::tuple quantize(const py::object &x, const py::object &formatName,
     std::vector<uint8_t> made;
     if (bytes)
       given.emplace(*bytes);
-    else if (isStochastic)
+    if (seedBits)
       made.resize(kTile);
     for (int64_t first = 0; first < count; first += kTile) {
       int64_t part = std::min(kTile, count - first);
       if (given) {
         options.random = given->next(part);
-      } else if (isStochastic) {
-        fillRandomBytes(seedBits, first, part, made.data());
+      } else if (seedBits) {
+        fillRandomBytes(*seedBits, first, part, made.data());
         options.random = made.data();
       }
       quantizeRows(format, numbers.next(part), 1, part, packed, scale, options);
@@ -301,16 +316,14 @@ static py::tuple quantize(const py::object &x, const py::object &formatName,
   return py::make_tuple(values, scales);
 }
 
-static py::tuple getTensorScaleOf(const py::object &x) {
+static py::tuple chooseTensorScaleOf(const py::object &x) {
   if (!isArray(x)) {
     double number = getNumber(x, "x",
                               "a number, a numpy array, or to have DLPack or "
                               "the buffer protocol");
     return toTuple(chooseTensorScale(static_cast<float>(number)));
   }
-  Array input = importArray(
-      x, "x",
-      {NumberType::F64, NumberType::F32, NumberType::F16, NumberType::BF16});
+  Array input = importFloats(x);
   int64_t count = input.size();
   TensorScale scale;
   {
@@ -516,7 +529,7 @@ void mx::python::bindFormat(py::module_ &module) {
   module.def("quantize", &quantize, py::arg("x"), py::arg("format"),
              py::arg("scale_rule"), py::arg("rounding"), py::arg("axis"),
              py::arg("tensor_scale"), py::arg("random"), py::arg("seed"));
-  module.def("choose_tensor_scale", &getTensorScaleOf, py::arg("x"));
+  module.def("choose_tensor_scale", &chooseTensorScaleOf, py::arg("x"));
   module.def("dequantize", &dequantize, py::arg("values"), py::arg("scales"),
              py::arg("format"), py::arg("dtype"), py::arg("tensor_scale"));
   module.def("cast_to_nvfp4", &castToNVFP4, py::arg("values"),

@@ -5,7 +5,8 @@ Arrays are numpy arrays, or anything that has DLPack (in the memory of the CPU)
 or the buffer protocol. None is copied whole: an array of another type or order
 in memory than the functions work on is converted a few thousand elements at a
 time. The functions work without the GIL, so several threads may call them at
-once; an array must not be written to while it is read.
+once; an array must not be written to while it is read. Errors of an exporter of
+DLPack or of a buffer come as it raises them.
 """
 
 from __future__ import annotations
