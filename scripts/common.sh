@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 : "${BUILD_DIR:=build}"
 : "${LLVM_PREFIX:=/usr/lib/llvm-22}"
 
+cmake_options=()
+
 say() { printf '\n==> %s\n' "$*" >&2; }
 
 # The one line that says why a script ended.
@@ -61,8 +63,9 @@ install_build_packages() {
 }
 
 # configure_and_build TESTS TARGET...
+# Variable cmake_options may hold more options for cmake.
 configure_and_build() {
-  local tests=$1 options=()
+  local tests=$1 options=("${cmake_options[@]}")
   shift
   : "${JOBS:=$(default_jobs)}"
   if [ -z "${CXX:-}" ]; then

@@ -11,15 +11,19 @@ case "${1:-}" in -h | --help)
 esac
 . "$(dirname "$0")/common.sh"
 
-install_build_packages libgtest-dev python3 python3-venv
-if [ ! -x "$BUILD_DIR/venv/bin/python3" ] ||
-  ! "$BUILD_DIR/venv/bin/python3" -c 'import tokenizers, tiktoken' 2>/dev/null; then
-  say "Installing the tokenizers to compare with"
+install_build_packages libgtest-dev python3 python3-dev python3-venv
+venv=$(realpath -m "$BUILD_DIR/venv")
+if [ ! -x "$venv/bin/python3" ] ||
+  ! "$venv/bin/python3" -c 'import tokenizers, tiktoken, pytest, numpy
+import ml_dtypes, pybind11, scikit_build_core' 2>/dev/null; then
+  say "Installing the Python packages to test with"
   mkdir -p "$BUILD_DIR"
-  python3 -m venv "$BUILD_DIR/venv" || die "python3 -m venv failed"
-  "$BUILD_DIR/venv/bin/pip" install -q --disable-pip-version-check \
-    tokenizers tiktoken || die "pip could not install tokenizers and tiktoken"
+  python3 -m venv "$venv" || die "python3 -m venv failed"
+  "$venv/bin/pip" install -q --disable-pip-version-check tokenizers tiktoken \
+    pytest numpy ml_dtypes 'pybind11>=2.12' 'scikit-build-core>=0.11' ||
+    die "pip could not install the Python packages"
 fi
+cmake_options+=(-DMXFP4_PYTHON=ON "-DPython_EXECUTABLE=$venv/bin/python3")
 configure_and_build ON all
 say "Testing"
 cd "$BUILD_DIR"

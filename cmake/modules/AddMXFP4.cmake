@@ -63,6 +63,19 @@ function(add_mxfp4_driver_library name)
   _add_mxfp4_library(driver ${name} ${ARGN})
 endfunction()
 
+# An extension module of the Python package mxfp4, which sees all layers.
+function(add_mxfp4_python_module name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  # Without pybind11's link-time optimization, which not every linker can do.
+  pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
+  target_compile_definitions(${name} PRIVATE
+    MXFP4_VERSION="${PROJECT_VERSION}")
+  set_target_properties(${name} PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${MXFP4_PYTHON_DIR}/mxfp4)
+  install(TARGETS ${name} LIBRARY DESTINATION mxfp4 COMPONENT python)
+endfunction()
+
 # A GoogleTest program, run by ctest and built by check-mxfp4.
 function(add_mxfp4_unit_test name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})

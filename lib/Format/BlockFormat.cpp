@@ -53,12 +53,14 @@ void mx::dequantizeRows(const BlockFormat &format, const uint8_t *packed,
   assert(columns % format.blockSize == 0 && "a block does not cross a row");
   // Blocks never cross a row, so the matrix is one run of blocks.
   int64_t blocks = rows * (columns / format.blockSize);
+  float table[256];
+  for (int code = 0; code < 1 << format.element.bits; ++code)
+    table[code] = decode(format.element, code);
   for (int64_t block = 0; block < blocks; ++block) {
     float scale = decodeScale(format, scales[block]);
     const uint8_t *elements = packed + block * format.blockBytes();
     // Element times scale is exact, unless it overflows (F6).
     for (int64_t i = 0; i < format.blockSize; ++i)
-      *values++ = decode(format.element, getCode(format, elements, i)) * scale *
-                  tensorScale;
+      *values++ = table[getCode(format, elements, i)] * scale * tensorScale;
   }
 }

@@ -84,6 +84,14 @@ uint8_t mx::chooseScale(const BlockFormat &format, float largest,
   return encode(kE4M3, std::min(floatOf(bits) * factor, kLargestFloat));
 }
 
+float mx::getLargestMagnitude(const float *values, int64_t count) {
+  // Magnitudes compare as their bits do.
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, bitsOf(values[i]) & kMagnitudeMask);
+  return floatOf(largest);
+}
+
 TensorScale mx::chooseTensorScale(float largest) {
   float range = kE4M3.largestValue * kE2M1.largestValue;
   float factor = std::min(range / std::fabs(largest), kLargestFloat);
@@ -126,13 +134,9 @@ template <typename Function>
 static uint8_t quantizeWith(const BlockFormat &format, const float *values,
                             uint8_t *packed, const QuantizeOptions &options,
                             Function encodeAt) {
-  // Magnitudes compare as their bits do, and what is not finite is largest.
-  uint32_t largest = 0;
-  for (int64_t i = 0; i < format.blockSize; ++i)
-    largest = std::max(largest, bitsOf(values[i]) & kMagnitudeMask);
-
-  uint8_t scale = chooseScale(format, floatOf(largest), options);
-  if (largest >= kInfinityBits) {
+  float largest = getLargestMagnitude(values, format.blockSize);
+  uint8_t scale = chooseScale(format, largest, options);
+  if (!std::isfinite(largest)) {
     std::fill_n(packed, format.blockBytes(), uint8_t(0)); // F11
     return scale;
   }
@@ -168,10 +172,17 @@ void mx::quantizeRows(const BlockFormat &format, const float *values,
                       uint8_t *scales, const QuantizeOptions &options) {
   assert(columns % format.blockSize == 0 && "a block does not cross a row");
   int64_t blocks = rows * (columns / format.blockSize);
+  bool isE2M1 = format.element.bits == kE2M1.bits &&
+                options.rounding == Rounding::NearestEven;
   QuantizeOptions ofBlock = options;
   for (int64_t i = 0; i < blocks; ++i) {
-    scales[i] = quantizeBlock(format, values + i * format.blockSize,
-                              packed + i * format.blockBytes(), ofBlock);
+    const float *block = values + i * format.blockSize;
+    uint8_t *elements = packed + i * format.blockBytes();
+    scales[i] = isE2M1 ? quantizeWith(format, block, elements, ofBlock,
+                                      [](float value, int64_t) {
+                                        return encodeE2M1(value);
+                                      })
+                       : quantizeBlock(format, block, elements, ofBlock);
     if (ofBlock.random)
       ofBlock.random += format.blockSize;
   }

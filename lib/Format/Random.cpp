@@ -25,10 +25,28 @@ std::array<uint32_t, 4> mx::philox(std::array<uint32_t, 4> counter,
   return counter;
 }
 
+/// Bytes that one counter gives.
+static constexpr uint64_t kGroup = 16;
+
+/// Bytes 0 to 15 of group `group`, four to a word, from the low bits on.
+static std::array<uint32_t, 4> randomGroup(uint64_t seed, uint64_t group) {
+  return philox({uint32_t(group), uint32_t(group >> 32), 0, 0},
+                {uint32_t(seed), uint32_t(seed >> 32)});
+}
+
 uint8_t mx::randomByte(uint64_t seed, uint64_t index) {
-  uint64_t block = index / 16;
-  std::array<uint32_t, 4> words =
-      philox({uint32_t(block), uint32_t(block >> 32), 0, 0},
-             {uint32_t(seed), uint32_t(seed >> 32)});
-  return uint8_t(words[index / 4 % 4] >> index % 4 * 8);
+  uint8_t byte;
+  fillRandomBytes(seed, index, 1, &byte);
+  return byte;
+}
+
+void mx::fillRandomBytes(uint64_t seed, uint64_t first, int64_t count,
+                         uint8_t *bytes) {
+  std::array<uint32_t, 4> words = {};
+  for (int64_t i = 0; i < count; ++i) {
+    uint64_t index = first + i;
+    if (i == 0 || index % kGroup == 0)
+      words = randomGroup(seed, index / kGroup);
+    bytes[i] = uint8_t(words[index / 4 % 4] >> index % 4 * 8);
+  }
 }

@@ -57,6 +57,9 @@ uint32_t getScaleCarry(const ElementFormat &element, ScaleRule rule);
 uint8_t chooseScale(const BlockFormat &format, float largest,
                     const QuantizeOptions &options = {});
 
+/// The largest magnitude of `count` values. A NaN is larger than all others.
+float getLargestMagnitude(const float *values, int64_t count);
+
 /// The scale of a tensor whose largest magnitude is `largest`, so that the
 /// largest block scale is the largest E4M3 number (F22).
 TensorScale chooseTensorScale(float largest);

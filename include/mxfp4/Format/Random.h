@@ -25,6 +25,10 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
 /// The random byte of element `index`, for Rounding::Stochastic (F21).
 uint8_t randomByte(uint64_t seed, uint64_t index);
 
+/// The random bytes of `count` elements from element `first` on (F21).
+void fillRandomBytes(uint64_t seed, uint64_t first, int64_t count,
+                     uint8_t *bytes);
+
 } // namespace mx
 
 #endif // MXFP4_FORMAT_RANDOM_H

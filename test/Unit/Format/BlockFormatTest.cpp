@@ -11,6 +11,7 @@
 #include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/Bits.h"
+#include "mxfp4/Format/F16.h"
 
 #include <cfloat>
 #include <cmath>
@@ -220,4 +221,49 @@ TEST(BlockFormat, F13BF16KeepsNaN) {
     EXPECT_TRUE(std::isnan(result)) << bits;
     EXPECT_EQ(std::signbit(result), bits >> 31 == 1) << bits;
   }
+}
+
+/// The value of an f16 number that is finite, from its fields.
+static double f16FromFields(int bits) {
+  int exponent = bits >> 10 & 0x1F, mantissa = bits & 0x3FF;
+  double magnitude = exponent == 0 ? std::ldexp(mantissa, -24)
+                                   : std::ldexp(1024 + mantissa, exponent - 25);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+TEST(BlockFormat, F13F16IsKept) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    float value = decodeF16(bits);
+    uint16_t again = encodeF16(value);
+    EXPECT_EQ(std::signbit(value), bits >> 15 == 1) << bits;
+    if ((bits & 0x7FFF) > 0x7C00) {
+      EXPECT_TRUE(std::isnan(value)) << bits;
+      EXPECT_EQ(again, (bits & 0x8000) | 0x7E00) << bits;
+      continue;
+    }
+    EXPECT_EQ(again, bits);
+    if ((bits & 0x7FFF) == 0x7C00)
+      EXPECT_TRUE(std::isinf(value)) << bits;
+    else
+      EXPECT_EQ(value, f16FromFields(bits)) << bits;
+  }
+}
+
+TEST(BlockFormat, F13F16RoundsToNearestEven) {
+  // Every f16 number and its neighbor, split at the tie between them. The
+  // largest number has infinity as its neighbor, in the place of 65536.
+  for (uint32_t low = 0; low < 0x7C00; ++low) {
+    double upper = low == 0x7BFF ? 65536.0 : f16FromFields(low + 1);
+    float tie = float((f16FromFields(low) + upper) / 2);
+    uint32_t even = low + (low & 1);
+    for (uint32_t sign : {0u, 0x8000u}) {
+      float signedTie = sign ? -tie : tie;
+      EXPECT_EQ(encodeF16(std::nextafter(signedTie, 0.0f)), sign | low);
+      EXPECT_EQ(encodeF16(signedTie), sign | even);
+      EXPECT_EQ(encodeF16(std::nextafter(signedTie, signedTie * 2)),
+                sign | (low + 1));
+    }
+  }
+  EXPECT_EQ(encodeF16(FLT_MAX), 0x7C00);
+  EXPECT_EQ(encodeF16(-FLT_MIN), 0x8000);
 }

@@ -219,6 +219,13 @@ TEST(Random, BytesOfABlockInOrder) {
         std::vector<int>({0xd5, 0xe8, 0x27, 0x66, 0x8d, 0xc5, 0x69, 0xe1, 0x4c,
                           0xac, 0x57, 0xbc, 0xd8, 0xdb, 0x00, 0x9b})[i]);
   EXPECT_NE(randomByte(0, 16), randomByte(1, 16));
+  // A run of any place and length has the same bytes.
+  for (uint64_t first : {uint64_t(0), uint64_t(5), (uint64_t(1) << 36) - 3}) {
+    std::vector<uint8_t> run(40);
+    fillRandomBytes(9, first, run.size(), run.data());
+    for (size_t i = 0; i < run.size(); ++i)
+      EXPECT_EQ(run[i], randomByte(9, first + i)) << first << " " << i;
+  }
   // All values about as often.
   std::vector<int> counts(256);
   for (int i = 0; i < 256 * 1000; ++i)

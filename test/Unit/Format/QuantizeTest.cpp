@@ -380,23 +380,28 @@ TEST(Quantize, F14RowsAreBlocks) {
     std::vector<uint8_t> bytes(wide.size());
     for (uint8_t &byte : bytes)
       byte = random();
-    for (ScaleRule rule : kAllRules) {
-      QuantizeOptions options = by(rule);
-      options.rounding = Rounding::Stochastic;
-      options.random = bytes.data();
+    auto expectRowsAreBlocks = [&](QuantizeOptions options) {
       std::vector<uint8_t> packed(rows * 3 * format.blockBytes());
       std::vector<uint8_t> scales(rows * 3);
       quantizeRows(format, wide.data(), rows, columns, packed.data(),
                    scales.data(), options);
       for (size_t i = 0; i < scales.size(); ++i) {
         std::vector<uint8_t> block(format.blockBytes());
-        options.random = &bytes[i * format.blockSize];
+        if (options.random)
+          options.random = &bytes[i * format.blockSize];
         EXPECT_EQ(quantizeBlock(format, &wide[i * format.blockSize],
                                 block.data(), options),
                   scales[i]);
         EXPECT_TRUE(std::equal(block.begin(), block.end(),
                                &packed[i * format.blockBytes()]));
       }
+    };
+    for (ScaleRule rule : kAllRules) {
+      QuantizeOptions options = by(rule);
+      expectRowsAreBlocks(options);
+      options.rounding = Rounding::Stochastic;
+      options.random = bytes.data();
+      expectRowsAreBlocks(options);
     }
   }
 }
@@ -530,6 +535,19 @@ TEST(Quantize, F22EdgesOfNVFP4) {
   EXPECT_EQ(chooseTensorScale(0.0f).decode, 1.0f);
   EXPECT_TRUE(std::isfinite(chooseTensorScale(FLT_TRUE_MIN).decode));
   EXPECT_TRUE(std::isfinite(chooseTensorScale(FLT_MAX).encode));
+}
+
+TEST(Quantize, F22TensorScaleOfTheLargestMagnitude) {
+  std::vector<float> values = {1, -3, 0.5f};
+  EXPECT_EQ(getLargestMagnitude(values.data(), 3), 3.0f);
+  EXPECT_EQ(getLargestMagnitude(values.data(), 0), 0.0f);
+  for (float bad : {INFINITY, -INFINITY, NAN, -NAN}) {
+    values[1] = bad;
+    float largest = getLargestMagnitude(values.data(), 3);
+    EXPECT_FALSE(std::isfinite(largest));
+    EXPECT_EQ(chooseTensorScale(largest).decode, 1.0f);
+    EXPECT_EQ(chooseTensorScale(largest).encode, 1.0f);
+  }
 }
 
 TEST(Quantize, F23CastToNVFP4KeepsValues) {
