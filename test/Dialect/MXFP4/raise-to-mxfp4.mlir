@@ -238,3 +238,18 @@ func.func @inside_a_contraction(%x: tensor<?x2x32xf32>,
   } -> tensor<?x8xf32>
   return %0 : tensor<?x8xf32>
 }
+
+// -----
+
+/// Nothing is known of such tensors, or too much to count.
+// CHECK-LABEL: func.func @unusual_shapes
+// CHECK-NOT:     mxfp4.dequantize
+func.func @unusual_shapes(%x: tensor<*xf32>, %y: tensor<0x32xf32>,
+    %z: tensor<4611686018427387904x32xf32>)
+    -> (tensor<4x32xf32>, tensor<0x32xf32>, tensor<4611686018427387904x32xf32>) {
+  %0 = tensor.cast %x : tensor<*xf32> to tensor<4x32xf32>
+  %1 = arith.negf %0 : tensor<4x32xf32>
+  %2 = arith.negf %y : tensor<0x32xf32>
+  %3 = arith.negf %z : tensor<4611686018427387904x32xf32>
+  return %1, %2, %3 : tensor<4x32xf32>, tensor<0x32xf32>, tensor<4611686018427387904x32xf32>
+}

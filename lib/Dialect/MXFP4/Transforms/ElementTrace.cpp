@@ -19,6 +19,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -112,6 +113,8 @@ std::optional<LinearIndex> LinearIndex::mod(int64_t divisor) const {
 static constexpr size_t kMaxNodes = 4096;
 static constexpr unsigned kMaxDepth = 256;
 static constexpr int64_t kMaxTableSize = 1024;
+/// Indices of larger tensors could overflow.
+static constexpr int64_t kMaxElements = int64_t(1) << 48;
 
 namespace mlir::mxfp4 {
 /// Builds a trace. Functions return the number of a node, or nothing.
@@ -269,7 +272,13 @@ ElementTracer::traceElement(Value tensor, ArrayRef<LinearIndex> indices) {
   for (auto &[at, node] : found)
     if (at == indices)
       return node;
-  if (depth == kMaxDepth)
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type)
+    return std::nullopt;
+  int64_t elements = 1;
+  for (int64_t size : type.getShape())
+    elements = multiplySizes(elements, std::max<int64_t>(size, 1));
+  if (depth == kMaxDepth || elements > kMaxElements)
     return std::nullopt;
   ++depth;
   std::optional<unsigned> node = traceDefinition(tensor, indices);

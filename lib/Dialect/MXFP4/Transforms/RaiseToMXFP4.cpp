@@ -274,7 +274,7 @@ static void replaceByDequantize(RewriterBase &rewriter, Value tensor,
 static std::optional<Blocks> matchBlocks(Value tensor, bool isExact) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   if (!type || !type.hasStaticShape() || type.getRank() == 0 ||
-      type.getNumElements() == 0 || type.getEncoding())
+      llvm::is_contained(type.getShape(), 0) || type.getEncoding())
     return std::nullopt;
   Type element = type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isF16())
