@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mxfp4/Dialect/MXFP4/IR/BytecodeVersion.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -36,6 +37,7 @@ void MXFP4Dialect::initialize() {
 #define GET_OP_LIST
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Ops.cpp.inc"
       >();
+  addInterfaces<VersionedBytecode>();
 }
 
 /// Fails unless `attribute` is one of `words`.

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mxfp4/Dialect/MXFP4/IR/BytecodeVersion.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
 #include "mlir/IR/Builders.h"
@@ -34,6 +35,7 @@ void NNDialect::initialize() {
 #define GET_OP_LIST
 #include "mxfp4/Dialect/NN/IR/NNOps.cpp.inc"
       >();
+  addInterfaces<mxfp4::VersionedBytecode>();
 }
 
 LogicalResult YarnAttr::verify(function_ref<InFlightDiagnostic()> emitError,
