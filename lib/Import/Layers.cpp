@@ -142,12 +142,12 @@ std::pair<Value, Value> LayerBuilder::route(Value logits) {
 Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
                                    Value bias, Value experts) {
   Value init = empty({getSize(experts, 1), getSize(values, 1)}, b.getF32Type());
-  Value sums = MatmulByExpertOp::create(
-                   b, init.getType(), x, values, scales, experts,
-                   /*tensorScale=*/Value(), /*bias=*/Value(),
-                   /*weights=*/Value(), /*residual=*/Value(), init,
-                   SwiGLUAttr(), LayoutAttr())
-                   ->getResult(0);
+  Value sums =
+      MatmulByExpertOp::create(b, init.getType(), x, values, scales, experts,
+                               /*tensorScale=*/Value(), /*bias=*/Value(),
+                               /*weights=*/Value(), /*residual=*/Value(), init,
+                               SwiGLUAttr(), LayoutAttr())
+          ->getResult(0);
   return nn::AddExpertBiasOp::create(b, init.getType(), sums, bias, experts,
                                      init)
       ->getResult(0);

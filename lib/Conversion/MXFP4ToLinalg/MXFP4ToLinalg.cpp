@@ -94,13 +94,6 @@ struct Weight {
 };
 } // namespace
 
-/// `tensor` as a value of `type`, of which either may know more of the shape.
-static Value castTensor(ImplicitLocOpBuilder &b, Value tensor, Type type) {
-  if (tensor.getType() == type)
-    return tensor;
-  return tensor::CastOp::create(b, type, tensor);
-}
-
 /// The E8M0 scale byte of a block by the bits of its largest magnitude, which
 /// is finite (F9, F10).
 static Value chooseE8M0(ImplicitLocOpBuilder &b,
@@ -125,6 +118,10 @@ static Value chooseE8M0(ImplicitLocOpBuilder &b,
                                    exponentOf(quotient, 0x00200000),
                                    exponentOf(quotient, 0x00400000));
   }
+  static_assert(int(ScaleRule::Floor) == int(mx::ScaleRule::Floor) &&
+                int(ScaleRule::Even) == int(mx::ScaleRule::Even) &&
+                int(ScaleRule::RoundUp) == int(mx::ScaleRule::RoundUp) &&
+                int(ScaleRule::Ceil) == int(mx::ScaleRule::Ceil));
   int64_t carry = mx::getScaleCarry(element, static_cast<mx::ScaleRule>(rule));
   int64_t exponentOfLargest = std::ilogb(element.largestValue);
   return arith::MaxSIOp::create(
@@ -214,7 +211,8 @@ struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
           return convertFloat(b, weight.extract(b, llvm::to_vector(indices)),
                               element);
         });
-    rewriter.replaceOp(op, castTensor(b, result, op.getResult().getType()));
+    rewriter.replaceOp(
+        op, b.createOrFold<tensor::CastOp>(op.getResult().getType(), result));
     return success();
   }
 };
@@ -312,8 +310,9 @@ struct QuantizeOpLowering final : OpRewritePattern<QuantizeOp> {
           return arith::TruncIOp::create(b, b.getI8Type(),
                                          arith::OrIOp::create(b, low, high));
         });
-    rewriter.replaceOp(op, {castTensor(b, values, valuesType),
-                            castTensor(b, scales, scalesType)});
+    rewriter.replaceOp(op,
+                       {b.createOrFold<tensor::CastOp>(valuesType, values),
+                        b.createOrFold<tensor::CastOp>(scalesType, scales)});
     return success();
   }
 };
@@ -445,7 +444,7 @@ struct CastToNVFP4OpLowering final : OpRewritePattern<CastToNVFP4Op> {
         });
     rewriter.replaceOp(
         op,
-        {castTensor(b, nvScales, nvType),
+        {b.createOrFold<tensor::CastOp>(nvType, nvScales),
          tensor::FromElementsOp::create(b, op.getTensorScale().getType(),
                                         tensorScale),
          tensor::FromElementsOp::create(b, op.getExact().getType(), isExact)});

@@ -42,6 +42,15 @@ static Value scale(ImplicitLocOpBuilder &b, Type wide, Value element,
                                       arith::FastMathFlagsAttr());
 }
 
+/// The dimensions of a tensor of `rank` with the last as blocks and elements.
+static SmallVector<ReassociationIndices> getBlockDims(int64_t rank) {
+  SmallVector<ReassociationIndices> dims;
+  for (int64_t i = 0; i + 1 < rank; ++i)
+    dims.push_back({i});
+  dims.push_back({rank - 1, rank});
+  return dims;
+}
+
 /// `tensor` with its last dimension as blocks of `blockSize`.
 static Value splitBlocks(ImplicitLocOpBuilder &b, Value tensor,
                          int64_t blockSize) {
@@ -49,17 +58,13 @@ static Value splitBlocks(ImplicitLocOpBuilder &b, Value tensor,
   SmallVector<int64_t> shape(type.getShape());
   shape.back() /= blockSize;
   shape.push_back(blockSize);
-  SmallVector<ReassociationIndices> reassociation;
-  for (int64_t i = 0; i + 1 < type.getRank(); ++i)
-    reassociation.push_back({i});
-  reassociation.push_back({type.getRank() - 1, type.getRank()});
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, b.getLoc(), tensor);
   sizes.back() = b.getIndexAttr(shape[shape.size() - 2]);
   sizes.push_back(b.getIndexAttr(blockSize));
   return tensor::ExpandShapeOp::create(
       b, RankedTensorType::get(shape, type.getElementType()), tensor,
-      reassociation, sizes);
+      getBlockDims(type.getRank()), sizes);
 }
 
 namespace {
@@ -78,10 +83,6 @@ struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
     int64_t loops = cast<RankedTensorType>(values.getType()).getRank();
     SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, loops));
     SmallVector<int64_t> block(ArrayRef(all).drop_back());
-    SmallVector<ReassociationIndices> reassociation;
-    for (int64_t i = 0; i + 2 < loops; ++i)
-      reassociation.push_back({i});
-    reassociation.push_back({loops - 2, loops - 1});
     Value init = emptyTensor(b, tensor::getMixedSizes(b, b.getLoc(), values),
                              type.getElementType());
     Value expanded = emitLoops(
@@ -89,10 +90,9 @@ struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
         [&](ImplicitLocOpBuilder &b, ValueRange, ValueRange elements) -> Value {
           return scale(b, type.getElementType(), elements[0], elements[1]);
         });
-    Value result = tensor::CollapseShapeOp::create(b, expanded, reassociation);
-    if (result.getType() != type)
-      result = tensor::CastOp::create(b, type, result);
-    rewriter.replaceOp(op, result);
+    Value result =
+        tensor::CollapseShapeOp::create(b, expanded, getBlockDims(loops - 1));
+    rewriter.replaceOp(op, b.createOrFold<tensor::CastOp>(type, result));
     return success();
   }
 };

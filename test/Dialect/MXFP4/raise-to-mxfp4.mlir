@@ -253,3 +253,52 @@ func.func @unusual_shapes(%x: tensor<*xf32>, %y: tensor<0x32xf32>,
   %3 = arith.negf %z : tensor<4611686018427387904x32xf32>
   return %1, %2, %3 : tensor<4x32xf32>, tensor<0x32xf32>, tensor<4611686018427387904x32xf32>
 }
+
+// -----
+
+#x = affine_map<(t, n, k) -> (t, k)>
+#w = affine_map<(t, n, k) -> (n, k)>
+#y = affine_map<(t, n, k) -> (t, n)>
+
+/// What is no expansion of blocks stays in the contraction.
+// CHECK-LABEL: func.func @masked_weight
+// CHECK-COUNT-1: linalg.generic
+// CHECK-NOT:     linalg.generic
+func.func @masked_weight(%x: tensor<4x32xf32>, %w: tensor<8x32xf32>,
+    %mask: tensor<8x32xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#x, #w, #w, #y],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w, %mask : tensor<4x32xf32>, tensor<8x32xf32>, tensor<8x32xf32>)
+      outs(%init : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %weight: f32, %keep: f32, %sum: f32):
+    %1 = arith.mulf %weight, %keep : f32
+    %2 = arith.mulf %in, %1 : f32
+    %3 = arith.addf %sum, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+#w = affine_map<(t, n, b, k) -> (n, b, k)>
+#s = affine_map<(t, n, b, k) -> (n, b)>
+#y = affine_map<(t, n, b, k) -> (t, n)>
+
+/// Both factors are the weight.
+// CHECK-LABEL: func.func @square
+// CHECK-NOT:     mxfp4.dequantize
+func.func @square(%values: tensor<8x2x32xf4E2M1FN>, %scales: tensor<8x2xf8E8M0FNU>,
+                  %init: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#w, #s, #y],
+                       iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%values, %scales : tensor<8x2x32xf4E2M1FN>, tensor<8x2xf8E8M0FNU>)
+      outs(%init : tensor<4x8xf32>) {
+  ^bb0(%value: f4E2M1FN, %factor: f8E8M0FNU, %sum: f32):
+    %1 = arith.scaling_extf %value, %factor : f4E2M1FN, f8E8M0FNU to f32
+    %2 = arith.mulf %1, %1 : f32
+    %3 = arith.addf %sum, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}

@@ -43,31 +43,39 @@ Value mxfp4::reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
 }
 
 //===----------------------------------------------------------------------===//
-// Splitting
+// Hoisting
 //===----------------------------------------------------------------------===//
 
-/// The inputs that a scalar in the body of `op` is computed from, and the ops
-/// between, or nothing if there are other dependencies.
-static bool collectSlice(linalg::GenericOp op, Value scalar,
-                         llvm::SetVector<Value> &inputs,
-                         llvm::SetVector<Operation *> &ops) {
+namespace {
+/// What a scalar in the body of a linalg op is computed from.
+struct Slice {
+  /// Arguments of the body.
+  llvm::SetVector<Value> arguments;
+  /// In the order of the body.
+  llvm::SetVector<Operation *> ops;
+};
+} // namespace
+
+/// Adds what `scalar` is computed from, up to `known`.
+static void collectSlice(Block *body, Value scalar, Value known, Slice &slice) {
+  if (scalar == known)
+    return;
   if (auto argument = dyn_cast<BlockArgument>(scalar)) {
-    if (argument.getOwner() == op.getBody()) {
-      inputs.insert(argument);
-      return argument.getArgNumber() < op.getNumDpsInputs();
-    }
-    return true;
+    slice.arguments.insert(argument);
+    return;
   }
-  Operation *definition = scalar.getDefiningOp();
-  if (definition->getBlock() != op.getBody())
-    return true;
-  if (definition->getNumRegions() != 0 || isa<linalg::IndexOp>(definition))
-    return false;
-  for (Value operand : definition->getOperands())
-    if (!collectSlice(op, operand, inputs, ops))
-      return false;
-  ops.insert(definition);
-  return true;
+  Operation *op = scalar.getDefiningOp();
+  if (op->getBlock() != body)
+    return;
+  for (Value operand : op->getOperands())
+    collectSlice(body, operand, known, slice);
+  slice.ops.insert(op);
+}
+
+static Slice getSlice(linalg::GenericOp op, Value scalar, Value known = {}) {
+  Slice slice;
+  collectSlice(op.getBody(), scalar, known, slice);
+  return slice;
 }
 
 /// The factors of the product that the body adds to its output.
@@ -87,109 +95,135 @@ static std::optional<std::pair<Value, Value>> getFactors(linalg::GenericOp op) {
   return std::nullopt;
 }
 
-FailureOr<linalg::GenericOp> mxfp4::splitContraction(RewriterBase &rewriter,
-                                                     linalg::GenericOp op) {
+/// Clones the ops of `slice` into a body with `arguments`, after `known` as the
+/// value that it has there, and yields `result`.
+static void cloneSlice(OpBuilder &builder, Location loc, const Slice &slice,
+                       ValueRange arguments, Value known, Value knownArgument,
+                       Value result) {
+  IRMapping mapping;
+  mapping.map(slice.arguments.getArrayRef(), arguments);
+  if (known)
+    mapping.map(known, knownArgument);
+  for (Operation *op : slice.ops)
+    builder.clone(*op, mapping);
+  linalg::YieldOp::create(builder, loc, mapping.lookup(result));
+}
+
+/// Computes `factor` as a tensor with a dimension for each of `loops`; null if
+/// their sizes are not known.
+static Value computeFactor(RewriterBase &rewriter, linalg::GenericOp op,
+                           Value factor, const Slice &slice,
+                           ArrayRef<unsigned> loops) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges(), shape;
+  SmallVector<AffineExpr> dims(op.getNumLoops(),
+                               rewriter.getAffineConstantExpr(0));
+  for (unsigned loop : loops) {
+    dims[loop] = rewriter.getAffineDimExpr(shape.size());
+    shape.push_back(ranges[loop]);
+  }
+  if (ShapedType::isDynamicShape(shape))
+    return {};
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  for (Value argument : slice.arguments) {
+    OpOperand *input = op.getMatchingOpOperand(cast<BlockArgument>(argument));
+    inputs.push_back(input->get());
+    maps.push_back(op.getMatchingIndexingMap(input).replaceDimsAndSymbols(
+        dims, {}, shape.size(), 0));
+  }
+  maps.push_back(rewriter.getMultiDimIdentityMap(shape.size()));
+  Location loc = op.getLoc();
+  Value init = tensor::EmptyOp::create(rewriter, loc, shape, factor.getType());
+  return linalg::GenericOp::create(
+             rewriter, loc, init.getType(), inputs, init, maps,
+             SmallVector<utils::IteratorType>(shape.size(),
+                                              utils::IteratorType::parallel),
+             [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+               cloneSlice(builder, loc, slice, arguments.drop_back(),
+                          /*known=*/Value(), Value(), factor);
+             })
+      .getResult(0);
+}
+
+/// Replaces the contraction by one that reads `factor` from `tensor`, and only
+/// the inputs that the rest of its body needs.
+static void readFactor(RewriterBase &rewriter, linalg::GenericOp op,
+                       Value factor, Value tensor, ArrayRef<unsigned> loops) {
+  Value sum = op.getBody()->getTerminator()->getOperand(0);
+  Slice rest = getSlice(op, sum, factor);
+  Value output = op.getRegionOutputArgs()[0];
+  rest.arguments.remove(output);
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  for (Value argument : rest.arguments) {
+    OpOperand *input = op.getMatchingOpOperand(cast<BlockArgument>(argument));
+    inputs.push_back(input->get());
+    maps.push_back(op.getMatchingIndexingMap(input));
+  }
+  SmallVector<AffineExpr> dims;
+  for (unsigned loop : loops)
+    dims.push_back(rewriter.getAffineDimExpr(loop));
+  inputs.push_back(tensor);
+  maps.push_back(
+      AffineMap::get(op.getNumLoops(), 0, dims, rewriter.getContext()));
+  maps.push_back(op.getIndexingMapsArray().back());
+  rest.arguments.insert(output);
+  auto contraction = linalg::GenericOp::create(
+      rewriter, op.getLoc(), op.getResultTypes(), inputs, op.getOutputs(), maps,
+      op.getIteratorTypesArray(),
+      [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+        size_t place = inputs.size() - 1;
+        SmallVector<Value> others(arguments);
+        others.erase(others.begin() + place);
+        cloneSlice(builder, loc, rest, others, factor, arguments[place], sum);
+      });
+  rewriter.replaceOp(op, contraction.getResults());
+}
+
+void mxfp4::hoistFactor(RewriterBase &rewriter, linalg::GenericOp op,
+                        function_ref<Value(Value)> raise) {
   if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1 ||
       !op.hasPureTensorSemantics())
-    return failure();
+    return;
   auto factors = getFactors(op);
   if (!factors ||
-      !llvm::all_of(op.getBody()->without_terminator(),
-                    [](Operation &inner) { return isPure(&inner); }))
-    return failure();
+      !llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+        return isPure(&inner) && inner.getNumRegions() == 0;
+      }))
+    return;
   for (Value factor : {factors->first, factors->second}) {
-    llvm::SetVector<Value> inputs;
-    llvm::SetVector<Operation *> ops;
-    if (!collectSlice(op, factor, inputs, ops) || inputs.size() < 2)
+    Slice slice = getSlice(op, factor);
+    bool isHoistable = factor.hasOneUse() && slice.arguments.size() > 1 &&
+                       !slice.arguments.contains(op.getRegionOutputArgs()[0]) &&
+                       llvm::none_of(slice.ops, llvm::IsaPred<linalg::IndexOp>);
+    if (!isHoistable)
       continue;
-
-    // The loops of those inputs, in their order.
-    llvm::SmallBitVector used(op.getNumLoops());
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    for (Value input : inputs)
-      for (AffineExpr expr :
-           maps[cast<BlockArgument>(input).getArgNumber()].getResults())
-        for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-          if (expr.isFunctionOfDim(loop))
-            used.set(loop);
-    SmallVector<int64_t> shape;
-    SmallVector<AffineExpr> newDims(op.getNumLoops()), usedDims;
-    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-    for (unsigned loop : used.set_bits()) {
-      newDims[loop] = rewriter.getAffineDimExpr(shape.size());
-      usedDims.push_back(rewriter.getAffineDimExpr(loop));
-      shape.push_back(ranges[loop]);
-    }
-    for (AffineExpr &dim : newDims)
-      if (!dim)
-        dim = rewriter.getAffineConstantExpr(0);
-    if (ShapedType::isDynamicShape(shape))
-      continue;
-
-    Location loc = op.getLoc();
+    SmallVector<unsigned> loops;
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+      if (llvm::any_of(slice.arguments, [&](Value argument) {
+            return op
+                .getMatchingIndexingMap(
+                    op.getMatchingOpOperand(cast<BlockArgument>(argument)))
+                .isFunctionOfDim(loop);
+          }))
+        loops.push_back(loop);
     rewriter.setInsertionPoint(op);
-    SmallVector<Value> operands;
-    SmallVector<AffineMap> newMaps;
-    for (Value input : inputs) {
-      unsigned number = cast<BlockArgument>(input).getArgNumber();
-      operands.push_back(op.getInputs()[number]);
-      newMaps.push_back(
-          maps[number].replaceDimsAndSymbols(newDims, {}, shape.size(), 0));
-    }
-    newMaps.push_back(rewriter.getMultiDimIdentityMap(shape.size()));
-    Value init =
-        tensor::EmptyOp::create(rewriter, loc, shape, factor.getType());
-    auto computed = linalg::GenericOp::create(
-        rewriter, loc, init.getType(), operands, init, newMaps,
-        SmallVector<utils::IteratorType>(shape.size(),
-                                         utils::IteratorType::parallel),
-        [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-          IRMapping mapping;
-          mapping.map(inputs.getArrayRef(), arguments.drop_back());
-          for (Operation *inner : ops)
-            builder.clone(*inner, mapping);
-          linalg::YieldOp::create(builder, loc, mapping.lookup(factor));
-        });
-
-    // The factor becomes one more input; inputs of it alone stay unused, and
-    // are dropped.
-    SmallVector<Value> rest;
-    SmallVector<AffineMap> restMaps;
-    SmallVector<BlockArgument> restArguments;
-    llvm::SetVector<Value> otherInputs;
-    llvm::SetVector<Operation *> otherOps;
-    Value other = factor == factors->first ? factors->second : factors->first;
-    if (!collectSlice(op, other, otherInputs, otherOps))
+    Value computed = computeFactor(rewriter, op, factor, slice, loops);
+    if (!computed)
       continue;
-    for (Value input : otherInputs) {
-      unsigned number = cast<BlockArgument>(input).getArgNumber();
-      rest.push_back(op.getInputs()[number]);
-      restMaps.push_back(maps[number]);
+    Operation *computation = computed.getDefiningOp();
+    Value raised = raise(computed);
+    if (raised) {
+      rewriter.setInsertionPoint(op);
+      readFactor(rewriter, op, factor, raised, loops);
     }
-    rest.push_back(computed.getResult(0));
-    restMaps.push_back(
-        AffineMap::get(op.getNumLoops(), 0, usedDims, rewriter.getContext()));
-    restMaps.push_back(maps.back());
-    auto contraction = linalg::GenericOp::create(
-        rewriter, loc, op.getResultTypes(), rest, op.getOutputs(), restMaps,
-        op.getIteratorTypesArray(),
-        [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-          IRMapping mapping;
-          mapping.map(otherInputs.getArrayRef(),
-                      arguments.take_front(otherInputs.size()));
-          mapping.map(factor, arguments[otherInputs.size()]);
-          mapping.map(op.getRegionOutputArgs()[0], arguments.back());
-          for (Operation &inner : op.getBody()->without_terminator())
-            if (!ops.contains(&inner) || otherOps.contains(&inner))
-              builder.clone(inner, mapping);
-          linalg::YieldOp::create(
-              builder, loc,
-              mapping.lookup(op.getBody()->getTerminator()->getOperand(0)));
-        });
-    rewriter.replaceOp(op, contraction.getResults());
-    return contraction;
+    // It has done its service: nothing else reads it.
+    Operation *init = computation->getOperands().back().getDefiningOp();
+    rewriter.eraseOp(computation);
+    rewriter.eraseOp(init);
+    if (raised)
+      return;
   }
-  return failure();
 }
 
 //===----------------------------------------------------------------------===//
@@ -236,14 +270,6 @@ static bool lookThroughTranspose(Operand &operand) {
   return true;
 }
 
-/// The product of the sizes from `begin` to `end`, which are static.
-static int64_t multiply(ArrayRef<int64_t> shape) {
-  int64_t product = 1;
-  for (int64_t size : shape)
-    product *= size;
-  return product;
-}
-
 /// `weight` with its last `columns` dimensions as one, and the others as one.
 static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
                            size_t columns) {
@@ -255,18 +281,20 @@ static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
     return {};
   auto flatten = [&](Value tensor) {
     auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
-    return reshapeTensor(builder, weight.getLoc(), tensor,
-                         {multiply(shape.drop_back(columns)),
-                          multiply(shape.take_back(columns))});
+    return reshapeTensor(
+        builder, weight.getLoc(), tensor,
+        {ShapedType::getNumElements(shape.drop_back(columns)),
+         ShapedType::getNumElements(shape.take_back(columns))});
   };
   Value values = flatten(weight.getValues()),
         scales = flatten(weight.getScales());
   ArrayRef<int64_t> shape = type.getShape();
   return DequantizeOp::create(
       builder, weight.getLoc(),
-      RankedTensorType::get({multiply(shape.drop_back(columns)),
-                             multiply(shape.take_back(columns))},
-                            type.getElementType()),
+      RankedTensorType::get(
+          {ShapedType::getNumElements(shape.drop_back(columns)),
+           ShapedType::getNumElements(shape.take_back(columns))},
+          type.getElementType()),
       values, scales, weight.getTensorScale());
 }
 

@@ -17,11 +17,12 @@
 
 namespace mlir::mxfp4 {
 
-/// Moves what the body of a contraction computes for one factor of its product
-/// into a `linalg.generic` of its own. Returns the new contraction, or failure
-/// if there is nothing to move.
-FailureOr<linalg::GenericOp> splitContraction(RewriterBase &rewriter,
-                                              linalg::GenericOp op);
+/// Offers to `raise` what the body of a contraction computes from several
+/// inputs for a factor of its product, as a tensor. If that returns another
+/// tensor in its place, the contraction reads that one; if null, nothing
+/// changes.
+void hoistFactor(RewriterBase &rewriter, linalg::GenericOp op,
+                 function_ref<Value(Value)> raise);
 
 /// Makes a contraction with an `mxfp4.dequantize`, which may be transposed, a
 /// `linalg.matmul` of [T, K] with [N, K]. Fails on any other.

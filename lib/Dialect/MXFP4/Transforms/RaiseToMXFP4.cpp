@@ -245,9 +245,9 @@ static Value packCodes(ImplicitLocOpBuilder &b, Value codes,
       .getResult(0);
 }
 
-/// Replaces `tensor`, the result of an op, by an expansion of `blocks`.
-static void replaceByDequantize(RewriterBase &rewriter, Value tensor,
-                                const Blocks &blocks) {
+/// Expands `blocks` to what `tensor` is, after the op that computes that.
+static Value expandBlocks(RewriterBase &rewriter, Value tensor,
+                          const Blocks &blocks) {
   auto type = cast<RankedTensorType>(tensor.getType());
   rewriter.setInsertionPointAfter(tensor.getDefiningOp());
   ImplicitLocOpBuilder b(tensor.getLoc(), rewriter);
@@ -264,10 +264,9 @@ static void replaceByDequantize(RewriterBase &rewriter, Value tensor,
   } else {
     values = reshapeTensor(b, b.getLoc(), values, shape);
   }
-  Value result =
-      DequantizeOp::create(b, type, values, makeScales(b, blocks, scalesShape),
-                           /*tensor_scale=*/Value());
-  rewriter.replaceAllUsesWith(tensor, result);
+  return DequantizeOp::create(b, type, values,
+                              makeScales(b, blocks, scalesShape),
+                              /*tensor_scale=*/Value());
 }
 
 /// What `tensor` is expanded from, if it is.
@@ -299,11 +298,12 @@ struct RaiseToMXFP4Pass final
     IRRewriter rewriter(&getContext());
     SmallVector<linalg::GenericOp> generics;
     getOperation().walk([&](linalg::GenericOp op) { generics.push_back(op); });
-    for (linalg::GenericOp op : generics) {
-      FailureOr<linalg::GenericOp> split = op;
-      while (succeeded(split))
-        split = splitContraction(rewriter, *split);
-    }
+    auto raise = [&](Value tensor) -> Value {
+      std::optional<Blocks> blocks = matchBlocks(tensor, exact);
+      return blocks ? expandBlocks(rewriter, tensor, *blocks) : Value();
+    };
+    for (linalg::GenericOp op : generics)
+      hoistFactor(rewriter, op, raise);
 
     // Readers first: a tensor that is raised takes the place of what it was
     // computed from.
@@ -322,8 +322,8 @@ struct RaiseToMXFP4Pass final
       if (isa<DequantizeOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
         continue;
       for (Value result : op->getResults())
-        if (std::optional<Blocks> blocks = matchBlocks(result, exact))
-          replaceByDequantize(rewriter, result, *blocks);
+        if (Value raised = raise(result))
+          rewriter.replaceAllUsesWith(result, raised);
       if (isOpTriviallyDead(op))
         rewriter.eraseOp(op);
     }

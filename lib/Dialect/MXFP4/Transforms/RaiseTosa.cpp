@@ -137,9 +137,7 @@ struct RaiseMatmulTBlockScaled final
                     ValueRange{zeros})
                     .getResult(0);
     }
-    if (product.getType() != type)
-      product = tensor::CastOp::create(b, type, product);
-    rewriter.replaceOp(op, product);
+    rewriter.replaceOp(op, b.createOrFold<tensor::CastOp>(type, product));
     return success();
   }
 };
