@@ -123,6 +123,9 @@ static std::string serialize(const Program &program) {
     writer.string(entry.name);
     writer.string(entry.symbol);
     writer.integer(uint64_t(entry.maxTokens));
+    writer.integer(entry.arguments.size());
+    for (uint32_t argument : entry.arguments)
+      writer.integer(argument);
   }
   writer.string(program.code);
 
@@ -228,8 +231,13 @@ static Buffer readBuffer(Reader &reader, int64_t maxPositions) {
       int64_t(kMaxBufferBytes) / std::max<int64_t>(maxPositions, 1)));
   buffer.dtype = reader.string();
   buffer.shape.resize(reader.length("extents of " + what, 8));
-  for (int64_t &extent : buffer.shape)
-    extent = reader.integerIn("an extent of " + what, 0, INT64_MAX);
+  bool isOfCall =
+      buffer.kind == BufferKind::Input || buffer.kind == BufferKind::Output;
+  int64_t least = isOfCall ? kTokensExtent : 0;
+  for (int64_t &extent : buffer.shape) {
+    extent = reader.integerIn("an extent of " + what, least, INT64_MAX);
+    least = 0;
+  }
   buffer.prepare = reader.string();
   return buffer;
 }
@@ -244,8 +252,8 @@ static Result<Program> parseBody(std::string_view body,
     feature = reader.string();
   program.activations = reader.string();
   program.maxThreads = reader.integerIn("threads", 0, kMaxCount);
-  program.vocabSize = reader.integerIn("vocabulary size", 1, kMaxCount);
-  program.maxPositions = reader.integerIn("positions", 1, kMaxCount);
+  program.vocabSize = reader.integerIn("vocabulary size", 0, kMaxCount);
+  program.maxPositions = reader.integerIn("positions", 0, kMaxCount);
 
   // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
   uint64_t bufferCount = reader.length("buffers", 52, kMaxBuffers);
@@ -261,13 +269,20 @@ static Result<Program> parseBody(std::string_view body,
   }
 
   std::set<std::string> names;
-  uint64_t entryCount = reader.length("entry points", 24);
+  // An entry point takes 32 bytes or more: three lengths and its tokens.
+  uint64_t entryCount = reader.length("entry points", 32);
   for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
     Entry entry;
     entry.name = reader.string();
     entry.symbol = reader.string();
     entry.maxTokens =
         reader.integerIn("tokens of entry " + quote(entry.name), 1, kMaxCount);
+    entry.arguments.resize(
+        reader.length("arguments of entry " + quote(entry.name), 8));
+    for (uint32_t &argument : entry.arguments)
+      argument =
+          uint32_t(reader.integerIn("an argument of entry " + quote(entry.name),
+                                    0, int64_t(program.buffers.size()) - 1));
     if (!names.insert(entry.name).second)
       reader.fail("two entry points are named " + quote(entry.name));
     program.entries.push_back(std::move(entry));

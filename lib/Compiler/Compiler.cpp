@@ -4,84 +4,80 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Import, pipelines and target in a row, and what they found out as a Program.
+// The compiler for those who know nothing of MLIR: contexts and modules are
+// made here, and what is reported becomes an error.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Compiler/Compiler.h"
 
 #include "BuildID.h"
-#include "mlir/IR/BuiltinOps.h"
+#include "Lowering.h"
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+#include "mxfp4/Compiler/CompileModule.h"
 #include "mxfp4/Import/Import.h"
-#include "mxfp4/Pipelines/Pipelines.h"
-#include "mxfp4/Target/Host.h"
+#include "mxfp4/Import/ModuleText.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Config/llvm-config.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
 namespace {
-/// How far a module has been lowered, in the order of stageNames().
-enum class Stage { Graph, Fused, Vector, LLVM, Assembly };
+/// Keeps the errors that are reported while it lives.
+struct ErrorCollector {
+  explicit ErrorCollector(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+            return success();
+          llvm::raw_string_ostream stream(messages);
+          stream << (messages.empty() ? "" : "; ");
+          LocationAttr location = diagnostic.getLocation();
+          if (auto place = location.findInstanceOf<FileLineColLoc>())
+            stream << place.getFilename().getValue() << ":" << place.getLine()
+                   << ":" << place.getColumn() << ": ";
+          stream << diagnostic;
+          return success();
+        }) {}
 
-/// A module on its way to code, with the errors of its passes.
-class Compilation {
+  mx::Error getError() const {
+    return {"cannot compile the module: " + messages};
+  }
+
+  std::string messages;
+  ScopedDiagnosticHandler handler;
+};
+
+/// A context with all dialects.
+struct CompilerContext : MLIRContext {
+  CompilerContext() {
+    DialectRegistry registry;
+    registerCompilerDialects(registry);
+    appendDialectRegistry(registry);
+  }
+};
+
+/// A model on its way to code.
+class ModelCompilation {
 public:
-  /// Imports a model.
-  static mx::Result<std::unique_ptr<Compilation>>
-  create(const mx::ModelConfig &config, const mx::CompileOptions &options) {
-    mx::Result<std::unique_ptr<Compilation>> result = create(options);
-    if (!result)
-      return result;
+  /// Imports a model and lowers it to `stage`.
+  static mx::Result<std::unique_ptr<ModelCompilation>>
+  create(const mx::ModelConfig &config, const mx::CompileOptions &options,
+         ::Stage stage) {
+    mx::Result<Lowering> lowering = Lowering::create(options);
+    if (!lowering)
+      return lowering.error();
+    std::unique_ptr<ModelCompilation> result(new ModelCompilation(*lowering));
     ImportOptions importOptions;
     importOptions.bf16Activations = options.activations == "bf16";
     importOptions.prefillTokens = options.prefillTokens;
-    loadImportDialects((*result)->context);
-    (*result)->module = importGptOss((*result)->context, config, importOptions);
+    loadImportDialects(result->context);
+    result->module = importGptOss(result->context, config, importOptions);
+    ErrorCollector errors(result->context);
+    if (failed(lowering->lower(*result->module, stage)))
+      return errors.getError();
     return result;
-  }
-
-  /// Parses a module; `name` stands for the text in messages.
-  static mx::Result<std::unique_ptr<Compilation>>
-  create(const std::string &text, const std::string &name,
-         const mx::CompileOptions &options) {
-    mx::Result<std::unique_ptr<Compilation>> result = create(options);
-    if (!result)
-      return result;
-    Compilation &compilation = **result;
-    ErrorCollector errors(compilation.context);
-    compilation.module = parseSourceString<ModuleOp>(
-        text, ParserConfig(&compilation.context), name);
-    if (!compilation.module)
-      return mx::Error{errors.messages};
-    return result;
-  }
-
-  /// Lowers the module to `stage`.
-  mx::Status lower(Stage stage) {
-    ErrorCollector errors(context);
-    PassManager manager(&context);
-    if (stage >= Stage::Fused && options.fuse && !options.reference)
-      buildFusionPipeline(manager);
-    CPUPipelineOptions cpuOptions;
-    cpuOptions.isa = target.isa->name.str();
-    if (stage >= Stage::Vector && options.reference)
-      buildLoopsPipeline(manager);
-    else if (stage >= Stage::Vector)
-      buildVectorPipeline(manager, cpuOptions);
-    if (stage >= Stage::LLVM)
-      buildLLVMPipeline(manager);
-    if (failed(manager.run(*module)))
-      return mx::Error{"cannot compile the module: " + errors.messages};
-    return {};
   }
 
   std::string print() {
@@ -94,173 +90,17 @@ public:
     return text;
   }
 
-  /// The Program without its code. The module is in the LLVM stage.
-  mx::Result<mx::Program> describe();
-
-  /// The Program with its code.
-  mx::Result<mx::Program> finish() {
-    mx::Result<mx::Program> program = describe();
-    if (!program)
-      return program;
-    mx::Result<std::string> code = emitSharedObject(*module, target);
-    if (!code)
-      return code.error();
-    program->code = std::move(*code);
-    return program;
-  }
-
+  const Lowering &getLowering() const { return lowering; }
   ModuleOp getModule() { return *module; }
-  const CPUTarget &getTarget() const { return target; }
 
 private:
-  /// Keeps the errors that are reported while it lives.
-  struct ErrorCollector {
-    explicit ErrorCollector(MLIRContext &context)
-        : handler(&context, [this](Diagnostic &diagnostic) {
-            if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-              return success();
-            llvm::raw_string_ostream stream(messages);
-            stream << (messages.empty() ? "" : "; ");
-            if (!isa<UnknownLoc>(diagnostic.getLocation()))
-              stream << diagnostic.getLocation() << ": ";
-            stream << diagnostic;
-            return success();
-          }) {}
-    std::string messages;
-    ScopedDiagnosticHandler handler;
-  };
+  explicit ModelCompilation(const Lowering &lowering) : lowering(lowering) {}
 
-  static mx::Result<std::unique_ptr<Compilation>>
-  create(const mx::CompileOptions &options) {
-    if (!llvm::is_contained(mx::activationNames(), options.activations))
-      return mx::Error{"unknown activations '" + options.activations +
-                       "': expected " +
-                       llvm::join(mx::activationNames(), " or ")};
-    if (options.prefillTokens < 1 ||
-        options.prefillTokens > mx::kMaxPrefillTokens)
-      return mx::Error{"expected 1 to " +
-                       std::to_string(mx::kMaxPrefillTokens) +
-                       " prompt tokens in a call of prefill, but got " +
-                       std::to_string(options.prefillTokens)};
-    mx::Result<CPUTarget> target = resolveCPU(options.target);
-    if (!target)
-      return target.error();
-    return std::unique_ptr<Compilation>(new Compilation(options, *target));
-  }
-
-  Compilation(const mx::CompileOptions &options, const CPUTarget &target)
-      : options(options), target(target) {
-    DialectRegistry registry;
-    registerAllDialects(registry);
-    registerAllExtensions(registry);
-    mlir::mxfp4::registerDialects(registry);
-    registerHostTranslation(registry);
-    context.appendDialectRegistry(registry);
-  }
-
-  mx::CompileOptions options;
-  CPUTarget target;
-  MLIRContext context;
+  Lowering lowering;
+  CompilerContext context;
   OwningOpRef<ModuleOp> module;
 };
 } // namespace
-
-/// How a checkpoint spells `element`, or "" if it has no such elements.
-static std::string getDtype(Type element) {
-  if (element.isF32())
-    return "F32";
-  if (element.isF16())
-    return "F16";
-  if (element.isBF16())
-    return "BF16";
-  if (isa<Float8E4M3FNType>(element))
-    return "F8_E4M3";
-  if (isa<Float8E5M2Type>(element))
-    return "F8_E5M2";
-  if (isa<Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
-          Float8E8M0FNUType>(element) ||
-      element.isInteger(8))
-    return "U8";
-  return "";
-}
-
-/// The compilation lowered to `stage`, unless it has failed already.
-static mx::Result<std::unique_ptr<Compilation>>
-lower(mx::Result<std::unique_ptr<Compilation>> compilation, Stage stage) {
-  if (!compilation)
-    return compilation;
-  if (mx::Status status = (*compilation)->lower(stage); !status)
-    return status.error();
-  return compilation;
-}
-
-/// Says in `buffer` how a checkpoint must hold a weight that has the type
-/// `source` there.
-static mx::Status describeSource(TypeAttr source, mx::Buffer &buffer) {
-  if (!source)
-    return mx::Error{"weight '" + buffer.name + "': expected 'mxfp4.source'"};
-  auto type = cast<RankedTensorType>(source.getValue());
-  buffer.dtype = getDtype(type.getElementType());
-  if (buffer.dtype.empty()) {
-    std::string message = "weight '" + buffer.name +
-                          "': expected 'mxfp4.source' to be of a type that "
-                          "checkpoints have, but got ";
-    llvm::raw_string_ostream(message) << type;
-    return mx::Error{message};
-  }
-  buffer.shape.assign(type.getShape().begin(), type.getShape().end());
-  if (isa<Float4E2M1FNType>(type.getElementType())) {
-    buffer.shape.back() /= mx::kBlockSize;
-    buffer.shape.push_back(mx::kBlockSize / 2); // F2
-  }
-  return {};
-}
-
-static mx::BufferKind getKind(StringRef kind) {
-  return llvm::StringSwitch<mx::BufferKind>(kind)
-      .Case("weight", mx::BufferKind::Weight)
-      .Case("cache", mx::BufferKind::Cache)
-      .Case("input", mx::BufferKind::Input)
-      .Case("output", mx::BufferKind::Output)
-      .Default(mx::BufferKind::Arena);
-}
-
-mx::Result<mx::Program> Compilation::describe() {
-  mx::Program program;
-  program.target = target.describe();
-  for (llvm::StringRef feature : target.isa->features)
-    program.features.push_back(feature.str());
-  program.activations = options.activations;
-  program.maxThreads = options.reference ? 1 : 0;
-  for (Attribute attribute :
-       module.get()->getAttrOfType<ArrayAttr>(kBuffersAttrName)) {
-    auto fields = cast<DictionaryAttr>(attribute);
-    mx::Buffer buffer;
-    buffer.name = fields.getAs<StringAttr>("name").str();
-    buffer.kind = getKind(fields.getAs<StringAttr>("kind").getValue());
-    buffer.bytes = fields.getAs<IntegerAttr>("bytes").getInt();
-    buffer.bytesPerPosition =
-        fields.getAs<IntegerAttr>("bytes_per_position").getInt();
-    if (buffer.kind == mx::BufferKind::Weight)
-      if (mx::Status status =
-              describeSource(fields.getAs<TypeAttr>("source"), buffer);
-          !status)
-        return status.error();
-    if (auto prepare = fields.getAs<FlatSymbolRefAttr>("prepare"))
-      buffer.prepare = prepare.getValue().str();
-    program.buffers.push_back(std::move(buffer));
-  }
-  for (Operation &function : *module->getBody()) {
-    auto entry = function.getAttrOfType<StringAttr>(kEntryAttrName);
-    if (!entry || entry.getValue() == kPrepareEntry)
-      continue;
-    auto tokens = function.getAttrOfType<IntegerAttr>(kMaxTokensAttrName);
-    program.entries.push_back({entry.str(),
-                               SymbolTable::getSymbolName(&function).str(),
-                               tokens.getInt()});
-  }
-  return program;
-}
 
 /// What a Program says of its model besides its buffers.
 static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
@@ -281,11 +121,11 @@ const std::vector<std::string> &mx::stageNames() {
 
 mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
                                       const CompileOptions &options) {
-  mx::Result<std::unique_ptr<Compilation>> compilation =
-      lower(Compilation::create(config, options), ::Stage::LLVM);
-  if (!compilation)
-    return compilation.error();
-  mx::Result<Program> program = (*compilation)->describe();
+  auto model = ModelCompilation::create(config, options, ::Stage::LLVM);
+  if (!model)
+    return model.error();
+  mx::Result<Program> program =
+      (*model)->getLowering().describe((*model)->getModule());
   if (program)
     describeModel(config, *program);
   return program;
@@ -293,11 +133,11 @@ mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
 
 mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
                                          const CompileOptions &options) {
-  mx::Result<std::unique_ptr<Compilation>> compilation =
-      lower(Compilation::create(config, options), ::Stage::LLVM);
-  if (!compilation)
-    return compilation.error();
-  mx::Result<Program> program = (*compilation)->finish();
+  auto model = ModelCompilation::create(config, options, ::Stage::LLVM);
+  if (!model)
+    return model.error();
+  mx::Result<Program> program =
+      (*model)->getLowering().finish((*model)->getModule());
   if (program)
     describeModel(config, *program);
   return program;
@@ -306,11 +146,21 @@ mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
 mx::Result<mx::Program> mx::compileModule(const std::string &text,
                                           const std::string &name,
                                           const CompileOptions &options) {
-  mx::Result<std::unique_ptr<Compilation>> compilation =
-      lower(Compilation::create(text, name, options), ::Stage::LLVM);
-  if (!compilation)
-    return compilation.error();
-  return (*compilation)->finish();
+  // Before the text is looked at.
+  if (mx::Result<Lowering> lowering = Lowering::create(options); !lowering)
+    return lowering.error();
+  if (Status status = checkModuleText(text, name); !status)
+    return status.error();
+  CompilerContext context;
+  ErrorCollector errors(context);
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(text, ParserConfig(&context), name);
+  if (!module)
+    return Error{errors.messages};
+  FailureOr<Program> program = mlir::mxfp4::compileModule(*module, options);
+  if (failed(program))
+    return errors.getError();
+  return std::move(*program);
 }
 
 mx::Result<std::string> mx::emitStage(const ModelConfig &config,
@@ -321,14 +171,13 @@ mx::Result<std::string> mx::emitStage(const ModelConfig &config,
     return Error{"unknown stage '" + stage + "': expected one of " +
                  llvm::join(stageNames(), ", ")};
   auto last = ::Stage(found - stageNames().begin());
-  mx::Result<std::unique_ptr<Compilation>> compilation =
-      lower(Compilation::create(config, options), last);
-  if (!compilation)
-    return compilation.error();
+  auto model = ModelCompilation::create(config, options, last);
+  if (!model)
+    return model.error();
   if (last == ::Stage::Assembly)
-    return emitAssembly((*compilation)->getModule(),
-                        (*compilation)->getTarget());
-  return (*compilation)->print();
+    return emitAssembly((*model)->getModule(),
+                        (*model)->getLowering().getTarget());
+  return (*model)->print();
 }
 
 mx::Result<std::string> mx::compilerFingerprint(const CompileOptions &options) {

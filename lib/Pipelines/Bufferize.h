@@ -28,6 +28,7 @@ inline void addBufferization(OpPassManager &manager) {
       bufferization::LayoutMapOption::IdentityLayoutMap;
   options.unknownTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  manager.addPass(bufferization::createEmptyTensorEliminationPass());
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   manager.addPass(bufferization::createDropEquivalentBufferResultsPass());
   manager.addPass(createDropEntryResultsPass());

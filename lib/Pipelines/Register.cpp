@@ -22,6 +22,9 @@ using namespace mlir;
 void mxfp4::registerPipelinesAndPasses() {
   registerMXFP4Passes();
   registerMXFP4ConversionPasses();
+  PassPipelineRegistration<>("mxfp4-raise",
+                             "Recognize what other compilers write",
+                             buildRaisingPipeline);
   PassPipelineRegistration<>("mxfp4-fuse",
                              "Fuse matmuls with what surrounds them",
                              buildFusionPipeline);

@@ -116,6 +116,8 @@ static Status checkMemory(const Program &program, int64_t context) {
 Result<std::unique_ptr<Session>>
 Session::create(const Program &program, Checkpoint &checkpoint,
                 const SessionOptions &options) {
+  if (program.vocabSize < 1 || program.maxPositions < 1)
+    return Error{"expected a program of a model, but it has no vocabulary"};
   Result<int64_t> context =
       chooseContext(options.context, program.maxPositions);
   if (!context)

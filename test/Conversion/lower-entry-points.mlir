@@ -12,7 +12,7 @@
 module attributes {mxfp4.arena = 256 : i64} {
   /// The fields of an MXInvocation are 8 bytes each: buffers, tokens, position.
   // CHECK-LABEL: func.func @prefill
-  // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr) attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 8 : i64}
+  // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr) attributes {mxfp4.arguments = array<i64: 0, 1, 2, 3>, mxfp4.entry = "prefill", mxfp4.max_tokens = 8 : i64}
   // CHECK:         %[[TABLE:.+]] = llvm.load %[[CALL]] : !llvm.ptr -> !llvm.ptr
   // CHECK:         llvm.load %[[TABLE]]
   // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][8] : (!llvm.ptr) -> !llvm.ptr, i8
@@ -292,8 +292,8 @@ func.func @prepare(%source: memref<2x4xf32>, %init: memref<1x4x4xf32>)
 // -----
 
 /// Two modules have a table each.
-// NESTED: module @first attributes {mxfp4.buffers = [{bytes = 16 : i64, bytes_per_position = 0 : i64, kind = "input", name = "a"}]}
-// NESTED: module @second attributes {mxfp4.buffers = [{bytes = 32 : i64, bytes_per_position = 0 : i64, kind = "output", name = "b"}]}
+// NESTED: module @first attributes {mxfp4.buffers = [{bytes = 16 : i64, bytes_per_position = 0 : i64, kind = "input", name = "a", type = memref<4xf32>}]}
+// NESTED: module @second attributes {mxfp4.buffers = [{bytes = 32 : i64, bytes_per_position = 0 : i64, kind = "output", name = "b", type = memref<8xf32>}]}
 module {
   module @first {
     func.func @model(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "input"})

@@ -17,11 +17,11 @@
 // VECTOR-NOT:   mxfp4.pack
 
 // CPU: mxfp4.buffers = [
-// CPU-SAME: kind = "input", name = "x"}
+// CPU-SAME: kind = "input", name = "x", type = memref<?x32xf32>}
 // CPU-SAME: kind = "weight", name = "dense", prepare = @prepare_64x32xbf16, source = tensor<64x32xbf16>}
 // CPU-SAME: kind = "weight", name = "values", prepare = @[[VALUES:prepare_12x64xf4E2M1FN]], source = tensor<12x64xf4E2M1FN>}
 // CPU-SAME: kind = "weight", name = "scales", prepare = @prepare_12x2xf8E8M0FNU, source = tensor<12x2xf8E8M0FNU>}
-// CPU-SAME: kind = "output", name = "y"}
+// CPU-SAME: kind = "output", name = "y", type = memref<?x12xf32>}
 // CPU-SAME: kind = "arena", name = "arena"}
 // CPU-DAG: llvm.func internal @mxfp4_barrier(%{{.+}}: !llvm.ptr)
 // CPU-DAG: llvm.func @decode(%{{.+}}: !llvm.ptr)

@@ -23,7 +23,9 @@ extern "C" {
 /// threads of the team make the same call and differ in `thread` only.
 struct MXInvocation {
   /// One pointer for each of Program::buffers, in that order, aligned to
-  /// kBufferAlignment. For an entry point that prepares a weight: the bytes of
+  /// kBufferAlignment; those of inputs and outputs, which may be arrays of the
+  /// caller, only to their elements. Buffers that are no arguments of the entry
+  /// point may be null. For an entry point that prepares a weight: the bytes of
   /// the checkpoint, which have no alignment, then the destination.
   void *const *buffers;
   /// How many rows the call works on, 1 to Entry::maxTokens, and the number of
@@ -48,10 +50,13 @@ typedef void (*MXEntryFunction)(const MXInvocation *);
 namespace mx {
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 2;
+constexpr uint32_t kABIVersion = 3;
 
-/// Alignment in bytes of every buffer, and of every value in the arena.
+/// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
+
+/// An extent of Buffer::shape that is the number of tokens of the call.
+constexpr int64_t kTokensExtent = -1;
 
 /// What a buffer is for, and so who fills it and how long it lives.
 enum class BufferKind : uint32_t {
@@ -73,11 +78,15 @@ struct Buffer {
   uint64_t bytes = 0;
   uint64_t bytesPerPosition = 0;
 
-  /// Of a weight only: how the checkpoint must hold it (dtype as in a
-  /// safetensors header, such as "BF16" or "U8"), and the symbol that
-  /// rearranges it into this buffer; empty means byte for byte.
+  /// Of a weight, as the checkpoint must hold it, and of an input or an output
+  /// that is the same for all entry points: its elements, as a safetensors
+  /// header names them, such as "BF16" or "U8", and its shape. A leading extent
+  /// of kTokensExtent is as many rows as the call has tokens.
   std::string dtype;
   std::vector<int64_t> shape;
+
+  /// Of a weight only: the symbol that rearranges it into this buffer; empty
+  /// means byte for byte.
   std::string prepare;
 
   uint64_t size(uint64_t context) const {
@@ -114,10 +123,12 @@ struct Entry {
   std::string name;
   std::string symbol;
   int64_t maxTokens = 1;
+  /// The buffers of its arguments, as indices of Program::buffers.
+  std::vector<uint32_t> arguments;
 };
 
-/// A compiled model: code, and the buffers it works on. The sizes of all
-/// buffers are known before the first byte of a weight is read.
+/// A compiled model or module: code, and the buffers it works on. The sizes of
+/// all buffers are known before the first byte of a weight is read.
 struct Program {
   /// Device and instruction set, such as "cpu:skylake-avx512"; the features
   /// that the processor must have, as LLVM spells them, such as "avx2".
@@ -127,8 +138,9 @@ struct Program {
   std::string activations;
   /// Threads that may run it at most; 0 is any number.
   int64_t maxThreads = 0;
+  /// Of a model: the size of its vocabulary, and the positions that it was made
+  /// for.
   int64_t vocabSize = 0;
-  /// Positions that the model was made for.
   int64_t maxPositions = 0;
 
   std::vector<Buffer> buffers;

@@ -36,8 +36,12 @@ struct CompileOptions {
   bool reference = false;
   /// Fuse bias, activation, routing and residual into matmuls.
   bool fuse = true;
-  /// Tokens that one call of "prefill" takes at most.
+  /// Tokens that one call of "prefill" takes at most; of a module, the size of
+  /// dynamic leading dimensions at most.
   int64_t prefillTokens = 512;
+  /// Of a module: arguments of its functions that are weights, such as
+  /// "main.arg1".
+  std::vector<std::string> weights;
 };
 
 /// "bf16" and "f32".
@@ -48,9 +52,11 @@ const std::vector<std::string> &activationNames();
 Result<Program> compileModel(const ModelConfig &config,
                              const CompileOptions &options);
 
-/// Compiles a module given as MLIR text (in the form of the "graph" stage): its
-/// functions with `mxfp4.entry` become the entry points, and their arguments
-/// the buffers. `name` stands for the text in messages.
+/// Compiles a module of functions on tensors, given as MLIR text or bytecode.
+/// Dequantization is raised to ops of the dialect, if `options.fuse` allows it,
+/// and public functions become entry points: those with `mxfp4.entry` as they
+/// say, the others as `mxfp4-make-entry-points` does it. `name` stands for the
+/// text in messages.
 Result<Program> compileModule(const std::string &text, const std::string &name,
                               const CompileOptions &options);
 

@@ -26,6 +26,9 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                           llvm::cl::init("avx2")};
 };
 
+/// mxfp4-raise: what other compilers write for dequantization, to our ops.
+void buildRaisingPipeline(OpPassManager &manager);
+
 /// mxfp4-fuse: matmuls with what surrounds them.
 void buildFusionPipeline(OpPassManager &manager);
 

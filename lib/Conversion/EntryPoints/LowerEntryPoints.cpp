@@ -39,6 +39,8 @@ struct BufferInfo {
   int64_t bytes = 0;
   int64_t bytesPerPosition = 0;
   Attribute source;
+  /// Of an input or an output that has one type in all entry points.
+  MemRefType type;
 };
 } // namespace
 
@@ -178,6 +180,7 @@ private:
     InvocationReader reader(b, invocation);
     LLVMTypeConverter converter(module.getContext());
     int64_t nextBuffer = 0;
+    SmallVector<int64_t> arguments;
     for (unsigned i = 0; i < count; ++i) {
       BlockArgument argument = block.getArgument(i);
       if (isPrepare && isArena(function, i))
@@ -189,6 +192,7 @@ private:
             isPrepare ? nextBuffer++ : bindBuffer(function, i, type);
         if (failed(index))
           return failure();
+        arguments.push_back(*index);
         bound = makeMemRef(b, reader, converter, function, i, type, *index);
       } else if (isNamed(function, i, kValueAttrName, "invocation")) {
         bound = invocation;
@@ -210,6 +214,8 @@ private:
     block.eraseArguments(old);
     function.setFunctionType(b.getFunctionType(pointer, {}));
     function.removeArgAttrsAttr();
+    if (!isPrepare)
+      function->setAttr(kArgumentsAttrName, b.getDenseI64ArrayAttr(arguments));
     return success();
   }
 
@@ -283,6 +289,8 @@ private:
              << "cannot be an entry point: expected 'mxfp4.dim' on argument "
              << index << " of type " << type;
 
+    if (kind.getValue() == "input" || kind.getValue() == "output")
+      info.type = type;
     std::pair<StringRef, Attribute> key = {
         name.getValue(), function.getArgAttr(index, kPrepareAttrName)};
     auto [entry, isNew] = table.insert({key, info});
@@ -294,6 +302,8 @@ private:
         return function.emitOpError()
                << "cannot share buffer '" << name.getValue()
                << "' with another entry point: expected the same kind and type";
+      if (known.type != info.type)
+        known.type = {};
       known.bytes = std::max(known.bytes, info.bytes);
     }
     return std::distance(table.begin(), entry);
@@ -353,6 +363,9 @@ private:
               builder.getI64IntegerAttr(info.bytesPerPosition))};
       if (info.source)
         fields.push_back(builder.getNamedAttr("source", info.source));
+      if (info.type)
+        fields.push_back(
+            builder.getNamedAttr("type", TypeAttr::get(info.type)));
       if (prepare)
         fields.push_back(builder.getNamedAttr("prepare", prepare));
       buffers.push_back(builder.getDictionaryAttr(fields));

@@ -60,8 +60,8 @@ static Program makeProgram() {
   cache.bytes = 64;
   cache.bytesPerPosition = 256;
   program.buffers = {weight, cache};
-  program.entries = {{"prefill", "mx_prefill", 128},
-                     {"decode", "mx_decode", 1}};
+  program.entries = {{"prefill", "mx_prefill", 128, {0, 1}},
+                     {"decode", "mx_decode", 1, {}}};
   program.code = std::string("\x7f"
                              "ELF\0\1",
                              6);
@@ -113,6 +113,7 @@ TEST_F(ProgramTest, RoundTrip) {
   ASSERT_EQ(loaded->entries.size(), saved.entries.size());
   EXPECT_EQ(loaded->entries[0].symbol, "mx_prefill");
   EXPECT_EQ(loaded->entries[0].maxTokens, 128);
+  EXPECT_EQ(loaded->entries[0].arguments, saved.entries[0].arguments);
   EXPECT_EQ(loaded->code, saved.code);
 }
 
@@ -175,7 +176,7 @@ TEST_F(ProgramTest, RefusesWhatCanNotBe) {
     return loadError();
   };
   EXPECT_EQ(errorOf([](Program &p) { p.vocabSize = -5; }),
-            path + ": expected vocabulary size to be in [1, 2147483647], but "
+            path + ": expected vocabulary size to be in [0, 2147483647], but "
                    "found -5");
   EXPECT_EQ(errorOf([](Program &p) { p.buffers[1].name = "lm_head.weight"; }),
             path + ": two buffers are named 'lm_head.weight'");
@@ -191,6 +192,9 @@ TEST_F(ProgramTest, RefusesWhatCanNotBe) {
   EXPECT_EQ(errorOf([](Program &p) { p.entries[0].maxTokens = 0; }),
             path + ": expected tokens of entry 'prefill' to be in [1, "
                    "2147483647], but found 0");
+  EXPECT_EQ(errorOf([](Program &p) { p.entries[0].arguments[1] = 2; }),
+            path + ": expected an argument of entry 'prefill' to be in [0, 1], "
+                   "but found 2");
   EXPECT_NE(errorOf([](Program &p) { p.buffers[1].bytesPerPosition = ~0ull; }),
             "");
   EXPECT_NE(errorOf([](Program &p) { p.buffers[0].shape[1] = -1; }), "");

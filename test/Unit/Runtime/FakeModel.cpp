@@ -46,9 +46,9 @@ Program makeFakeProgram() {
   program.buffers[kFakeNorm].prepare = "fake_prepare";
   program.buffers[kFakeBias].dtype = "BF16";
   program.buffers[kFakeBias].shape = {8};
-  program.entries = {{"prefill", "fake_prefill", kFakePrefillTokens},
-                     {"unembed", "fake_unembed", kFakeUnembedTokens},
-                     {"decode", "fake_decode", 1}};
+  program.entries = {{"prefill", "fake_prefill", kFakePrefillTokens, {}},
+                     {"unembed", "fake_unembed", kFakeUnembedTokens, {}},
+                     {"decode", "fake_decode", 1, {}}};
   std::ifstream code(MXFP4_FAKE_PROGRAM, std::ios::binary);
   program.code.assign(std::istreambuf_iterator<char>(code), {});
   return program;

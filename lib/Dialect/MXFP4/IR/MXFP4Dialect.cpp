@@ -112,6 +112,8 @@ LogicalResult MXFP4Dialect::verifyOperationAttribute(Operation *op,
              << attribute.getValue();
     return success();
   }
+  if (name == kArgumentsAttrName)
+    return verifyKind<DenseI64ArrayAttr>(op, attribute, "an array of i64");
   if (name == kArenaAttrName)
     return verifyKind<IntegerAttr>(op, attribute, "an integer");
   if (name == kBuffersAttrName)

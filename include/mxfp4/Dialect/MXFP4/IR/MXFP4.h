@@ -45,6 +45,7 @@ inline constexpr StringLiteral kDimAttrName = "mxfp4.dim";
 inline constexpr StringLiteral kValueAttrName = "mxfp4.value";
 inline constexpr StringLiteral kSourceAttrName = "mxfp4.source";
 inline constexpr StringLiteral kPrepareAttrName = "mxfp4.prepare";
+inline constexpr StringLiteral kArgumentsAttrName = "mxfp4.arguments";
 inline constexpr StringLiteral kArenaAttrName = "mxfp4.arena";
 inline constexpr StringLiteral kBuffersAttrName = "mxfp4.buffers";
 

@@ -56,6 +56,8 @@ def MXFP4_Dialect : Dialect {
       or `zero`; `invocation` is the pointer to all of them.
     - `mxfp4.source` is the type a weight has in the checkpoint and
       `mxfp4.prepare` the function that rearranges it.
+    - `mxfp4.arguments` on an entry that was lowered lists the buffers of its
+      arguments, by their numbers in the table.
     - `mxfp4.arena` on a module is the size of the arena in bytes, and
       `mxfp4.buffers` the table of all buffers.
   }];

@@ -43,6 +43,47 @@ def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def MakeEntryPointsPass : Pass<"mxfp4-make-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Make public functions what the runtime can call";
+  let description = [{
+    A public function `f` that has no `mxfp4.entry` gets it, with its own name,
+    and becomes the symbol `f.entry`. Argument `i` becomes the buffer `f.arg<i>`,
+    an `input` if it has no `mxfp4.kind`; result `i` becomes another argument, the
+    `output` `f.result<i>`, into which the result is copied unless it can be made
+    there.
+
+    A dynamic leading dimension counts tokens: in a call it is the same for all
+    arguments and results that have one, and `max-tokens` at most. Fails on
+    arguments and results that are not tensors of numbers, or have another
+    dynamic dimension, and on a function that another one calls.
+
+    Example: with `weights=project.arg1` the second argument is given once, in
+    the form it has here, and rearranged for the kernels that read it.
+
+    ```mlir
+    func.func @project(%x: tensor<?x64xf32>, %weight: tensor<32x64xf32>) -> tensor<?x32xf32>
+    // becomes
+    func.func @project.entry(
+        %x: tensor<?x64xf32> {mxfp4.buffer = "project.arg0", mxfp4.kind = "input",
+                              mxfp4.dim = "tokens", bufferization.writable = false},
+        %weight: tensor<32x64xf32> {mxfp4.buffer = "project.arg1", mxfp4.kind = "weight",
+                                    mxfp4.source = tensor<32x64xf32>,
+                                    bufferization.writable = false},
+        %y: tensor<?x32xf32> {mxfp4.buffer = "project.result0", mxfp4.kind = "output",
+                              mxfp4.dim = "tokens"})
+        -> tensor<?x32xf32> attributes {mxfp4.entry = "project", mxfp4.max_tokens = 512 : i64}
+    ```
+  }];
+  let options = [
+    Option<"maxTokens", "max-tokens", "int64_t", /*default=*/"512",
+           "Size of dynamic leading dimensions at most">,
+    ListOption<"weights", "weights", "std::string",
+               "Arguments that are weights, such as main.arg1">,
+  ];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::mxfp4::MXFP4Dialect"];
+}
+
 def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
   let summary = "Fuse weight dequantization into the matmul that reads it";
   let description = [{

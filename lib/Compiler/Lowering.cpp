@@ -1,0 +1,184 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which pipelines a module goes through, and its table of buffers read back.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+#include "mxfp4/Pipelines/Pipelines.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
+  if (!llvm::is_contained(mx::activationNames(), options.activations))
+    return mx::Error{"unknown activations '" + options.activations +
+                     "': expected " +
+                     llvm::join(mx::activationNames(), " or ")};
+  if (options.prefillTokens < 1 ||
+      options.prefillTokens > mx::kMaxPrefillTokens)
+    return mx::Error{"expected 1 to " + std::to_string(mx::kMaxPrefillTokens) +
+                     " prompt tokens in a call of prefill, but got " +
+                     std::to_string(options.prefillTokens)};
+  mx::Result<CPUTarget> target = resolveCPU(options.target);
+  if (!target)
+    return target.error();
+  return Lowering(options, *target);
+}
+
+LogicalResult Lowering::adopt(ModuleOp module) const {
+  PassManager manager(module.getContext());
+  if (options.fuse && !options.reference)
+    buildRaisingPipeline(manager);
+  MakeEntryPointsPassOptions entryOptions;
+  entryOptions.maxTokens = options.prefillTokens;
+  entryOptions.weights.assign(options.weights.begin(), options.weights.end());
+  manager.addPass(createMakeEntryPointsPass(entryOptions));
+  return manager.run(module);
+}
+
+LogicalResult Lowering::lower(ModuleOp module, Stage stage) const {
+  PassManager manager(module.getContext());
+  if (stage >= Stage::Fused && options.fuse && !options.reference)
+    buildFusionPipeline(manager);
+  CPUPipelineOptions cpuOptions;
+  cpuOptions.isa = target.isa->name.str();
+  if (stage >= Stage::Vector && options.reference)
+    buildLoopsPipeline(manager);
+  else if (stage >= Stage::Vector)
+    buildVectorPipeline(manager, cpuOptions);
+  if (stage >= Stage::LLVM)
+    buildLLVMPipeline(manager);
+  return manager.run(module);
+}
+
+/// How a safetensors header spells `element`, or "" if it has no name for it.
+static std::string getDtype(Type element) {
+  if (element.isF64())
+    return "F64";
+  if (element.isF32())
+    return "F32";
+  if (element.isF16())
+    return "F16";
+  if (element.isBF16())
+    return "BF16";
+  if (isa<Float8E4M3FNType>(element))
+    return "F8_E4M3";
+  if (isa<Float8E5M2Type>(element))
+    return "F8_E5M2";
+  if (isa<Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
+          Float8E8M0FNUType>(element) ||
+      element.isInteger(8))
+    return "U8";
+  if (element.isInteger(1))
+    return "BOOL";
+  if (element.isInteger(16) || element.isInteger(32) || element.isInteger(64))
+    return "I" + std::to_string(element.getIntOrFloatBitWidth());
+  return "";
+}
+
+/// Says in `buffer` that the runtime must give it `type`.
+static mx::Status describeType(ShapedType type, mx::Buffer &buffer) {
+  buffer.dtype = getDtype(type.getElementType());
+  if (buffer.dtype.empty()) {
+    std::string message = "buffer '" + buffer.name +
+                          "': expected a type that safetensors files have, "
+                          "but got ";
+    llvm::raw_string_ostream(message) << type;
+    return mx::Error{message};
+  }
+  for (int64_t extent : type.getShape())
+    buffer.shape.push_back(ShapedType::isDynamic(extent) ? mx::kTokensExtent
+                                                         : extent);
+  if (isa<Float4E2M1FNType>(type.getElementType())) {
+    buffer.shape.back() /= mx::kBlockSize;
+    buffer.shape.push_back(mx::kBlockSize / 2); // F2
+  }
+  return {};
+}
+
+static mx::BufferKind getKind(StringRef kind) {
+  return llvm::StringSwitch<mx::BufferKind>(kind)
+      .Case("weight", mx::BufferKind::Weight)
+      .Case("cache", mx::BufferKind::Cache)
+      .Case("input", mx::BufferKind::Input)
+      .Case("output", mx::BufferKind::Output)
+      .Default(mx::BufferKind::Arena);
+}
+
+static mx::Result<mx::Buffer> describeBuffer(DictionaryAttr fields) {
+  mx::Buffer buffer;
+  buffer.name = fields.getAs<StringAttr>("name").str();
+  buffer.kind = getKind(fields.getAs<StringAttr>("kind").getValue());
+  buffer.bytes = fields.getAs<IntegerAttr>("bytes").getInt();
+  buffer.bytesPerPosition =
+      fields.getAs<IntegerAttr>("bytes_per_position").getInt();
+  auto type = fields.getAs<TypeAttr>("type");
+  if (buffer.kind == mx::BufferKind::Weight) {
+    type = fields.getAs<TypeAttr>("source");
+    if (!type)
+      return mx::Error{"weight '" + buffer.name + "': expected 'mxfp4.source'"};
+  }
+  if (type)
+    if (mx::Status status =
+            describeType(cast<ShapedType>(type.getValue()), buffer);
+        !status)
+      return status.error();
+  if (auto prepare = fields.getAs<FlatSymbolRefAttr>("prepare"))
+    buffer.prepare = prepare.getValue().str();
+  return buffer;
+}
+
+mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
+  mx::Program program;
+  program.target = target.describe();
+  for (llvm::StringRef feature : target.isa->features)
+    program.features.push_back(feature.str());
+  program.activations = options.activations;
+  program.maxThreads = options.reference ? 1 : 0;
+  for (Attribute attribute :
+       module->getAttrOfType<ArrayAttr>(kBuffersAttrName)) {
+    mx::Result<mx::Buffer> buffer =
+        describeBuffer(cast<DictionaryAttr>(attribute));
+    if (!buffer)
+      return buffer.error();
+    program.buffers.push_back(std::move(*buffer));
+  }
+  for (Operation &function : *module.getBody()) {
+    auto name = function.getAttrOfType<StringAttr>(kEntryAttrName);
+    if (!name || name.getValue() == kPrepareEntry)
+      continue;
+    mx::Entry entry;
+    entry.name = name.str();
+    entry.symbol = SymbolTable::getSymbolName(&function).str();
+    entry.maxTokens =
+        function.getAttrOfType<IntegerAttr>(kMaxTokensAttrName).getInt();
+    auto arguments =
+        function.getAttrOfType<DenseI64ArrayAttr>(kArgumentsAttrName);
+    entry.arguments.assign(arguments.asArrayRef().begin(),
+                           arguments.asArrayRef().end());
+    program.entries.push_back(std::move(entry));
+  }
+  return program;
+}
+
+mx::Result<mx::Program> Lowering::finish(ModuleOp module) const {
+  mx::Result<mx::Program> program = describe(module);
+  if (!program)
+    return program;
+  mx::Result<std::string> code = emitSharedObject(module, target);
+  if (!code)
+    return code.error();
+  program->code = std::move(*code);
+  return program;
+}

@@ -1,0 +1,51 @@
+// RUN: mxfp4-opt %s --split-input-file --verify-diagnostics --mxfp4-make-entry-points='weights=f.arg0'
+// RUN: not mxfp4-opt %s --split-input-file --mxfp4-make-entry-points='max-tokens=0' 2>&1 | FileCheck %s
+// CHECK: error: expected 'max-tokens' to be 1 or more, but got 0
+
+// expected-error @below {{'func.func' op cannot be an entry point: expected argument 1 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4x?xf32>'}}
+func.func @f(%w: tensor<4xf32>, %x: tensor<4x?xf32>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected argument 1 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'f32'}}
+func.func @f(%w: tensor<4xf32>, %x: f32) {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected result 0 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4xindex>'}}
+func.func @f(%w: tensor<4xf32>) -> tensor<4xindex> {
+  %0 = arith.constant dense<0> : tensor<4xindex>
+  return %0 : tensor<4xindex>
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected weight 'f.arg0' to have a static shape, but got 'tensor<?x4xf32>'}}
+func.func @f(%w: tensor<?x4xf32>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected weight 'f.arg0' to be an argument of a public function}}
+module {
+  func.func @g(%w: tensor<4xf32>) {
+    return
+  }
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected no call of it}}
+func.func @f(%w: tensor<4xf32>) {
+  return
+}
+func.func @g(%w: tensor<4xf32>) {
+  // expected-note @below {{it is called here}}
+  call @f(%w) : (tensor<4xf32>) -> ()
+  return
+}
