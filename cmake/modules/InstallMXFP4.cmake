@@ -1,6 +1,7 @@
 # What `cmake --install <build> --component development` gives other projects:
 # the dialects, passes and pipelines for find_package(MXFP4), mxfp4-opt and the
-# plugin. They link MXFP4::MXFP4Pipelines; examples/embed is such a project.
+# plugin. They link MXFP4::MXFP4Pipelines, or in C MXFP4::MXFP4CAPI;
+# examples/embed is such a project.
 
 include(CMakePackageConfigHelpers)
 
@@ -26,7 +27,10 @@ foreach(library IN LISTS libraries)
 endforeach()
 install(TARGETS ${libraries} EXPORT MXFP4Targets
   ARCHIVE DESTINATION lib COMPONENT development)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mxfp4 DESTINATION include
+install(TARGETS MXFP4CAPI EXPORT MXFP4Targets
+  LIBRARY DESTINATION lib COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mxfp4
+  ${PROJECT_SOURCE_DIR}/include/mxfp4-c DESTINATION include
   COMPONENT development
   FILES_MATCHING PATTERN "*.h" PATTERN "*.td")
 install(DIRECTORY ${PROJECT_BINARY_DIR}/include/mxfp4 DESTINATION include

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Installs the development files, builds examples/embed with them alone, and
-raises an export with it and with the installed mxfp4-opt.
+"""Installs the development files, builds examples/embed with them alone, raises
+an export with it and with the installed mxfp4-opt, and compiles and calls a
+function in C.
 
     install.py BUILD SOURCE MLIR_DIR
 """
@@ -35,6 +36,8 @@ def main() -> None:
                      run(f"{prefix}/bin/mxfp4-opt", str(export), *passes)):
             if "mxfp4.matmul" not in text or "linalg.matmul" in text:
                 sys.exit(f"expected one mxfp4.matmul, but got\n{text}")
+        if (text := run(f"{embed}/run")) != "64 64 64\n" * 2:
+            sys.exit(f"expected two rows of three sums of 64 ones, but got\n{text}")
 
 
 main()

@@ -19,7 +19,7 @@ FOLDERS = {
     "command": ["Command"],
     "compiler": ["Compiler", "Conversion", "Dialect", "Import", "Pipelines",
                  "Target"],
-    "driver": ["Driver"],
+    "driver": ["CAPI", "Driver"],
 }
 LAYER_OF = {folder: layer for layer, folders in FOLDERS.items()
             for folder in folders}
@@ -47,6 +47,8 @@ def layer_of_path(path):
         return LAYER_OF_TOOL.get(parts[1], "tools")
     if parts[0] == "python":
         return "tools"
+    if parts[0] == "include" and parts[1] == "mxfp4-c":
+        return LAYER_OF["CAPI"]
     folder = parts[1] if parts[0] == "lib" else parts[2]
     return LAYER_OF.get(folder)
 
@@ -56,6 +58,8 @@ def layer_of_include(path, include):
     belongs to no layer, such as the standard library."""
     if LLVM.match(include):
         return "llvm"
+    if include.startswith("mxfp4-c/"):
+        return LAYER_OF["CAPI"]
     if include.startswith("mxfp4/"):
         return LAYER_OF.get(include.split("/")[1], "unknown")
     if include.startswith("."):
@@ -89,7 +93,7 @@ def check_file(root, path):
 def main():
     root = sys.argv[1]
     count, messages = 0, []
-    for top in ("include/mxfp4", "lib", "tools", "python"):
+    for top in ("include", "lib", "tools", "python"):
         for folder, _, names in os.walk(os.path.join(root, top)):
             for name in sorted(names):
                 if not name.endswith(SOURCES):
