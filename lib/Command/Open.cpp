@@ -55,6 +55,6 @@ Result<std::unique_ptr<Session>> mx::openSession(const Program &program,
   options.progress = [&](uint64_t done, uint64_t total) {
     bar.update(done, total);
   };
-  options.interrupt = &catchInterrupt();
+  options.interrupt = [&flag = catchInterrupt()] { return flag.load(); };
   return Session::create(program, checkpoint, options);
 }

@@ -47,15 +47,11 @@ void mx::addRunFlags(CLI::App &app, RunFlags &flags) {
   addSessionFlags(app, flags.session);
 }
 
-static SamplerOptions chooseSampling(const RunFlags &flags,
-                                     const GenerationConfig &config) {
-  SamplerOptions options;
+static SamplerOptions applyFlags(const RunFlags &flags,
+                                 const GenerationConfig &config) {
+  SamplerOptions options = chooseSampling(config);
   options.topK = flags.topK;
   options.seed = flags.seed;
-  options.temperature = float(config.temperature.value_or(1.0));
-  if (!config.doSample.value_or(true))
-    options.temperature = 0;
-  options.topP = float(config.topP.value_or(1.0));
   options.temperature = flags.temperature.value_or(options.temperature);
   options.topP = flags.topP.value_or(options.topP);
   return options;
@@ -65,9 +61,9 @@ Result<Prompt> mx::readPrompt(const Checkpoint &checkpoint,
                               const std::string &model, const RunFlags &flags,
                               int64_t maxPositions) {
   GenerateOptions options;
-  options.sampler = chooseSampling(flags, checkpoint.generationConfig());
+  options.sampler = applyFlags(flags, checkpoint.generationConfig());
   options.maxTokens = flags.maxTokens;
-  options.interrupt = &catchInterrupt();
+  options.interrupt = [&flag = catchInterrupt()] { return flag.load(); };
   if (Status status = checkSampling(options.sampler); !status)
     return status.error();
 

@@ -24,88 +24,119 @@ static bool isStop(const GenerateOptions &options, int32_t token) {
   return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
-/// Appends the prompt and fills in its figures.
-static Status runPrompt(Session &session, const std::vector<int32_t> &ids,
-                        Generation &generation) {
-  if (Status status = checkPrompt(ids, session.vocabSize(), session.context());
+Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
+                                    std::vector<int32_t> prompt,
+                                    GenerateOptions options) {
+  if (Status status =
+          checkPrompt(prompt, session.vocabSize(), session.context());
       !status)
-    return status;
+    return status.error();
+  Result<Sampler> sampler = Sampler::create(
+      options.sampler,
+      std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
+  if (!sampler)
+    return sampler.error();
+  return Generator(session, std::move(tokenizer), std::move(*sampler),
+                   std::move(prompt), std::move(options));
+}
+
+Generator::Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
+                     std::vector<int32_t> prompt, GenerateOptions options)
+    : session(&session), decoder(std::move(tokenizer)),
+      sampler(std::move(sampler)), prompt(std::move(prompt)),
+      options(std::move(options)) {
+  done.tokens.reserve(size_t(
+      std::clamp<int64_t>(this->options.maxTokens, 0, session.context())));
+}
+
+Status Generator::start() {
   Stopwatch time;
   if (Status status =
-          session.prefill(ids.data(), int64_t(ids.size()), Rows::Last);
+          session->prefill(prompt.data(), int64_t(prompt.size()), Rows::Last);
       !status)
     return status;
-  generation.promptTokens = int64_t(ids.size());
-  generation.promptSeconds = time.seconds();
+  logits = session->logits();
+  done.promptTokens = int64_t(prompt.size());
+  done.promptSeconds = time.seconds();
   return {};
 }
 
-/// Chooses, prints and feeds back tokens until the text ends.
-static Status runDecode(Session &session, Sampler &sampler,
-                        StreamDecoder &decoder, const GenerateOptions &options,
-                        const TextCallback &print, Generation &generation) {
-  const float *logits = session.logits();
-  while (int64_t(generation.tokens.size()) < options.maxTokens) {
-    if (options.interrupt && options.interrupt->load()) {
-      generation.reason = StopReason::Interrupted;
-      return {};
-    }
-    Result<int32_t> token = sampler.sample(logits);
-    if (!token)
-      return token.error();
-    if (isStop(options, *token)) {
-      generation.reason = StopReason::StopToken;
-      return {};
-    }
-    generation.tokens.push_back(*token);
-    Result<std::string> text = decoder.push(*token);
-    if (!text)
-      return text.error();
-    if (Status status = print(*text); !status)
-      return status;
+std::optional<std::string> Generator::end(StopReason reason) {
+  ended = true;
+  done.reason = reason;
+  std::string rest = decoder.flush();
+  if (rest.empty())
+    return std::nullopt;
+  return rest;
+}
 
-    if (int64_t(generation.tokens.size()) == options.maxTokens)
-      break;
-    if (session.position() == session.context()) {
-      generation.reason = StopReason::ContextFull;
-      return {};
-    }
-    Result<const float *> next = session.decode(*token);
+/// Feeds the last token back, unless there is none yet, and chooses the next.
+Result<std::optional<std::string>> Generator::step() {
+  if (int64_t(done.tokens.size()) >= options.maxTokens)
+    return end(StopReason::MaxTokens);
+  if (options.interrupt && options.interrupt())
+    return end(StopReason::Interrupted);
+  if (chosen) {
+    if (session->position() == session->context())
+      return end(StopReason::ContextFull);
+    Result<const float *> next = session->decode(*chosen);
     if (!next)
       return next.error();
     logits = *next;
-    ++generation.decodeSteps;
+    ++done.decodeSteps;
+    chosen.reset();
   }
-  generation.reason = StopReason::MaxTokens;
-  return {};
+  Result<int32_t> token = sampler.sample(logits);
+  if (!token)
+    return token.error();
+  if (isStop(options, *token))
+    return end(StopReason::StopToken);
+  done.tokens.push_back(*token);
+  chosen = *token;
+  Result<std::string> text = decoder.push(*token);
+  if (!text)
+    return text.error();
+  return std::optional<std::string>(std::move(*text));
+}
+
+Result<std::optional<std::string>> Generator::next() {
+  if (ended)
+    return std::optional<std::string>();
+  if (!isStarted())
+    if (Status status = start(); !status)
+      return status.error();
+  Stopwatch time;
+  Result<std::optional<std::string>> text = step();
+  done.decodeSeconds += time.seconds();
+  return text;
 }
 
 Result<Generation> mx::generate(Session &session, const Tokenizer &tokenizer,
                                 const std::vector<int32_t> &prompt,
                                 const GenerateOptions &options,
                                 const TextCallback &print) {
-  Result<Sampler> sampler = Sampler::create(
-      options.sampler,
-      std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
-  if (!sampler)
-    return sampler.error();
+  Result<Generator> generator =
+      Generator::create(session, tokenizer, prompt, options);
+  if (!generator)
+    return generator.error();
+  while (true) {
+    Result<std::optional<std::string>> text = generator->next();
+    if (!text)
+      return text.error();
+    if (!*text)
+      return generator->generation();
+    if (Status status = print(**text); !status)
+      return status.error();
+  }
+}
 
-  Generation generation;
-  generation.tokens.reserve(
-      size_t(std::clamp<int64_t>(options.maxTokens, 0, session.context())));
-  if (Status status = runPrompt(session, prompt, generation); !status)
-    return status.error();
-
-  StreamDecoder decoder(tokenizer);
-  Stopwatch time;
-  if (Status status =
-          runDecode(session, *sampler, decoder, options, print, generation);
-      !status)
-    return status.error();
-  generation.decodeSeconds = time.seconds();
-  if (Status status = print(decoder.flush()); !status)
-    return status.error();
-  return generation;
+SamplerOptions mx::chooseSampling(const GenerationConfig &config) {
+  SamplerOptions options;
+  options.temperature = float(config.temperature.value_or(1.0));
+  if (!config.doSample.value_or(true))
+    options.temperature = 0;
+  options.topP = float(config.topP.value_or(1.0));
+  return options;
 }
 
 std::vector<int32_t> mx::findStopTokens(const Checkpoint &checkpoint,

@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Runs LLD as a library. It works on files, so object and result go through the
-// folder for temporary files.
+// folder for temporary files; its state is global, so one thread links at a
+// time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,9 +18,33 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+#include <mutex>
+
 LLD_HAS_DRIVER(elf)
 
 using namespace mlir::mxfp4;
+
+namespace {
+/// Gives signals back to the program that this is part of: to remove output
+/// files when one comes, LLVM catches SIGINT, SIGUSR1 and others, for good.
+class SignalKeeper {
+public:
+  SignalKeeper() {
+    for (int signal = 1; signal < NSIG; ++signal)
+      known[signal] = sigaction(signal, nullptr, &actions[signal]) == 0;
+  }
+  ~SignalKeeper() {
+    for (int signal = 1; signal < NSIG; ++signal)
+      if (known[signal])
+        sigaction(signal, &actions[signal], nullptr);
+  }
+
+private:
+  struct sigaction actions[NSIG];
+  bool known[NSIG];
+};
+} // namespace
 
 /// An empty file that is removed at the end.
 static mx::Result<llvm::SmallString<128>> createFile(llvm::StringRef suffix) {
@@ -60,6 +85,9 @@ mx::Result<std::string> mlir::mxfp4::linkSharedObject(llvm::StringRef object) {
   const char *arguments[] = {
       "ld.lld",          "-shared", "--threads=1",        "--hash-style=gnu",
       "--build-id=none", "-o",      libraryPath->c_str(), objectPath->c_str()};
+  static std::mutex linking;
+  std::lock_guard<std::mutex> lock(linking);
+  SignalKeeper keepSignals;
   lld::Result result =
       lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)

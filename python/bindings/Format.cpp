@@ -10,13 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Arguments.h"
 #include "Array.h"
 #include "Bindings.h"
 #include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/F16.h"
 #include "mxfp4/Format/Quantize.h"
 #include "mxfp4/Format/Random.h"
-#include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
 #include <cmath>
@@ -35,12 +35,6 @@ static constexpr int64_t kTile = 4096;
 // Arguments
 //===----------------------------------------------------------------------===//
 
-/// An option and its name.
-template <typename T> struct Named {
-  const char *name;
-  T value;
-};
-
 static constexpr Named<ScaleRule> kScaleRules[] = {
     {"floor", ScaleRule::Floor},     {"even", ScaleRule::Even},
     {"rceil", ScaleRule::RoundUp},   {"ceil", ScaleRule::Ceil},
@@ -53,35 +47,6 @@ static constexpr Named<Rounding> kRoundings[] = {
     {"nearest_zero", Rounding::NearestZero},
     {"stochastic", Rounding::Stochastic},
 };
-
-static std::string getTypeName(const py::object &object) {
-  return Py_TYPE(object.ptr())->tp_name;
-}
-
-/// The string that argument `name` is.
-static std::string getString(const py::object &argument, const char *name) {
-  if (!py::isinstance<py::str>(argument))
-    throw py::type_error("expected '" + std::string(name) +
-                         "' to be a str, but got " + getTypeName(argument));
-  // A lone surrogate has no UTF-8.
-  return argument.attr("encode")("utf-8", "backslashreplace")
-      .cast<std::string>();
-}
-
-/// The one of `options` whose name argument `name` is.
-template <typename Options>
-static const auto &findOption(const py::object &argument, const char *name,
-                              const Options &options) {
-  std::string chosen = getString(argument, name);
-  std::string names;
-  for (const auto &option : options) {
-    if (chosen == option.name)
-      return option;
-    names += (names.empty() ? "" : ", ") + std::string(option.name);
-  }
-  throw py::value_error("expected '" + std::string(name) + "' to be one of " +
-                        names + ", but got " + quote(chosen));
-}
 
 /// Throws ValueError if `found` is not `expected`.
 static void checkShape(const char *name, const std::vector<int64_t> &found,
@@ -111,25 +76,6 @@ static void checkBlocks(const std::string &dimension, int64_t extent,
                           std::to_string(extent));
 }
 
-/// Argument `name` as an object that is an int.
-static py::int_ getInteger(const py::object &argument, const char *name) {
-  if (!PyIndex_Check(argument.ptr()))
-    throw py::type_error("expected '" + std::string(name) +
-                         "' to be an int, but got " + getTypeName(argument));
-  PyObject *integer = PyNumber_Index(argument.ptr());
-  if (!integer)
-    throw py::error_already_set();
-  return py::reinterpret_steal<py::int_>(integer);
-}
-
-/// `integer` for a message, where it could be of any length.
-static std::string formatInteger(const py::int_ &integer) {
-  auto bits = integer.attr("bit_length")().cast<int64_t>();
-  if (bits > 128)
-    return "an int of " + std::to_string(bits) + " bits";
-  return py::str(integer).cast<std::string>();
-}
-
 /// Argument `axis` as the number of a dimension of an array of rank `rank`.
 static size_t getAxis(const py::object &argument, int64_t rank) {
   py::int_ integer = getInteger(argument, "axis");
@@ -140,33 +86,6 @@ static size_t getAxis(const py::object &argument, int64_t rank) {
                           " to " + std::to_string(rank - 1) + ", but got " +
                           formatInteger(integer));
   return axis < 0 ? axis + rank : axis;
-}
-
-static uint64_t getSeed(const py::object &argument) {
-  py::int_ integer = getInteger(argument, "seed");
-  uint64_t seed = PyLong_AsUnsignedLongLong(integer.ptr());
-  if (PyErr_Occurred()) {
-    PyErr_Clear();
-    throw py::value_error("expected 'seed' to be 0 to 2^64 - 1, but got " +
-                          formatInteger(integer));
-  }
-  return seed;
-}
-
-/// Argument `name` as a number; `expected` says what it may be. An int that is
-/// too large becomes an infinity.
-static double getNumber(const py::object &argument, const char *name,
-                        const char *expected) {
-  double number = PyFloat_AsDouble(argument.ptr());
-  if (!PyErr_Occurred())
-    return number;
-  py::error_already_set error; // takes it
-  if (error.matches(PyExc_OverflowError))
-    return std::numeric_limits<double>::infinity();
-  if (!error.matches(PyExc_TypeError))
-    throw error;
-  throw py::type_error("expected '" + std::string(name) + "' to be " +
-                       expected + ", but got " + getTypeName(argument));
 }
 
 /// A number of argument `tensor_scale` as f32.
@@ -280,7 +199,7 @@ static py::tuple quantize(const py::object &x, const py::object &formatName,
   input.moveToEnd(blockAxis);
   std::optional<uint64_t> seedBits;
   if (!seed.is_none())
-    seedBits = getSeed(seed);
+    seedBits = getSeed(seed, "seed");
 
   int64_t count = input.size();
   std::vector<int64_t> shape = input.shape;

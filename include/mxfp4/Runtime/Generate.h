@@ -16,9 +16,9 @@
 #include "mxfp4/Runtime/Session.h"
 #include "mxfp4/Text/Tokenizer.h"
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +31,8 @@ struct GenerateOptions {
   int64_t maxTokens = 256;
   /// Tokens that end the text; they are not part of it.
   std::vector<int32_t> stopTokens;
-  /// Stops the generation when it becomes true; may be null.
-  const std::atomic<bool> *interrupt = nullptr;
+  /// Asked before each token; true ends the generation. May be empty.
+  InterruptCallback interrupt;
 };
 
 /// Why a generation ended.
@@ -46,9 +46,55 @@ struct Generation {
 
   int64_t promptTokens = 0;
   double promptSeconds = 0;
-  /// Calls of Session::decode, and their time with choosing and printing.
+  /// Calls of Session::decode, and their time with choosing.
   int64_t decodeSteps = 0;
   double decodeSeconds = 0;
+};
+
+/// Makes the text after a prompt, one token at a time, when it is asked for.
+class Generator {
+public:
+  /// For `prompt`, 1 or more tokens. Computes nothing yet. `session` must
+  /// outlive it and be used by nobody else until the text has ended.
+  static Result<Generator> create(Session &session, Tokenizer tokenizer,
+                                  std::vector<int32_t> prompt,
+                                  GenerateOptions options);
+
+  /// Chooses a token and returns the text that it completes, perhaps none:
+  /// valid UTF-8, never a part of a character. Nothing when the text has ended.
+  /// The first call appends the prompt to the sequence; if that fails,
+  /// isStarted() stays false and Session::position() says how much of it was
+  /// appended.
+  Result<std::optional<std::string>> next();
+
+  /// Whether the prompt is in the sequence.
+  bool isStarted() const { return logits != nullptr; }
+  /// Whether the text has ended: next() gives nothing.
+  bool isEnded() const { return ended; }
+
+  /// What was done so far. The reason counts when the text has ended.
+  const Generation &generation() const { return done; }
+
+private:
+  Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
+            std::vector<int32_t> prompt, GenerateOptions options);
+
+  Status start();
+  Result<std::optional<std::string>> step();
+  std::optional<std::string> end(StopReason reason);
+
+  Session *session;
+  StreamDecoder decoder;
+  Sampler sampler;
+  std::vector<int32_t> prompt;
+  GenerateOptions options;
+  Generation done;
+  /// The row that the next token is chosen from; null until the prompt is in
+  /// the sequence.
+  const float *logits = nullptr;
+  /// The token that was chosen last, until it is fed back.
+  std::optional<int32_t> chosen;
+  bool ended = false;
 };
 
 /// Takes the next piece of the text: valid UTF-8, never a part of a character.
@@ -61,6 +107,10 @@ Result<Generation> generate(Session &session, const Tokenizer &tokenizer,
                             const std::vector<int32_t> &prompt,
                             const GenerateOptions &options,
                             const TextCallback &print);
+
+/// How `config` wants tokens chosen: from the whole distribution where it does
+/// not say.
+SamplerOptions chooseSampling(const GenerationConfig &config);
 
 /// The tokens that end an answer: those of the checkpoint's configurations, and
 /// <|return|>, <|call|> and <|endoftext|> if the tokenizer has them.

@@ -17,7 +17,6 @@
 #include "mxfp4/Runtime/CPUDevice.h"
 #include "mxfp4/Runtime/Memory.h"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -26,6 +25,10 @@ namespace mx {
 
 /// Told how many of all bytes of work are done.
 using ProgressCallback = std::function<void(uint64_t done, uint64_t total)>;
+
+/// Asked between two steps of work, on the thread that asked for the work,
+/// whether to stop.
+using InterruptCallback = std::function<bool()>;
 
 /// Positions of a session that does not say how many, if the program has them.
 constexpr int64_t kDefaultContext = 4096;
@@ -54,9 +57,9 @@ struct SessionOptions {
   int64_t context = 0;
   /// Called while weights are loaded; may be empty.
   ProgressCallback progress;
-  /// When it becomes true, loading and prefill stop at the next weight or chunk
-  /// and fail with kInterrupted. May be null.
-  const std::atomic<bool> *interrupt = nullptr;
+  /// When it gives true, loading and prefill stop before the next weight or
+  /// chunk and fail with kInterrupted. May be empty.
+  InterruptCallback interrupt;
 };
 
 /// Which rows of logits a prefill computes.
@@ -117,13 +120,13 @@ private:
                      void *destination);
   Status computeLogits(int64_t first, int64_t count, const RowVisitor &visit);
   void run(const Call &call, int64_t tokens, int64_t position);
-  bool interrupted() const { return interrupt && interrupt->load(); }
+  bool interrupted() const { return interrupt && interrupt(); }
 
   std::unique_ptr<CPUDevice> device;
   std::vector<Memory> buffers;
   /// The addresses of `buffers`.
   std::vector<void *> addresses;
-  const std::atomic<bool> *interrupt = nullptr;
+  InterruptCallback interrupt;
 
   Call prefillCall;
   Call unembedCall;

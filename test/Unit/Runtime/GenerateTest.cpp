@@ -109,12 +109,67 @@ TEST_F(GenerateTest, NoTokensAskedFor) {
 }
 
 TEST_F(GenerateTest, InterruptStopsTheLoop) {
-  std::atomic<bool> interrupt{true};
-  options.interrupt = &interrupt;
+  options.interrupt = [] { return true; };
   run();
   EXPECT_EQ(failure, "");
   EXPECT_EQ(generation.reason, StopReason::Interrupted);
   EXPECT_TRUE(generation.tokens.empty());
+}
+
+TEST_F(GenerateTest, NothingIsComputedBeforeItIsAskedFor) {
+  Result<std::unique_ptr<Session>> session =
+      Session::create(makeFakeProgram(), *checkpoint);
+  ASSERT_TRUE(session) << session.error().message;
+  std::vector<int32_t> ids = *tokenizer->encode(prompt);
+  options.maxTokens = 3;
+  Result<Generator> generator =
+      Generator::create(**session, *tokenizer, ids, options);
+  ASSERT_TRUE(generator) << generator.error().message;
+  EXPECT_EQ((*session)->position(), 0);
+  for (size_t count = 1; count <= 3; ++count) {
+    Result<std::optional<std::string>> text = generator->next();
+    ASSERT_TRUE(text) << text.error().message;
+    EXPECT_TRUE(*text);
+    EXPECT_FALSE(generator->isEnded());
+    EXPECT_EQ(generator->generation().tokens, expected(count));
+    EXPECT_EQ((*session)->position(), int64_t(ids.size() + count - 1));
+  }
+  // The last may be a character that was left incomplete.
+  while (!generator->isEnded())
+    ASSERT_TRUE(generator->next());
+  EXPECT_FALSE(generator->next()->has_value());
+  EXPECT_EQ(generator->generation().reason, StopReason::MaxTokens);
+  EXPECT_EQ((*session)->position(), int64_t(ids.size() + 2));
+}
+
+TEST_F(GenerateTest, APromptThatWasInterruptedCanStartAgain) {
+  bool interrupt = false;
+  SessionOptions sessionOptions;
+  sessionOptions.interrupt = [&] { return interrupt; };
+  Result<std::unique_ptr<Session>> session =
+      Session::create(makeFakeProgram(), *checkpoint, sessionOptions);
+  ASSERT_TRUE(session) << session.error().message;
+  Result<Generator> generator = Generator::create(
+      **session, *tokenizer, *tokenizer->encode(prompt), options);
+  interrupt = true;
+  EXPECT_EQ(generator->next().error().message, kInterrupted);
+  EXPECT_FALSE(generator->isStarted());
+  interrupt = false;
+  EXPECT_TRUE(generator->next());
+  EXPECT_TRUE(generator->isStarted());
+  EXPECT_EQ(generator->generation().tokens, expected(1));
+}
+
+TEST_F(GenerateTest, SamplesAsTheConfigurationSays) {
+  GenerationConfig config;
+  EXPECT_EQ(chooseSampling(config).temperature, 1.0f);
+  EXPECT_EQ(chooseSampling(config).topP, 1.0f);
+  config.temperature = 0.5;
+  config.topP = 0.25;
+  EXPECT_EQ(chooseSampling(config).temperature, 0.5f);
+  EXPECT_EQ(chooseSampling(config).topP, 0.25f);
+  config.doSample = false;
+  EXPECT_EQ(chooseSampling(config).temperature, 0.0f);
 }
 
 TEST_F(GenerateTest, RefusesEmptyAndLongPrompts) {

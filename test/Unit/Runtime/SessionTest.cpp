@@ -13,7 +13,6 @@
 
 #include "FakeProgram.h"
 
-#include <atomic>
 #include <cstring>
 #include <gtest/gtest.h>
 
@@ -271,9 +270,9 @@ TEST_F(SessionTest, ProgressEndsAtTotal) {
 }
 
 TEST_F(SessionTest, InterruptStopsLoadingAndPrefill) {
-  std::atomic<bool> interrupt{false};
+  bool interrupt = false;
   SessionOptions options;
-  options.interrupt = &interrupt;
+  options.interrupt = [&] { return interrupt; };
   std::unique_ptr<Session> session = makeSession(options);
   interrupt = true;
   int32_t token = 1;
