@@ -274,3 +274,60 @@ func.func @tensor_scale_expanded_to_bf16(%t: tensor<f32>, %x: tensor<?x64xf32>,
       outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
   return %y : tensor<?x12xf32>
 }
+
+/// A weight for each batch: the batch of a row is its expert.
+// CHECK-LABEL: func.func @weight_of_each_batch
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<2x3x64xf32>, %[[VALUES:[^:]+]]: tensor<2x12x64xf4E2M1FN>, %[[SCALES:[^:]+]]: tensor<2x12x4xf8E4M3FN>, %[[T:[^:]+]]: tensor<2xf32>, %[[INIT:[^:]+]]:
+// CHECK-DAG:     %[[EXPERTS:.+]] = arith.constant dense<{{\[\[}}0], [0], [0], [1], [1], [1]]> : tensor<6x1xi32>
+// CHECK-DAG:     %[[ROWS:.+]] = tensor.collapse_shape %[[X]] {{\[\[}}0, 1], [2]] : tensor<2x3x64xf32> into tensor<6x64xf32>
+// CHECK:         %[[Y:.+]] = mxfp4.matmul_by_expert ins(%[[ROWS]], %[[VALUES]], %[[SCALES]], %[[EXPERTS]]
+// CHECK-SAME:      tensor_scale(%[[T]] : tensor<2xf32>)
+// CHECK-SAME:      -> tensor<6x1x12xf32>
+func.func @weight_of_each_batch(%x: tensor<2x3x64xf32>, %values: tensor<2x12x64xf4E2M1FN>,
+    %scales: tensor<2x12x4xf8E4M3FN>, %t: tensor<2xf32>, %init: tensor<2x3x12xf32>)
+    -> tensor<2x3x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales tensor_scale(%t : tensor<2xf32>)
+      : tensor<2x12x64xf4E2M1FN>, tensor<2x12x4xf8E4M3FN> -> tensor<2x12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<2x3x12xf32>) -> tensor<2x3x12xf32>
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, t, n, k) -> (b, t, k)>,
+                                            affine_map<(b, t, n, k) -> (b, n, k)>,
+                                            affine_map<(b, t, n, k) -> (b, t, n)>]
+      ins(%x, %weight : tensor<2x3x64xf32>, tensor<2x12x64xf32>)
+      outs(%zeros : tensor<2x3x12xf32>) -> tensor<2x3x12xf32>
+  return %y : tensor<2x3x12xf32>
+}
+
+/// The number of the batch is not known for a row.
+// CHECK-LABEL: func.func @batches_of_unknown_size
+// CHECK:         mxfp4.dequantize
+// CHECK:         linalg.batch_matmul
+func.func @batches_of_unknown_size(%x: tensor<2x?x64xf32>, %values: tensor<2x12x64xf4E2M1FN>,
+    %scales: tensor<2x12x2xf8E8M0FNU>, %init: tensor<2x?x12xf32>) -> tensor<2x?x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<2x12x64xf4E2M1FN>, tensor<2x12x2xf8E8M0FNU> -> tensor<2x12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<2x?x12xf32>) -> tensor<2x?x12xf32>
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, t, n, k) -> (b, t, k)>,
+                                            affine_map<(b, t, n, k) -> (b, n, k)>,
+                                            affine_map<(b, t, n, k) -> (b, t, n)>]
+      ins(%x, %weight : tensor<2x?x64xf32>, tensor<2x12x64xf32>)
+      outs(%zeros : tensor<2x?x12xf32>) -> tensor<2x?x12xf32>
+  return %y : tensor<2x?x12xf32>
+}
+
+/// Blocks run along the output.
+// CHECK-LABEL: func.func @batches_of_weights_not_transposed
+// CHECK:         mxfp4.dequantize
+// CHECK:         linalg.batch_matmul
+func.func @batches_of_weights_not_transposed(%x: tensor<2x3x12xf32>,
+    %values: tensor<2x12x64xf4E2M1FN>, %scales: tensor<2x12x2xf8E8M0FNU>,
+    %init: tensor<2x3x64xf32>) -> tensor<2x3x64xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<2x12x64xf4E2M1FN>, tensor<2x12x2xf8E8M0FNU> -> tensor<2x12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<2x3x64xf32>) -> tensor<2x3x64xf32>
+  %y = linalg.batch_matmul ins(%x, %weight : tensor<2x3x12xf32>, tensor<2x12x64xf32>)
+      outs(%zeros : tensor<2x3x64xf32>) -> tensor<2x3x64xf32>
+  return %y : tensor<2x3x64xf32>
+}

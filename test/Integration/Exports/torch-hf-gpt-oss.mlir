@@ -4,8 +4,8 @@
 // RUN: mxfp4-opt %s --canonicalize --mxfp4-raise-to-mxfp4 --canonicalize --mxfp4-fuse | FileCheck %s
 
 // CHECK-LABEL: func.func {{.*}}@main
-// CHECK:         mxfp4.dequantize
-// CHECK:         linalg.batch_matmul
+// CHECK:         mxfp4.matmul_by_expert
+// CHECK-NOT:     linalg.batch_matmul
 
 #map = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #map1 = affine_map<(d0, d1) -> (d0, d1)>

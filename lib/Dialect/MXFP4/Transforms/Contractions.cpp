@@ -270,43 +270,66 @@ static bool lookThroughTranspose(Operand &operand) {
   return true;
 }
 
-/// `weight` with its last `columns` dimensions as one, and the others as one.
+/// `shape` with its last `columns` dimensions as one, and those before them but
+/// for the first `batches` as one.
+static SmallVector<int64_t> flattenShape(ArrayRef<int64_t> shape,
+                                         size_t batches, size_t columns) {
+  SmallVector<int64_t> flat(shape.take_front(batches));
+  flat.push_back(
+      ShapedType::getNumElements(shape.drop_front(batches).drop_back(columns)));
+  flat.push_back(ShapedType::getNumElements(shape.take_back(columns)));
+  return flat;
+}
+
+/// `weight` in the shape that flattenShape gives; null if that cannot be.
 static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
-                           size_t columns) {
+                           size_t batches, size_t columns) {
   RankedTensorType type = weight.getResult().getType();
-  if (type.getRank() == 2 && columns == 1)
+  if (size_t(type.getRank()) == batches + 2 && columns == 1)
     return weight.getResult();
   if (weight.getTensorScale() &&
       weight.getTensorScale().getType().getRank() != 0)
     return {};
   auto flatten = [&](Value tensor) {
     auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
-    return reshapeTensor(
-        builder, weight.getLoc(), tensor,
-        {ShapedType::getNumElements(shape.drop_back(columns)),
-         ShapedType::getNumElements(shape.take_back(columns))});
+    return reshapeTensor(builder, weight.getLoc(), tensor,
+                         flattenShape(shape, batches, columns));
   };
   Value values = flatten(weight.getValues()),
         scales = flatten(weight.getScales());
-  ArrayRef<int64_t> shape = type.getShape();
   return DequantizeOp::create(
       builder, weight.getLoc(),
-      RankedTensorType::get(
-          {ShapedType::getNumElements(shape.drop_back(columns)),
-           ShapedType::getNumElements(shape.take_back(columns))},
-          type.getElementType()),
+      RankedTensorType::get(flattenShape(type.getShape(), batches, columns),
+                            type.getElementType()),
       values, scales, weight.getTensorScale());
+}
+
+/// True if the loops are those of input [B.., T, K..], weight [B.., N, K..] and
+/// result [B.., T, N], with `batches` of the first.
+static bool isTransposed(ArrayRef<unsigned> input, ArrayRef<unsigned> weight,
+                         ArrayRef<unsigned> result, size_t batches) {
+  auto ofBatches = [&](ArrayRef<unsigned> loops) {
+    return loops.take_front(batches);
+  };
+  return weight.size() > batches + 1 && input.size() == weight.size() &&
+         ofBatches(input) == ofBatches(result) &&
+         ofBatches(weight) == ofBatches(result) &&
+         input[batches] == result[batches] &&
+         weight[batches] == result[batches + 1] &&
+         input.drop_front(batches + 1) == weight.drop_front(batches + 1);
 }
 
 LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
                                           linalg::LinalgOp op) {
-  if (isa<linalg::MatmulTransposeBOp>(op.getOperation()) ||
+  if (isa<linalg::MatmulTransposeBOp, linalg::BatchMatmulTransposeBOp>(
+          op.getOperation()) ||
       !linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics())
     return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto outLoops = getLoops(maps[2]);
-  if (!outLoops || outLoops->size() != 2)
+  if (!outLoops || (outLoops->size() != 2 && outLoops->size() != 3))
     return failure();
+  size_t batches = outLoops->size() - 2;
   for (unsigned side : {1, 0}) {
     auto weightLoops = getLoops(maps[side]);
     auto inputLoops = getLoops(maps[1 - side]);
@@ -316,32 +339,36 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
     while (lookThroughTranspose(weight))
       ;
     auto dequantize = weight.tensor.getDefiningOp<DequantizeOp>();
-    if (!dequantize || !dequantize.getResult().getType().hasStaticShape())
-      continue;
-    // Input [T, K...], weight [N, K...], result [T, N].
-    size_t columns = weight.loops.size() - 1;
-    if (columns == 0 || inputLoops->size() != columns + 1 ||
-        weight.loops[0] != (*outLoops)[1] ||
-        (*inputLoops)[0] != (*outLoops)[0] ||
-        ArrayRef(weight.loops).drop_front() !=
-            ArrayRef(*inputLoops).drop_front())
+    if (!dequantize || !dequantize.getResult().getType().hasStaticShape() ||
+        !isTransposed(*inputLoops, weight.loops, *outLoops, batches))
       continue;
 
     rewriter.setInsertionPoint(op);
-    Value flat = flattenWeight(rewriter, dequantize, columns);
+    size_t columns = weight.loops.size() - batches - 1;
+    Value flat = flattenWeight(rewriter, dequantize, batches, columns);
     if (!flat)
       continue;
     Value input = op.getDpsInputOperand(1 - side)->get();
     if (columns > 1) {
-      ReassociationIndices columnDims =
-          llvm::to_vector(llvm::seq<int64_t>(1, columns + 1));
-      input = tensor::CollapseShapeOp::create(
-          rewriter, op.getLoc(), input,
-          ArrayRef<ReassociationIndices>{{0}, columnDims});
+      SmallVector<ReassociationIndices> dims;
+      for (size_t i = 0; i <= batches; ++i)
+        dims.push_back({int64_t(i)});
+      dims.push_back(llvm::to_vector(
+          llvm::seq<int64_t>(batches + 1, batches + 1 + columns)));
+      input =
+          tensor::CollapseShapeOp::create(rewriter, op.getLoc(), input, dims);
     }
-    rewriter.replaceOpWithNewOp<linalg::MatmulTransposeBOp>(
-        op, op->getResultTypes(), ValueRange{input, flat},
-        ValueRange{op.getDpsInitOperand(0)->get()});
+    Value init = op.getDpsInitOperand(0)->get();
+    Operation *matmul;
+    if (batches == 0)
+      matmul = linalg::MatmulTransposeBOp::create(
+          rewriter, op.getLoc(), op->getResultTypes(), ValueRange{input, flat},
+          init);
+    else
+      matmul = linalg::BatchMatmulTransposeBOp::create(
+          rewriter, op.getLoc(), op->getResultTypes(), ValueRange{input, flat},
+          init);
+    rewriter.replaceOp(op, matmul->getResults());
     if (dequantize->use_empty())
       rewriter.eraseOp(dequantize);
     return success();

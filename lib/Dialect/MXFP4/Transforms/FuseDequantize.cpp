@@ -10,7 +10,9 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
+#include "Contractions.h"
 #include "MatmulUtils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -26,6 +28,25 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+/// The weight of a matmul, if an op that decodes it while it multiplies is the
+/// same.
+///
+/// A weight with other readers stays expanded: it has to be in memory anyway,
+/// and decoding it twice would cost more than reading it. So does one that is
+/// expanded to less than the values have, since the fused op would not round.
+static FailureOr<DequantizeOp> getFusedWeight(linalg::LinalgOp op,
+                                              PatternRewriter &rewriter) {
+  auto weight = op.getDpsInputs()[1].getDefiningOp<DequantizeOp>();
+  if (!weight)
+    return rewriter.notifyMatchFailure(op, "weight is not dequantized here");
+  if (!weight->hasOneUse())
+    return rewriter.notifyMatchFailure(weight, "weight has other readers");
+  Type element = weight.getResult().getType().getElementType();
+  if (element.isF16() || (weight.getTensorScale() && !element.isF32()))
+    return rewriter.notifyMatchFailure(weight, "is rounded when expanded");
+  return weight;
+}
+
 namespace {
 /// Multiplies by the packed weight instead of expanding it first.
 ///
@@ -35,10 +56,6 @@ namespace {
 /// becomes
 ///
 ///   %y = mxfp4.matmul ins(%x, %values, %scales) outs(%init)
-///
-/// A weight with other readers stays expanded: it has to be in memory anyway,
-/// and decoding it twice would cost more than reading it. So does one that is
-/// expanded to less than the values have, since the fused op would not round.
 struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
   using Base::Base;
 
@@ -46,26 +63,81 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
                                 PatternRewriter &rewriter) const override {
     if (!isTransposedMatmul(op))
       return rewriter.notifyMatchFailure(op, "is not input x [out, in]");
-    auto weight = op.getInputs()[1].getDefiningOp<DequantizeOp>();
-    if (!weight)
-      return rewriter.notifyMatchFailure(op, "weight is not dequantized here");
-    if (!weight->hasOneUse())
-      return rewriter.notifyMatchFailure(weight, "weight has other readers");
-    Type element = weight.getResult().getType().getElementType();
-    if (element.isF16() || (weight.getTensorScale() && !element.isF32()))
-      return rewriter.notifyMatchFailure(weight, "is rounded when expanded");
-    if (weight.getTensorScale() &&
-        weight.getTensorScale().getType().getRank() != 0)
-      return rewriter.notifyMatchFailure(weight, "rows have their own scales");
+    FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
+    if (failed(weight))
+      return failure();
+    if (weight->getTensorScale() &&
+        weight->getTensorScale().getType().getRank() != 0)
+      return rewriter.notifyMatchFailure(*weight, "rows have their own scales");
     Value init = getZeroFilledInit(op);
     if (!init)
       return rewriter.notifyMatchFailure(op, "does not start from zero");
 
     rewriter.replaceOpWithNewOp<MatmulOp>(
-        op, op->getResultTypes(), op.getInputs()[0], weight.getValues(),
-        weight.getScales(), weight.getTensorScale(), /*bias=*/Value(),
+        op, op->getResultTypes(), op.getInputs()[0], weight->getValues(),
+        weight->getScales(), weight->getTensorScale(), /*bias=*/Value(),
         /*residual=*/Value(), init,
         /*layout=*/LayoutAttr());
+    return success();
+  }
+};
+
+/// The same for a weight of each batch, which is the expert of its rows.
+///
+///   %w = mxfp4.dequantize %values, %scales            // [batch, out, in]
+///   %y = linalg.batch_matmul ins(%x, %w) outs(%zeros) // %x is [batch, T, in]
+///
+/// becomes
+///
+///   %y = mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts)
+///
+/// with %x as [batch * T, in], %experts [batch * T, 1] and the result as
+/// [batch * T, 1, out].
+struct FuseDequantizeIntoBatchMatmul final
+    : OpRewritePattern<linalg::BatchMatmulOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(linalg::BatchMatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<linalg::BatchMatmulTransposeBOp>(op.getOperation()) ||
+        !op.hasPureTensorSemantics() ||
+        !llvm::all_of(op.getInputs(), isFloatOperand))
+      return rewriter.notifyMatchFailure(op, "is not input x [b, out, in]");
+    auto result = cast<RankedTensorType>(op.getResult(0).getType());
+    if (!result.getElementType().isF32() || !result.hasStaticShape())
+      return rewriter.notifyMatchFailure(op, "is not static and of f32");
+    FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
+    if (failed(weight))
+      return failure();
+    if (weight->getTensorScale() &&
+        weight->getTensorScale().getType().getRank() > 1)
+      return rewriter.notifyMatchFailure(*weight, "rows have their own scales");
+    Value init = getZeroFilledInit(op);
+    if (!init)
+      return rewriter.notifyMatchFailure(op, "does not start from zero");
+
+    Location loc = op.getLoc();
+    int64_t batches = result.getDimSize(0), rows = result.getDimSize(1);
+    auto reshape = [&](Value tensor, ArrayRef<int64_t> shape) {
+      return reshapeTensor(rewriter, loc, tensor, shape);
+    };
+    SmallVector<int32_t> experts;
+    for (int64_t batch = 0; batch < batches; ++batch)
+      experts.append(rows, int32_t(batch));
+    auto expertsType =
+        RankedTensorType::get({batches * rows, 1}, rewriter.getI32Type());
+    Value ofRows = arith::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(expertsType, ArrayRef(experts)));
+    int64_t columns =
+        cast<ShapedType>(op.getInputs()[0].getType()).getDimSize(2);
+    Value input = reshape(op.getInputs()[0], {batches * rows, columns});
+    Value flat = reshape(init, {batches * rows, 1, result.getDimSize(2)});
+    auto product = MatmulByExpertOp::create(
+        rewriter, loc, TypeRange(flat.getType()), input, weight->getValues(),
+        weight->getScales(), ofRows, weight->getTensorScale(), /*bias=*/Value(),
+        /*weights=*/Value(), /*residual=*/Value(), flat,
+        /*activation=*/SwiGLUAttr(), /*layout=*/LayoutAttr());
+    rewriter.replaceOp(op, reshape(product->getResult(0), result.getShape()));
     return success();
   }
 };
@@ -76,7 +148,8 @@ struct FuseDequantizePass final
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FuseDequantizeIntoMatmul>(patterns.getContext());
+    patterns.add<FuseDequantizeIntoMatmul, FuseDequantizeIntoBatchMatmul>(
+        patterns.getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -19,8 +19,8 @@ namespace mlir::mxfp4 {
 
 /// The tensor that a matmul's result starts from when it starts from zero, so
 /// that a destination whose values do not matter can take its place; else null.
-inline Value getZeroFilledInit(linalg::MatmulOp op) {
-  Operation *init = op.getOutputs()[0].getDefiningOp();
+inline Value getZeroFilledInit(linalg::LinalgOp op) {
+  Operation *init = op.getDpsInits()[0].getDefiningOp();
   if (auto fill = dyn_cast_or_null<linalg::FillOp>(init))
     return matchPattern(fill.getInputs()[0], m_AnyZeroFloat())
                ? fill.getOutputs()[0]

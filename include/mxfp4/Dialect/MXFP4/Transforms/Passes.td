@@ -17,8 +17,8 @@ def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
   let summary = "Recognize what other compilers write for dequantization";
   let description = [{
     Replaces a tensor that is expanded from blocks by one `mxfp4.dequantize`, and
-    makes a contraction with it a `linalg.matmul` of `[T, K]` with `[N, K]`, as
-    fusion takes it.
+    makes a contraction with it a `linalg.matmul` of `[T, K]` with `[N, K]`, or a
+    `linalg.batch_matmul` of `[B, T, K]` with `[B, N, K]`, as fusion takes it.
 
     What a tensor is expanded from is found by what it computes. An element is
     traced back through elementwise `linalg`, `tensor` and `arith` ops, lookups
@@ -89,9 +89,13 @@ def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
   let description = [{
     Rewrites a `linalg.matmul` whose transposed weight comes from
     `mxfp4.dequantize` into one `mxfp4.matmul`, so that the wide weight is never
-    written to memory. Weights with other readers are left as they are.
+    written to memory. A `linalg.batch_matmul` with a weight for each batch becomes
+    a `mxfp4.matmul_by_expert`, where the expert of a row is its batch. Weights
+    with other readers are left as they are.
   }];
-  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def FuseEpiloguePass : Pass<"mxfp4-fuse-epilogue", "::mlir::func::FuncOp"> {
@@ -127,7 +131,8 @@ def HoistPacksPass : Pass<"mxfp4-hoist-packs", "::mlir::ModuleOp"> {
     `mxfp4.prepare`, and keeps its type in the checkpoint in `mxfp4.source`.
     Weights of one type and layout share such a function. A weight that is also
     read as it is, or in another layout, becomes one argument for each: buffers of
-    their own, filled from the same tensor.
+    their own, filled from the same tensor. So does one that is packed after its
+    bytes were given another shape or element type.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
                            "::mlir::func::FuncDialect",
