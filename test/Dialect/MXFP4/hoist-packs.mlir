@@ -253,3 +253,57 @@ module {
     }
   }
 }
+
+// -----
+
+#rows = #mxfp4.layout<lanes = 4, depth = 1>
+#map = affine_map<(i, j) -> (i, j)>
+
+/// The same bytes, in another shape and of another element type.
+// CHECK-LABEL: func.func @weight_through_views
+// CHECK-SAME:    tensor<8x8xf32, #{{.+}}> {mxfp4.buffer = "w", mxfp4.kind = "weight", mxfp4.prepare = @[[PREPARE:[^,]+]], mxfp4.source = tensor<8x2x4xi32>}
+// CHECK-NOT:     linalg.generic
+// CHECK-NOT:     tensor.collapse_shape
+// CHECK:       func.func @[[PREPARE]](%{{.+}}: tensor<8x8xf32>
+func.func @weight_through_views(
+    %weight: tensor<8x2x4xi32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}) -> tensor<8x8xf32, #rows>
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
+  %flat = tensor.collapse_shape %weight [[0], [1, 2]] : tensor<8x2x4xi32> into tensor<8x8xi32>
+  %empty = tensor.empty() : tensor<8x8xf32>
+  %view = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%flat : tensor<8x8xi32>) outs(%empty : tensor<8x8xf32>) {
+  ^bb0(%in: i32, %out: f32):
+    %0 = arith.bitcast %in : i32 to f32
+    linalg.yield %0 : f32
+  } -> tensor<8x8xf32>
+  %init = tensor.empty() : tensor<8x8xf32, #rows>
+  %packed = mxfp4.pack ins(%view : tensor<8x8xf32>)
+      outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
+  return %packed : tensor<8x8xf32, #rows>
+}
+
+// -----
+
+#rows = #mxfp4.layout<lanes = 4, depth = 1>
+#map = affine_map<(i, j) -> (i, j)>
+#transposed = affine_map<(i, j) -> (j, i)>
+
+/// Not the same bytes.
+// CHECK-LABEL: func.func @weight_is_transposed
+// CHECK:         linalg.generic
+// CHECK:         mxfp4.pack
+func.func @weight_is_transposed(
+    %weight: tensor<8x8xi32> {mxfp4.buffer = "w", mxfp4.kind = "weight"}) -> tensor<8x8xf32, #rows>
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 4 : i64} {
+  %empty = tensor.empty() : tensor<8x8xf32>
+  %view = linalg.generic {indexing_maps = [#transposed, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%weight : tensor<8x8xi32>) outs(%empty : tensor<8x8xf32>) {
+  ^bb0(%in: i32, %out: f32):
+    %0 = arith.bitcast %in : i32 to f32
+    linalg.yield %0 : f32
+  } -> tensor<8x8xf32>
+  %init = tensor.empty() : tensor<8x8xf32, #rows>
+  %packed = mxfp4.pack ins(%view : tensor<8x8xf32>)
+      outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
+  return %packed : tensor<8x8xf32, #rows>
+}

@@ -11,11 +11,12 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
-#include "llvm/ADT/SetVector.h"
 
 #define DEBUG_TYPE "mxfp4-hoist-packs"
 
@@ -34,27 +35,91 @@ static bool isPacked(OpOperand &use) {
          &use == &pack.getSourceMutable();
 }
 
-/// The types to which packs change `argument`.
-static SmallVector<RankedTensorType> getPackedTypes(BlockArgument argument) {
-  llvm::SmallSetVector<RankedTensorType, 2> types;
-  for (OpOperand &use : argument.getUses())
-    if (isPacked(use))
-      types.insert(
-          cast<RankedTensorType>(use.getOwner()->getResult(0).getType()));
-  return types.takeVector();
+/// True if `op` only names the bits of its input otherwise, one by one.
+static bool isBitcast(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      !llvm::all_of(op.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return false;
+  auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
+  auto bitcast = yield.getValues()[0].getDefiningOp<arith::BitcastOp>();
+  return bitcast && bitcast.getIn() == op.getBody()->getArgument(0);
 }
 
-/// Replaces the packs of `argument` that give what `packed` holds.
-static void replacePacks(BlockArgument argument, BlockArgument packed) {
-  for (OpOperand &use : llvm::make_early_inc_range(argument.getUses())) {
-    Operation *user = use.getOwner();
-    if (!isPacked(use) || user->getResult(0).getType() != packed.getType())
-      continue;
-    auto init = cast<PackOp>(user).getInit().getDefiningOp<tensor::EmptyOp>();
-    user->getResult(0).replaceAllUsesWith(packed);
-    user->erase();
-    if (init && init->use_empty())
-      init->erase();
+/// The tensor that the user of `use` makes of the same bytes, or null.
+static Value getView(OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
+    return user->getResult(0);
+  auto generic = dyn_cast<linalg::GenericOp>(user);
+  if (generic && use.getOperandNumber() == 0 && isBitcast(generic))
+    return generic->getResult(0);
+  return {};
+}
+
+/// Adds the packs of `value` to `packs`, and at an entry point those of the
+/// same bytes in another shape or element type.
+static void collectPacks(Value value, bool throughViews,
+                         SmallVectorImpl<PackOp> &packs) {
+  for (OpOperand &use : value.getUses()) {
+    if (isPacked(use))
+      packs.push_back(cast<PackOp>(use.getOwner()));
+    else if (Value view = throughViews ? getView(use) : Value())
+      collectPacks(view, throughViews, packs);
+  }
+}
+
+/// Erases `op`, and the views that it alone used.
+static void eraseUnused(Operation *op) {
+  while (op && isOpTriviallyDead(op)) {
+    SmallVector<Value> operands(op->getOperands());
+    op->erase();
+    op = nullptr;
+    for (Value operand : operands) {
+      Operation *source = operand.getDefiningOp();
+      if (source && isa<tensor::EmptyOp>(source) && source->use_empty())
+        source->erase();
+      else if (source)
+        op = source;
+    }
+  }
+}
+
+namespace {
+/// What packs make of the source of a weight.
+struct Packing {
+  /// Of the source of the packs, and of their results.
+  RankedTensorType source, packed;
+  SmallVector<PackOp> packs;
+};
+} // namespace
+
+/// The different packings among those of `argument`.
+static SmallVector<Packing> getPackings(BlockArgument argument,
+                                        bool throughViews) {
+  SmallVector<PackOp> packs;
+  collectPacks(argument, throughViews, packs);
+  SmallVector<Packing> packings;
+  for (PackOp pack : packs) {
+    auto source = cast<RankedTensorType>(pack.getSource().getType());
+    auto packed = cast<RankedTensorType>(pack->getResult(0).getType());
+    auto *known = llvm::find_if(packings, [&](const Packing &packing) {
+      return packing.source == source && packing.packed == packed;
+    });
+    if (known == packings.end())
+      packings.push_back({source, packed, {pack}});
+    else
+      known->packs.push_back(pack);
+  }
+  return packings;
+}
+
+/// Replaces packs by `packed`, which holds what they give.
+static void replacePacks(ArrayRef<PackOp> packs, BlockArgument packed) {
+  for (PackOp pack : packs) {
+    pack->getResult(0).replaceAllUsesWith(packed);
+    eraseUnused(pack);
   }
 }
 
@@ -111,18 +176,19 @@ private:
   LogicalResult hoist(func::FuncOp function, bool &changed) {
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       BlockArgument argument = function.getArgument(i);
-      SmallVector<RankedTensorType> types = getPackedTypes(argument);
-      if (types.empty() || !canHoist(function, i))
+      SmallVector<Packing> packings = getPackings(
+          argument, /*throughViews=*/function->hasAttr(kEntryAttrName));
+      if (packings.empty() || !canHoist(function, i))
         continue;
       changed = true;
-      for (RankedTensorType type : types) {
-        DictionaryAttr attributes = getPackedAttributes(function, i, type);
-        if (failed(function.insertArgument(i + 1, type, attributes,
+      for (const Packing &packing : packings) {
+        DictionaryAttr attributes = getPackedAttributes(function, i, packing);
+        if (failed(function.insertArgument(i + 1, packing.packed, attributes,
                                            argument.getLoc())))
           return failure();
-        replacePacks(argument, function.getArgument(i + 1));
+        replacePacks(packing.packs, function.getArgument(i + 1));
         for (Operation *call : users.getUsers(function))
-          addPackedOperand(cast<func::CallOp>(call), i, type);
+          addPackedOperand(cast<func::CallOp>(call), i, packing.packed);
       }
       if (!argument.use_empty())
         continue;
@@ -141,19 +207,18 @@ private:
            (kind && kind.getValue() == "weight");
   }
 
-  /// The attributes of an argument that holds argument `index` arranged as
-  /// `type`. At an entry point they say who arranges it.
+  /// The attributes of an argument that holds argument `index` after `packing`.
+  /// At an entry point they say who arranges it.
   DictionaryAttr getPackedAttributes(func::FuncOp function, unsigned index,
-                                     RankedTensorType type) {
+                                     const Packing &packing) {
     NamedAttrList attributes(function.getArgAttrDict(index));
     if (function->hasAttr(kEntryAttrName)) {
-      auto source =
-          cast<RankedTensorType>(function.getArgument(index).getType());
       if (!attributes.get(kSourceAttrName))
-        attributes.set(kSourceAttrName, TypeAttr::get(source));
-      attributes.set(
-          kPrepareAttrName,
-          FlatSymbolRefAttr::get(getPrepare(source, type).getSymNameAttr()));
+        attributes.set(kSourceAttrName,
+                       TypeAttr::get(function.getArgument(index).getType()));
+      func::FuncOp prepare = getPrepare(packing.source, packing.packed);
+      attributes.set(kPrepareAttrName,
+                     FlatSymbolRefAttr::get(prepare.getSymNameAttr()));
     }
     return attributes.getDictionary(function.getContext());
   }
