@@ -23,6 +23,13 @@ import ml_dtypes, pybind11, scikit_build_core' 2>/dev/null; then
     pytest numpy ml_dtypes 'pybind11>=2.12' 'scikit-build-core>=0.11' ||
     die "pip could not install the Python packages"
 fi
+# JAX and a way from StableHLO to linalg, which not every machine has wheels of.
+if ! "$venv/bin/python3" -c 'import jax' 2>/dev/null ||
+  [ ! -x "$venv/bin/torch-mlir-opt" ]; then
+  say "Installing JAX to test with"
+  "$venv/bin/pip" install -q --disable-pip-version-check jax torch-mlir ||
+    say "No JAX and torch-mlir: tests that need them are skipped"
+fi
 cmake_options+=(-DMXFP4_PYTHON=ON "-DPython_EXECUTABLE=$venv/bin/python3")
 configure_and_build ON all
 say "Testing"

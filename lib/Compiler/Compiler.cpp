@@ -34,7 +34,9 @@ struct ErrorCollector {
           llvm::raw_string_ostream stream(messages);
           stream << (messages.empty() ? "" : "; ");
           LocationAttr location = diagnostic.getLocation();
-          if (auto place = location.findInstanceOf<FileLineColLoc>())
+          auto place = location.findInstanceOf<FileLineColLoc>();
+          // A module has no line.
+          if (place && place.getLine() != 0)
             stream << place.getFilename().getValue() << ":" << place.getLine()
                    << ":" << place.getColumn() << ": ";
           stream << diagnostic;

@@ -10,6 +10,7 @@
 
 #include "Lowering.h"
 
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
@@ -40,6 +41,7 @@ LogicalResult Lowering::adopt(ModuleOp module) const {
   PassManager manager(module.getContext());
   if (options.fuse && !options.reference)
     buildRaisingPipeline(manager);
+  manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   MakeEntryPointsPassOptions entryOptions;
   entryOptions.maxTokens = options.prefillTokens;
   entryOptions.weights.assign(options.weights.begin(), options.weights.end());

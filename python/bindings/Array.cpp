@@ -39,12 +39,25 @@ struct NumberDescription {
 
 /// In the order of NumberType.
 static constexpr NumberDescription kNumbers[] = {
-    {"float64", 8, 2, 64},        {"float32", 4, 2, 32},
-    {"float16", 2, 2, 16},        {"bfloat16", 2, 4, 16},
-    {"uint8", 1, 1, 8},           {"float4_e2m1fn", 1, 17, 4},
-    {"float6_e2m3fn", 1, 15, 6},  {"float6_e3m2fn", 1, 16, 6},
-    {"float8_e4m3fn", 1, 10, 8},  {"float8_e5m2", 1, 12, 8},
+    {"float64", 8, 2, 64},
+    {"float32", 4, 2, 32},
+    {"float16", 2, 2, 16},
+    {"bfloat16", 2, 4, 16},
+    {"uint8", 1, 1, 8},
+    {"float4_e2m1fn", 1, 17, 4},
+    {"float6_e2m3fn", 1, 15, 6},
+    {"float6_e3m2fn", 1, 16, 6},
+    {"float8_e4m3fn", 1, 10, 8},
+    {"float8_e5m2", 1, 12, 8},
     {"float8_e8m0fnu", 1, 14, 8},
+    {"bool", 1, 6, 8},
+    {"int8", 1, 0, 8},
+    {"int16", 2, 0, 16},
+    {"uint16", 2, 1, 16},
+    {"int32", 4, 0, 32},
+    {"uint32", 4, 1, 32},
+    {"int64", 8, 0, 64},
+    {"uint64", 8, 1, 64},
 };
 
 static const NumberDescription &describe(NumberType type) {
@@ -53,21 +66,23 @@ static const NumberDescription &describe(NumberType type) {
 
 const char *mx::python::getName(NumberType type) { return describe(type).name; }
 
+int64_t mx::python::getBytes(NumberType type) { return describe(type).bytes; }
+
 [[noreturn]] static void rejectType(const char *name,
-                                    std::initializer_list<NumberType> types,
+                                    const std::vector<NumberType> &types,
                                     const std::string &found) {
   std::string message = "expected '" + std::string(name) + "' to consist of " +
-                        getName(*types.begin());
-  for (const NumberType *type = types.begin() + 1; type < types.end(); ++type)
-    message +=
-        (type + 1 == types.end() ? " or " : ", ") + std::string(getName(*type));
+                        getName(types.front());
+  for (size_t i = 1; i < types.size(); ++i)
+    message += (i + 1 == types.size() ? " or " : ", ") +
+               std::string(getName(types[i]));
   throw py::type_error(message + ", but got " + found);
 }
 
 /// The one of `types` that `isFound` knows; if there is none, TypeError.
 template <typename Function>
 static NumberType findType(const char *name,
-                           std::initializer_list<NumberType> types,
+                           const std::vector<NumberType> &types,
                            const std::string &found, Function isFound) {
   for (NumberType type : types)
     if (isFound(describe(type)))
@@ -106,7 +121,7 @@ std::string mx::python::formatShape(const std::vector<int64_t> &shape) {
 }
 
 static Array importNumpy(const py::array &source, const char *name,
-                         std::initializer_list<NumberType> types) {
+                         const std::vector<NumberType> &types) {
   py::dtype type = source.dtype();
   auto typeName = type.attr("name").cast<std::string>();
   bool isNative = type.attr("isnative").cast<bool>();
@@ -141,7 +156,7 @@ static py::object getCapsule(const py::object &object) {
 /// The capsule keeps its name, so it stays the owner: it frees the tensor when
 /// it goes.
 static Array importDLPack(const py::object &object, const char *name,
-                          std::initializer_list<NumberType> types) {
+                          const std::vector<NumberType> &types) {
   auto device = object.attr("__dlpack_device__")().cast<py::tuple>();
   auto deviceType = py::int_(device[0]).cast<int64_t>();
   if (deviceType != kDLPackCPU && deviceType != kDLPackCUDAHost)
@@ -217,7 +232,7 @@ bool mx::python::isArray(const py::object &object) {
 }
 
 Array mx::python::importArray(const py::object &object, const char *name,
-                              std::initializer_list<NumberType> types) {
+                              const std::vector<NumberType> &types) {
   if (py::isinstance<py::array>(object))
     return importNumpy(object, name, types);
   if (py::hasattr(object, "__dlpack__"))

@@ -14,7 +14,6 @@
 #define MXFP4_PYTHON_ARRAY_H
 
 #include <cstdint>
-#include <initializer_list>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <string>
@@ -36,10 +35,21 @@ enum class NumberType : uint8_t {
   E4M3,
   E5M2,
   E8M0,
+  Bool,
+  I8,
+  I16,
+  U16,
+  I32,
+  U32,
+  I64,
+  U64,
 };
 
 /// The name that numpy and ml_dtypes give to `type`.
 const char *getName(NumberType type);
+
+/// Bytes that an element takes.
+int64_t getBytes(NumberType type);
 
 /// An array in the memory of another object.
 struct Array {
@@ -65,7 +75,7 @@ bool isArray(const pybind11::object &object);
 /// protocol. Copies nothing. Throws TypeError if it is something else or its
 /// type is none of `types`; `name` is that of the argument.
 Array importArray(const pybind11::object &object, const char *name,
-                  std::initializer_list<NumberType> types);
+                  const std::vector<NumberType> &types);
 
 /// `shape` as Python writes it.
 std::string formatShape(const std::vector<int64_t> &shape);

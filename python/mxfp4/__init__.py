@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Block-scaled number formats of 4 to 8 bits, and models that have their weights
-in them: OCP MX and NVFP4.
+"""Block-scaled number formats of 4 to 8 bits, a compiler for them, and models that
+have their weights in them: OCP MX and NVFP4.
 
-`quantize` and `dequantize` need nothing but numpy. `Model` and `Tokenizer` are
-in an extension module that is linked with LLVM; it is loaded when one of them is
+`quantize` and `dequantize` need nothing but numpy. `compile`, `Module`, `Model`
+and `Tokenizer` are in an extension module that is linked with LLVM; it is loaded when one of them is
 first asked for, and missing where the package was built without the compiler.
 
 `docs/Format.md` in the sources defines the formats as rules F1, F2, ...; the
@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._error import Error
+from ._error import CompileError, Diagnostic, Error
 from ._format import (
     TensorScale,
     cast_to_nvfp4,
@@ -29,9 +29,15 @@ if TYPE_CHECKING:
     from ._model import Generation as Generation
     from ._model import Model as Model
     from ._model import Tokenizer as Tokenizer
+    from ._module import Executable as Executable
+    from ._module import Function as Function
+    from ._module import Module as Module
+    from ._module import compile as compile
 
 # Without the names that load LLVM, so that `import *` does not.
 __all__ = [
+    "CompileError",
+    "Diagnostic",
     "Error",
     "TensorScale",
     "__version__",
@@ -43,9 +49,13 @@ __all__ = [
 
 # Names that need the compiler, and their modules.
 _NEEDS_COMPILER = {
+    "Executable": "_module",
+    "Function": "_module",
     "Generation": "_model",
     "Model": "_model",
+    "Module": "_module",
     "Tokenizer": "_model",
+    "compile": "_module",
 }
 
 

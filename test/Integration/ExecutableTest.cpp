@@ -224,7 +224,7 @@ TEST(ExecutableModules, RefusesWhatCanNotBeCalled) {
     return program ? "" : program.error().message;
   };
   EXPECT_EQ(errorOf("func.func private @f() { return }"),
-            "cannot compile the module: test:0:0: expected a public function "
+            "cannot compile the module: expected a public function "
             "to compile");
   EXPECT_EQ(errorOf("func.func @f(%x: tensor<?x?xf32>) { return }"),
             "cannot compile the module: test:1:1: 'func.func' op cannot be an "

@@ -52,7 +52,7 @@ def main() -> None:
         has_compiler=False,
     )
     if arguments.compiler:
-        tests += ["test_tokenizer.py", "test_generate.py"]
+        tests += ["test_tokenizer.py", "test_generate.py", "test_module.py"]
         install(f"{arguments.build_dir}/compiler", tests=tests, has_compiler=True)
 
 

@@ -19,6 +19,12 @@ namespace mx::python {
 /// Text to tokens and back, over lib/Text.
 void bindTokenizer(pybind11::module_ &module);
 
+/// Modules of MLIR: text, bytecode and pipelines.
+void bindIR(pybind11::module_ &module);
+
+/// Compiled modules, over lib/Compiler and mx::Executable.
+void bindExecutable(pybind11::module_ &module);
+
 /// Models that are loaded, and the text that they make, over lib/Driver and
 /// lib/Runtime.
 void bindModel(pybind11::module_ &module);

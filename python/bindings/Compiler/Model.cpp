@@ -11,7 +11,7 @@
 
 #include "Model.h"
 
-#include "../Arguments.h"
+#include "Arguments.h"
 #include "Bindings.h"
 #include "Call.h"
 #include "mxfp4/Driver/Engine.h"

@@ -12,6 +12,8 @@
 #include "Bindings.h"
 
 PYBIND11_MODULE(_compiler, module) {
+  mx::python::bindIR(module);
+  mx::python::bindExecutable(module);
   mx::python::bindTokenizer(module);
   mx::python::bindModel(module);
 }

@@ -9,7 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Text/Tokenizer.h"
-#include "../Arguments.h"
+#include "Arguments.h"
 #include "Bindings.h"
 #include "Call.h"
 

@@ -11,6 +11,7 @@
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 #include "TensorTypes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
@@ -31,7 +32,8 @@ static bool holdsElements(RankedTensorType type) {
 /// True if `op` means the same when its 4-bit tensors become bytes.
 static bool knowsStorageForm(Operation *op) {
   return isa<tensor::EmptyOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-             func::FuncOp, func::CallOp, func::ReturnOp>(op) ||
+             bufferization::MaterializeInDestinationOp, func::FuncOp,
+             func::CallOp, func::ReturnOp>(op) ||
          isa_and_present<MXFP4Dialect>(op->getDialect());
 }
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Functions of JAX with block-scaled weights: exported by JAX, converted to linalg
+by torch-mlir's passes, raised, compiled, and equal to what JAX computes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+import mxfp4
+
+pytest.importorskip("mxfp4._compiler", reason="built without the compiler")
+jax = pytest.importorskip("jax")
+import jax.numpy as jnp  # noqa: E402
+
+CONVERT = shutil.which("torch-mlir-opt", path=str(Path(sys.executable).parent))
+if CONVERT is None:
+    pytest.skip("the package torch-mlir is not installed", allow_module_level=True)
+
+TO_LINALG = (
+    "builtin.module(inline,symbol-dce,func.func(stablehlo-aggressive-simplification),"
+    "stablehlo-legalize-to-linalg,stablehlo-convert-to-signless,canonicalize,cse)"
+)
+ROWS, COLUMNS = 96, 2880
+TABLE = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6]
+
+
+def by_table(x: Any, values: Any, scales: Any) -> Any:
+    """Nibbles, a table, and powers of two by ldexp."""
+    nibbles = jnp.stack([values & 15, values >> 4], axis=-1)
+    scale = jnp.ldexp(jnp.float32(1), scales.astype(jnp.int32) - 127)
+    weight = jnp.array(TABLE)[nibbles].reshape(ROWS, -1, 32) * scale[..., None]
+    return x @ weight.reshape(ROWS, COLUMNS).T
+
+
+def by_bits(x: Any, values: Any, scales: Any) -> Any:
+    """The same with the bits of f32, rows first."""
+    nibbles = jnp.stack([values & 15, values >> 4], axis=-1).reshape(ROWS, COLUMNS)
+    exponent = (nibbles.astype(jnp.uint32) >> 1) & 3
+    mantissa = (nibbles & 1).astype(jnp.uint32)
+    normal = ((exponent + 126) << 23) | (mantissa << 22)
+    magnitude = jnp.where(exponent == 0, mantissa * jnp.float32(0.5),
+                          jax.lax.bitcast_convert_type(normal, jnp.float32))
+    elements = jnp.where(nibbles & 8, -magnitude, magnitude)
+    scale = jax.lax.bitcast_convert_type(scales.astype(jnp.uint32) << 23, jnp.float32)
+    return jnp.einsum("tk,nk->tn", x, elements * jnp.repeat(scale, 32, axis=1))
+
+
+def by_types(x: Any, values: Any, scales: Any) -> Any:
+    """The small floats as types of JAX."""
+    weight = values.astype(jnp.float32).reshape(ROWS, -1, 32)
+    weight = weight * scales.astype(jnp.float32)[..., None]
+    return jax.lax.dot_general(x, weight.reshape(ROWS, COLUMNS), (((1,), (1,)), ((), ())))
+
+
+def with_bias(x: Any, values: Any, scales: Any) -> Any:
+    """What follows the product is compiled, too."""
+    return jax.nn.silu(by_table(x, values, scales) + jnp.arange(ROWS, dtype=jnp.float32))
+
+
+def export(function: Callable[..., Any], *arrays: Any) -> mxfp4.Module:
+    exported = jax.export.export(jax.jit(function))(*arrays)
+    result = subprocess.run(
+        [CONVERT, f"--pass-pipeline={TO_LINALG}"],
+        input=exported.mlir_module(), capture_output=True, text=True, check=True,
+    )
+    return mxfp4.Module.parse(result.stdout, f"{function.__name__}.mlir")
+
+
+@pytest.mark.parametrize("function", [by_table, by_bits, by_types, with_bias])
+def test_equal_to_jax(function: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(3)
+    values, scales = mxfp4.quantize(rng.standard_normal((ROWS, COLUMNS), np.float32))
+    x = rng.standard_normal((5, COLUMNS), np.float32)
+    if function is by_types:
+        nibbles = np.stack([values & 15, values >> 4], -1).reshape(ROWS, COLUMNS)
+        values = nibbles.view(jnp.float4_e2m1fn.dtype)
+        scales = scales.view(jnp.float8_e8m0fnu.dtype)
+    module = export(function, x, values, scales)
+    # JAX sums in another order: 2880 products of magnitude 1, of which each sum
+    # has an error of 2^-24 of itself.
+    expected = np.asarray(jax.jit(function)(x, values, scales))
+    tolerance = COLUMNS * 2**-24 * np.abs(expected).max()
+
+    raised = module.clone()
+    raised.run_pipeline("mxfp4-raise,mxfp4-fuse")
+    assert "mxfp4.matmul" in str(raised), str(raised)
+    assert "linalg.matmul" not in str(raised)
+    fused = mxfp4.compile(module, weights={1: values, 2: scales})
+    np.testing.assert_allclose(fused(x), expected, rtol=0, atol=tolerance)
+    if function is by_types:
+        return  # Only ops of the dialect may use 4-bit tensors in memory.
+    # And as it was exported, by plain loops.
+    plain = mxfp4.compile(module, fuse=False)
+    np.testing.assert_allclose(plain(x, values, scales), expected, rtol=0, atol=tolerance)
+
+
+def test_two_products_are_not_one() -> None:
+    """Scales of one for each row are no blocks: nothing is raised, and the result
+    is the same."""
+
+    def function(x: Any, values: Any, scales: Any) -> Any:
+        nibbles = jnp.stack([values & 15, values >> 4], axis=-1).reshape(ROWS, -1)
+        return x @ (jnp.array(TABLE)[nibbles] * scales[:, None]).T
+
+    rng = np.random.default_rng(4)
+    values = rng.integers(0, 256, (ROWS, 64), np.uint8)
+    scales = rng.standard_normal(ROWS).astype(np.float32)
+    x = rng.standard_normal((2, 128)).astype(np.float32)
+    module = export(function, x, values, scales)
+    raised = module.clone()
+    raised.run_pipeline("mxfp4-raise")
+    assert "mxfp4." not in str(raised)
+    expected = np.asarray(jax.jit(function)(x, values, scales))
+    y = mxfp4.compile(module)(x, values, scales)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=128 * 2**-24 * np.abs(expected).max())
+
+
+def test_weight_of_each_batch() -> None:
+    """As the experts of a model: one kernel for all of them."""
+
+    def function(x: Any, values: Any, scales: Any) -> Any:
+        nibbles = jnp.stack([values & 15, values >> 4], axis=-1)
+        scale = jnp.exp2(scales.astype(jnp.float32) - 127)
+        weight = jnp.array(TABLE)[nibbles].reshape(4, ROWS, -1, 32) * scale[..., None]
+        return jnp.einsum("etk,enk->etn", x, weight.reshape(4, ROWS, 256))
+
+    rng = np.random.default_rng(5)
+    values, scales = mxfp4.quantize(rng.standard_normal((4, ROWS, 256), np.float32))
+    x = rng.standard_normal((4, 3, 256), np.float32)
+    module = export(function, x, values, scales)
+    raised = module.clone()
+    raised.run_pipeline("mxfp4-raise,mxfp4-fuse")
+    assert "mxfp4.matmul_by_expert" in str(raised), str(raised)
+    expected = np.asarray(jax.jit(function)(x, values, scales))
+    y = mxfp4.compile(module, weights={1: values, 2: scales})(x)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=256 * 2**-24 * np.abs(expected).max())
