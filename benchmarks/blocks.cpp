@@ -98,16 +98,16 @@ static double medianOf(std::vector<double> numbers) {
   return numbers[numbers.size() / 2];
 }
 
-/// Numbers of usual sizes: f32 of a normal distribution, or any finite bytes.
-static void fill(Bytes &bytes, const Case &kernel) {
+/// Numbers of usual sizes in input `name`: a normal distribution of
+/// floats, or finite codes and scales whose products are no subnormal numbers.
+static void fill(Bytes &bytes, const std::string &name, bool isF32) {
   std::mt19937 random(1);
-  if (!kernel.isQuantize) {
+  if (name != "x") {
     for (uint8_t &byte : bytes)
-      byte = uint8_t(random() & 0x77);
+      byte = name == "s" ? 0x70 | (random() & 7) : random() & 0x77;
     return;
   }
   std::normal_distribution<float> normal;
-  bool isF32 = std::string(kernel.wide) == "f32";
   size_t size = isF32 ? 4 : 2;
   for (size_t i = 0; i + size <= bytes.size(); i += size) {
     float number = normal(random);
@@ -138,7 +138,7 @@ static Status runCase(const Case &kernel, const Options &options) {
   size_t traffic = 0;
   for (const Buffer &buffer : program->buffers) {
     Bytes &bytes = memory.emplace_back(buffer.size(0) + kBufferAlignment);
-    fill(bytes, kernel);
+    fill(bytes, buffer.name, std::string(kernel.wide) == "f32");
     auto address = reinterpret_cast<uintptr_t>(bytes.data());
     address =
         (address + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;

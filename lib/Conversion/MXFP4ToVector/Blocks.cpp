@@ -47,27 +47,31 @@ template <typename OpTy> static LogicalResult checkElements(OpTy op) {
   return success();
 }
 
-/// How many blocks are expanded or made together.
-static constexpr int64_t kTile = 4;
+/// How many elements are expanded or made together. More would fill the
+/// processor no better while it waits for the scales.
+static constexpr int64_t kTileElements = 128;
 
-/// Calls `body` for tiles of kTile blocks of all that `scales` has one for, in
-/// parallel, and for the rest for one block at a time.
+/// Calls `body` for tiles of kTileElements, given as their first block and the
+/// number of their blocks, of all blocks that `scales` has one for, in
+/// parallel; and for the rest for one block at a time.
 static void
-emitBlockTiles(ImplicitLocOpBuilder &b, Value scales,
+emitBlockTiles(ImplicitLocOpBuilder &b, const mx::BlockFormat &format,
+               Value scales,
                function_ref<void(Value first, int64_t count)> body) {
+  int64_t tile = kTileElements / format.blockSize;
   Value blocks = getSize(b, scales, 0);
-  Value tiles = arith::CeilDivUIOp::create(b, blocks, constantIndex(b, kTile));
+  Value tiles = arith::CeilDivUIOp::create(b, blocks, constantIndex(b, tile));
   emitParallel(b, tiles, [&](ValueRange indices) {
-    Value first = mulIndex(b, indices[0], kTile);
+    Value first = mulIndex(b, indices[0], tile);
     int64_t size = cast<MemRefType>(scales.getType()).getDimSize(0);
-    if (!ShapedType::isDynamic(size) && size % kTile == 0)
-      return body(first, kTile);
+    if (!ShapedType::isDynamic(size) && size % tile == 0)
+      return body(first, tile);
     Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                         addIndex(b, first, kTile), blocks);
+                                         addIndex(b, first, tile), blocks);
     auto branch = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    body(first, kTile);
+    body(first, tile);
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
     emitFor(b, first, blocks, 1, [&](Value block) { body(block, 1); });
   });
@@ -138,15 +142,15 @@ static Value loadBytes(ImplicitLocOpBuilder &b, Value memref, Value offset,
                                 bytes);
 }
 
-/// Stores the low byte of each lane of `words`, which are i32.
-static void storeBytes(ImplicitLocOpBuilder &b, Value words, Value memref,
+/// Stores bytes, or the low bytes of integers.
+static void storeBytes(ImplicitLocOpBuilder &b, Value bytes, Value memref,
                        Value offset) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  Type words32 = words.getType();
-  Value bytes =
-      arith::TruncIOp::create(b, withElement(words32, b.getI8Type()), words);
+  Type type = withElement(bytes.getType(), b.getI8Type());
+  if (bytes.getType() != type)
+    bytes = arith::TruncIOp::create(b, type, bytes);
   if (!element.isInteger(8))
-    bytes = arith::BitcastOp::create(b, withElement(words32, element), bytes);
+    bytes = arith::BitcastOp::create(b, withElement(type, element), bytes);
   vector::StoreOp::create(b, bytes, memref, offset);
 }
 
@@ -208,7 +212,7 @@ LogicalResult mxfp4::lowerDequantize(DequantizeIntoOp op,
       storeF32(b, product, init, addIndex(b, first, i));
     }
   };
-  emitBlockTiles(b, scales, [&](Value first, int64_t count) {
+  emitBlockTiles(b, format, scales, [&](Value first, int64_t count) {
     Value ofBlocks =
         decodeScale(b, format.scale, loadBytes(b, scales, first, count));
     Value ofTensor = tensorScale.load(first, count);
@@ -223,6 +227,65 @@ LogicalResult mxfp4::lowerDequantize(DequantizeIntoOp op,
 // Quantize
 //===----------------------------------------------------------------------===//
 
+/// Lanes [first, first + count) of `vector`.
+static Value takeLanes(ImplicitLocOpBuilder &b, Value vector, int64_t first,
+                       int64_t count) {
+  return vector::ExtractStridedSliceOp::create(
+      b, vector, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{count},
+      ArrayRef<int64_t>{1});
+}
+
+/// The largest of lane i and lane i + `lanes` and so on, in `lanes` lanes.
+static Value foldMax(ImplicitLocOpBuilder &b, Value vector, int64_t lanes) {
+  int64_t size = cast<VectorType>(vector.getType()).getDimSize(0);
+  for (; size > lanes; size /= 2)
+    vector = arith::MaxUIOp::create(b, takeLanes(b, vector, 0, size / 2),
+                                    takeLanes(b, vector, size / 2, size / 2));
+  return vector;
+}
+
+/// The largest of each four lanes of `x` and of `y` that stand together: first
+/// those of x and y in turn from the lower two, then from the upper two.
+static Value foldPairs(ImplicitLocOpBuilder &b, Value x, Value y) {
+  int64_t lanes = cast<VectorType>(x.getType()).getDimSize(0);
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes; i += 4) {
+    low.append({i, lanes + i, i + 1, lanes + i + 1});
+    high.append({i + 2, lanes + i + 2, i + 3, lanes + i + 3});
+  }
+  return arith::MaxUIOp::create(b, vector::ShuffleOp::create(b, x, y, low),
+                                vector::ShuffleOp::create(b, x, y, high));
+}
+
+/// The largest lane of each of four vectors, in as many lanes. Folded together
+/// they take half as many steps as one after another.
+static Value reduceFour(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                        ArrayRef<Value> vectors) {
+  SmallVector<Value> folded;
+  for (Value vector : vectors)
+    folded.push_back(foldMax(b, vector, isa.lanes));
+  // In each four lanes: 0, 2, 0, 2 and 1, 3, 1, 3, then 0, 1, 2, 3.
+  Value even = foldPairs(b, folded[0], folded[2]);
+  Value odd = foldPairs(b, folded[1], folded[3]);
+  return foldMax(b, foldPairs(b, even, odd), 4);
+}
+
+/// The largest lane of each of one, four or eight vectors, in as many lanes.
+static Value reduceMax(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                       ArrayRef<Value> vectors) {
+  if (vectors.size() == 1)
+    return vector::BroadcastOp::create(
+        b, VectorType::get({1}, b.getI32Type()),
+        vector::ReductionOp::create(b, vector::CombiningKind::MAXUI,
+                                    vectors[0]));
+  Value first = reduceFour(b, isa, vectors.take_front(4));
+  if (vectors.size() == 4)
+    return first;
+  return vector::ShuffleOp::create(b, first,
+                                   reduceFour(b, isa, vectors.drop_front(4)),
+                                   ArrayRef<int64_t>{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
 /// Pairs of codes, an i32 in each lane, as bytes (F2), in half as many lanes.
 static Value pairCodes(ImplicitLocOpBuilder &b, Value codes) {
   int64_t pairs = cast<VectorType>(codes.getType()).getDimSize(0) / 2;
@@ -235,7 +298,22 @@ static Value pairCodes(ImplicitLocOpBuilder &b, Value codes) {
   return arith::OrIOp::create(b, both, moved);
 }
 
-LogicalResult mxfp4::lowerQuantize(QuantizeIntoOp op) {
+/// `words`, of which only the low bytes count, as bytes; 0 unless lane `index`
+/// of `mask` has all bits.
+static Value maskBytes(ImplicitLocOpBuilder &b, Value words, Value mask,
+                       int64_t index) {
+  constexpr int64_t perWord = 4;
+  int64_t lanes = cast<VectorType>(words.getType()).getDimSize(0);
+  VectorType i8 = VectorType::get({lanes}, b.getI8Type());
+  Value bytes = vector::BitCastOp::create(
+      b, VectorType::get({lanes / perWord}, b.getI32Type()),
+      arith::TruncIOp::create(b, i8, words));
+  Value masked = arith::AndIOp::create(
+      b, bytes, broadcastLane(b, mask, index, lanes / perWord));
+  return vector::BitCastOp::create(b, i8, masked);
+}
+
+LogicalResult mxfp4::lowerQuantize(QuantizeIntoOp op, const VectorISA &isa) {
   if (failed(checkElements(op)))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
@@ -250,40 +328,39 @@ LogicalResult mxfp4::lowerQuantize(QuantizeIntoOp op) {
     random = flatten(b, op.getRandom());
   TensorScale encodeScale(b, op.getEncodeScale(), op.getScales());
 
-  auto emitBlock = [&](Value block, Value numbers, Value inverse, Value isNaN) {
+  auto encodeBlock = [&](Value block, Value numbers, Value inverse) {
     Value bytes;
     if (random)
       bytes = loadBytes(b, random, mulIndex(b, block, lanes), lanes);
     Value codes = encodeElement(b, maker.format.element,
                                 arith::MulFOp::create(b, numbers, inverse),
                                 maker.rounding, bytes);
-    codes = arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0),
-                                    codes); // F11
-    storeBytes(b, isPacked ? pairCodes(b, codes) : codes, values,
-               mulIndex(b, block, maker.format.blockBytes()));
+    return isPacked ? pairCodes(b, codes) : codes;
   };
-  emitBlockTiles(b, scales, [&](Value first, int64_t count) {
-    SmallVector<Value> numbers, largest;
+  emitBlockTiles(b, maker.format, scales, [&](Value first, int64_t count) {
+    SmallVector<Value> numbers, magnitudes;
     for (int64_t i = 0; i < count; ++i) {
       Value start = mulIndex(b, addIndex(b, first, i), lanes);
       numbers.push_back(loadF32(b, input, start, lanes));
       // Magnitudes of f32 order like their bits; NaN and infinity come last.
-      Value magnitudes = arith::AndIOp::create(
+      magnitudes.push_back(arith::AndIOp::create(
           b, arith::BitcastOp::create(b, i32, numbers.back()),
-          constantInt(b, i32, mx::kMagnitudeMask));
-      largest.push_back(vector::ReductionOp::create(
-          b, vector::CombiningKind::MAXUI, magnitudes));
+          constantInt(b, i32, mx::kMagnitudeMask)));
     }
     BlockMaker::Scale scale = maker.chooseScale(
-        b,
-        vector::FromElementsOp::create(
-            b, VectorType::get({count}, b.getI32Type()), largest),
-        encodeScale.load(first, count));
+        b, reduceMax(b, isa, magnitudes), encodeScale.load(first, count));
     storeBytes(b, scale.byte, scales, first);
-    for (int64_t i = 0; i < count; ++i)
-      emitBlock(addIndex(b, first, i), numbers[i],
-                broadcastLane(b, scale.inverse, i, lanes),
-                vector::ExtractOp::create(b, scale.isNaN, i));
+    Type ofBlocks = scale.byte.getType();
+    Value isFinite =
+        arith::SelectOp::create(b, scale.isNaN, constantInt(b, ofBlocks, 0),
+                                constantInt(b, ofBlocks, -1));
+    for (int64_t i = 0; i < count; ++i) {
+      Value block = addIndex(b, first, i);
+      Value codes = encodeBlock(block, numbers[i],
+                                broadcastLane(b, scale.inverse, i, lanes));
+      storeBytes(b, maskBytes(b, codes, isFinite, i), values, // F11
+                 mulIndex(b, block, maker.format.blockBytes()));
+    }
   });
   return success();
 }

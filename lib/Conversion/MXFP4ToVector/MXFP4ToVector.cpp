@@ -121,7 +121,7 @@ private:
     if (auto dequantize = dyn_cast<DequantizeIntoOp>(op))
       return lowerDequantize(dequantize, isa);
     if (auto quantize = dyn_cast<QuantizeIntoOp>(op))
-      return lowerQuantize(quantize);
+      return lowerQuantize(quantize, isa);
     return lowerPack(cast<PackOp>(op));
   }
 };

@@ -89,9 +89,11 @@ static Value invertE4M3(ImplicitLocOpBuilder &b, Value byte,
   if (encodeScale)
     divisor = arith::MulFOp::create(b, divisor,
                                     arith::DivFOp::create(b, one, encodeScale));
-  return arith::MinimumFOp::create(
-      b, arith::DivFOp::create(b, one, divisor),
-      constantFloat(b, f32, std::numeric_limits<float>::max()));
+  Value inverse = arith::DivFOp::create(b, one, divisor);
+  Value largest = constantFloat(b, f32, std::numeric_limits<float>::max());
+  Value isFinite =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, inverse, largest);
+  return arith::SelectOp::create(b, isFinite, inverse, largest);
 }
 
 BlockMaker::Scale BlockMaker::chooseScale(ImplicitLocOpBuilder &b,
