@@ -12,6 +12,7 @@
 
 #include <cassert>
 #include <cstring>
+#include <vector>
 
 using namespace mx;
 
@@ -84,13 +85,40 @@ static void dequantizeWith(const BlockFormat &format, const uint8_t *packed,
   }
 }
 
+namespace {
+/// The values of all codes of a format, and for E2M1 those of both codes of a
+/// byte.
+struct Tables {
+  explicit Tables(const ElementFormat &format) : elements(makeTable(format)) {
+    for (int byte = 0; byte < 256; ++byte)
+      pairs[byte] = {elements[byte & 15], elements[byte >> 4]};
+  }
+
+  std::array<float, 256> elements;
+  std::array<std::array<float, 2>, 256> pairs;
+};
+} // namespace
+
+static const Tables &getTables(const BlockFormat &format) {
+  static const std::vector<Tables> all = [] {
+    std::vector<Tables> made;
+    for (const BlockFormat &format : kBlockFormats)
+      made.emplace_back(format.element);
+    return made;
+  }();
+  const BlockFormat *known = findBlockFormat(format.name);
+  assert(known && "a format of kBlockFormats");
+  return all[size_t(known - kBlockFormats.data())];
+}
+
 void mx::dequantizeRows(const BlockFormat &format, const uint8_t *packed,
                         const uint8_t *scales, int64_t rows, int64_t columns,
                         float *values, float tensorScale) {
   assert(columns % format.blockSize == 0 && "a block does not cross a row");
   // Blocks never cross a row, so the matrix is one run of blocks.
   int64_t blocks = rows * (columns / format.blockSize);
-  std::array<float, 256> table = makeTable(format.element);
+  const Tables &tables = getTables(format);
+  const float *table = tables.elements.data();
   auto dequantize = [&](auto lookUp) {
     dequantizeWith(format, packed, scales, blocks, values, tensorScale, lookUp);
   };
@@ -99,17 +127,16 @@ void mx::dequantizeRows(const BlockFormat &format, const uint8_t *packed,
       for (int64_t j = 0; j < kChunk; ++j)
         elements[j] = table[packed[i + j]];
     });
-  if (format.element.bits != 4)
+  if (format.element.bits == 6) // four elements in three bytes
     return dequantize([&](const uint8_t *packed, int64_t i, float *elements) {
+      const uint8_t *at = packed + i * 6 / 8;
+      unsigned word = at[0] | at[1] << 8 | at[2] << 16;
       for (int64_t j = 0; j < kChunk; ++j)
-        elements[j] = table[getCode(format, packed, i + j)];
+        elements[j] = table[word >> 6 * j & 63];
     });
-  // Both elements of a byte at once.
-  std::array<std::array<float, 2>, 256> pairs;
-  for (int byte = 0; byte < 256; ++byte)
-    pairs[byte] = {table[byte & 15], table[byte >> 4]};
   dequantize([&](const uint8_t *packed, int64_t i, float *elements) {
     for (int64_t j = 0; j < kChunk; j += 2)
-      std::memcpy(elements + j, &pairs[packed[(i + j) / 2]], sizeof(pairs[0]));
+      std::memcpy(elements + j, &tables.pairs[packed[(i + j) / 2]],
+                  sizeof(tables.pairs[0]));
   });
 }

@@ -162,8 +162,8 @@ static float inverseOf(const BlockFormat &format, uint8_t scale,
 //===----------------------------------------------------------------------===//
 
 /// Packs the codes of a block (F2).
-[[gnu::always_inline]] static inline void
-packCodes(const BlockFormat &format, const uint8_t *codes, uint8_t *packed) {
+static void packCodes(const BlockFormat &format, const uint8_t *codes,
+                      uint8_t *packed) {
   unsigned buffer = 0;
   int count = 0;
   for (int64_t i = 0; i < format.blockSize; ++i) {
@@ -236,8 +236,14 @@ static void quantizeNearest(const BlockRun &run,
       else
         for (int64_t i = 0; i < size; ++i)
           bytes[i] = encodeAt(i);
-      if (format.element.bits == 6)
-        packCodes(format, bytes, packed);
+      if (format.element.bits == 6) // four elements in three bytes
+        for (int64_t i = 0; i < size; i += 4, packed += 3) {
+          unsigned word = bytes[i] | bytes[i + 1] << 6 | bytes[i + 2] << 12 |
+                          bytes[i + 3] << 18;
+          packed[0] = uint8_t(word);
+          packed[1] = uint8_t(word >> 8);
+          packed[2] = uint8_t(word >> 16);
+        }
       else
         std::copy_n(bytes, format.blockBytes(), packed);
     }
