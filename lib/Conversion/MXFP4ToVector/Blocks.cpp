@@ -47,8 +47,8 @@ template <typename OpTy> static LogicalResult checkElements(OpTy op) {
   return success();
 }
 
-/// How many elements are expanded or made together. More would fill the
-/// processor no better while it waits for the scales.
+/// How many elements are expanded or made together: four or eight blocks, whose
+/// scales are worked out in the lanes of one register.
 static constexpr int64_t kTileElements = 128;
 
 /// Calls `body` for tiles of kTileElements, given as their first block and the
