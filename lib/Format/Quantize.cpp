@@ -17,6 +17,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 using namespace mx;
 
@@ -28,6 +29,49 @@ static constexpr uint32_t kMantissaMask = (1 << kMantissaBits) - 1;
 static constexpr int64_t kLargestBlock = 32;
 
 static constexpr float kLargestFloat = std::numeric_limits<float>::max();
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+/// encode() to the nearest of a number that is no NaN, in a form that compilers
+/// vectorize.
+template <Rounding rounding>
+[[gnu::always_inline]] static inline uint8_t
+encodeNearest(const ElementFormat &format, float value) {
+  uint32_t bits = bitsOf(value);
+  // Compared as bits, and those as signed integers, which all compilers
+  // vectorize.
+  int32_t magnitudeBits = bits & kMagnitudeMask;
+  int32_t largest = bitsOf(format.largestValue);
+  magnitudeBits = magnitudeBits < largest ? magnitudeBits : largest;
+  float magnitude = floatOf(magnitudeBits);
+  // The power of two below the number, from the smallest normal number on:
+  // below that one neighbors are as far apart as above.
+  int32_t smallest = (128 - format.bias) << kMantissaBits;
+  int32_t power = magnitudeBits & kInfinityBits;
+  power = power > smallest ? power : smallest;
+  // In the binade of `magic` the f32 numbers are as far apart as neighbors of
+  // the format at `power`. So the sum is rounded to nearest, ties to even, and
+  // its low bits count the neighbors from zero.
+  int32_t droppedBits = int32_t(kMantissaBits) - format.mantissaBits;
+  int32_t magic = power + (droppedBits << kMantissaBits);
+  float sum = magnitude + floatOf(magic);
+  int32_t steps = int32_t(bitsOf(sum)) - magic;
+  if (rounding != Rounding::NearestEven) {
+    // How far the number is above the neighbor, exactly.
+    float rest = magnitude - (sum - floatOf(magic));
+    float half = floatOf(magic - ((kMantissaBits + 1) << kMantissaBits));
+    if (rounding == Rounding::NearestAway)
+      steps += rest == half;
+    else
+      steps -= rest == -half;
+  }
+  // Each binade further up has the steps of one.
+  uint32_t code = steps + ((power - smallest) >> droppedBits);
+  uint32_t signBit = 1 << (format.bits - 1);
+  return uint8_t(code | (bits >> (32 - format.bits) & signBit));
+}
 
 //===----------------------------------------------------------------------===//
 // Scales
@@ -81,14 +125,15 @@ uint8_t mx::chooseScale(const BlockFormat &format, float largest,
   // F22. The reciprocal is rounded first.
   float factor =
       options.tensorScale.encode * (1.0f / format.element.largestValue);
-  return encode(kE4M3, std::min(floatOf(bits) * factor, kLargestFloat));
+  return encodeNearest<Rounding::NearestEven>(kE4M3, floatOf(bits) * factor);
 }
 
 float mx::getLargestMagnitude(const float *values, int64_t count) {
-  // Magnitudes compare as their bits do.
-  uint32_t largest = 0;
+  // Magnitudes compare as their bits do, also as signed integers, which more
+  // processors can compare in vectors.
+  int32_t largest = 0;
   for (int64_t i = 0; i < count; ++i)
-    largest = std::max(largest, bitsOf(values[i]) & kMagnitudeMask);
+    largest = std::max(largest, int32_t(bitsOf(values[i]) & kMagnitudeMask));
   return floatOf(largest);
 }
 
@@ -107,7 +152,8 @@ static float inverseOf(const BlockFormat &format, uint8_t scale,
   // unless it is subnormal, and then it rounds to zero in any case.
   if (format.scale == ScaleFormat::E8M0)
     return decodeE8M0(254 - scale);
-  return std::min(1.0f / (decode(kE4M3, scale) * options.tensorScale.decode),
+  return std::min(1.0f /
+                      (decodeScale(format, scale) * options.tensorScale.decode),
                   kLargestFloat);
 }
 
@@ -116,8 +162,8 @@ static float inverseOf(const BlockFormat &format, uint8_t scale,
 //===----------------------------------------------------------------------===//
 
 /// Packs the codes of a block (F2).
-[[gnu::always_inline]] static inline void
-packCodes(const BlockFormat &format, const uint8_t *codes, uint8_t *packed) {
+static void packCodes(const BlockFormat &format, const uint8_t *codes,
+                      uint8_t *packed) {
   unsigned buffer = 0;
   int count = 0;
   for (int64_t i = 0; i < format.blockSize; ++i) {
@@ -128,12 +174,8 @@ packCodes(const BlockFormat &format, const uint8_t *codes, uint8_t *packed) {
   }
 }
 
-/// Makes a block whose elements `encodeAt` makes of the scaled values and their
-/// places.
-template <typename Function>
-static uint8_t quantizeWith(const BlockFormat &format, const float *values,
-                            uint8_t *packed, const QuantizeOptions &options,
-                            Function encodeAt) {
+uint8_t mx::quantizeBlock(const BlockFormat &format, const float *values,
+                          uint8_t *packed, const QuantizeOptions &options) {
   float largest = getLargestMagnitude(values, format.blockSize);
   uint8_t scale = chooseScale(format, largest, options);
   if (!std::isfinite(largest)) {
@@ -143,48 +185,103 @@ static uint8_t quantizeWith(const BlockFormat &format, const float *values,
   float inverse = inverseOf(format, scale, options);
   uint8_t codes[kLargestBlock];
   for (int64_t i = 0; i < format.blockSize; ++i)
-    codes[i] = encodeAt(values[i] * inverse, i);
+    codes[i] = encode(format.element, values[i] * inverse, options.rounding,
+                      options.random ? options.random[i] : 0);
   packCodes(format, codes, packed);
   return scale;
 }
 
-uint8_t mx::quantizeBlock(const BlockFormat &format, const float *values,
-                          uint8_t *packed, const QuantizeOptions &options) {
-  return quantizeWith(format, values, packed, options,
-                      [&](float value, int64_t i) {
-                        return encode(format.element, value, options.rounding,
-                                      options.random ? options.random[i] : 0);
-                      });
+namespace {
+/// What quantizeRows() reads and writes.
+struct BlockRun {
+  const float *values;
+  int64_t blocks;
+  uint8_t *packed;
+  uint8_t *scales;
+};
+} // namespace
+
+/// quantizeBlock() for a run of blocks of the format at `index`, so that the
+/// compiler knows all its numbers. Takes some blocks at a time: first their
+/// scales, then their elements, so that the next block need not wait for the
+/// scale of this one.
+template <size_t index, Rounding rounding>
+static void quantizeNearest(const BlockRun &run,
+                            const QuantizeOptions &options) {
+  constexpr const BlockFormat &format = kBlockFormats[index];
+  constexpr int64_t tile = 16, size = format.blockSize;
+  for (int64_t first = 0; first < run.blocks; first += tile) {
+    int64_t blocks = std::min(tile, run.blocks - first);
+    const float *values = run.values + first * size;
+    uint8_t *scales = run.scales + first;
+    float inverses[tile];
+    for (int64_t block = 0; block < blocks; ++block) {
+      float largest = getLargestMagnitude(values + block * size, size);
+      scales[block] = chooseScale(format, largest, options);
+      inverses[block] = inverseOf(format, scales[block], options);
+    }
+    for (int64_t block = 0; block < blocks; ++block, values += size) {
+      uint8_t *packed = run.packed + (first + block) * format.blockBytes();
+      if (std::isnan(inverses[block])) { // and so is the scale
+        std::fill_n(packed, format.blockBytes(), uint8_t(0)); // F11
+        continue;
+      }
+      auto encodeAt = [values, inverse = inverses[block]](int64_t i) {
+        return encodeNearest<rounding>(format.element, values[i] * inverse);
+      };
+      uint8_t bytes[size];
+      if (format.element.bits == 4)
+        for (int64_t i = 0; i < size / 2; ++i)
+          bytes[i] = encodeAt(2 * i) | encodeAt(2 * i + 1) << 4;
+      else
+        for (int64_t i = 0; i < size; ++i)
+          bytes[i] = encodeAt(i);
+      if (format.element.bits == 6) // four elements in three bytes
+        for (int64_t i = 0; i < size; i += 4, packed += 3) {
+          unsigned word = bytes[i] | bytes[i + 1] << 6 | bytes[i + 2] << 12 |
+                          bytes[i + 3] << 18;
+          packed[0] = uint8_t(word);
+          packed[1] = uint8_t(word >> 8);
+          packed[2] = uint8_t(word >> 16);
+        }
+      else
+        std::copy_n(bytes, format.blockBytes(), packed);
+    }
+  }
 }
 
-/// encode() for kE2M1 and ties to even, in a form that compilers vectorize: one
-/// comparison for each boundary between neighbors.
-static uint8_t encodeE2M1(float value) {
-  uint32_t bits = bitsOf(value);
-  float a = floatOf(bits & kMagnitudeMask);
-  int code = (a > 0.25f) + (a >= 0.75f) + (a > 1.25f) + (a >= 1.75f) +
-             (a > 2.5f) + (a >= 3.5f) + (a > 5.0f);
-  return static_cast<uint8_t>(code | (bits >> 31) << 3);
+/// Calls quantizeNearest() for the place of `format` in kBlockFormats.
+template <Rounding rounding, size_t... indices>
+static void quantizeByFormat(const BlockFormat &format, const BlockRun &run,
+                             const QuantizeOptions &options,
+                             std::index_sequence<indices...>) {
+  ((findBlockFormat(format.name) == &kBlockFormats[indices]
+        ? quantizeNearest<indices, rounding>(run, options)
+        : void()),
+   ...);
 }
 
 void mx::quantizeRows(const BlockFormat &format, const float *values,
                       int64_t rows, int64_t columns, uint8_t *packed,
                       uint8_t *scales, const QuantizeOptions &options) {
   assert(columns % format.blockSize == 0 && "a block does not cross a row");
-  int64_t blocks = rows * (columns / format.blockSize);
-  bool isE2M1 = format.element.bits == kE2M1.bits &&
-                options.rounding == Rounding::NearestEven;
+  BlockRun run = {values, rows * (columns / format.blockSize), packed, scales};
+  std::make_index_sequence<kBlockFormats.size()> all;
+  switch (options.rounding) {
+  case Rounding::NearestEven:
+    return quantizeByFormat<Rounding::NearestEven>(format, run, options, all);
+  case Rounding::NearestAway:
+    return quantizeByFormat<Rounding::NearestAway>(format, run, options, all);
+  case Rounding::NearestZero:
+    return quantizeByFormat<Rounding::NearestZero>(format, run, options, all);
+  case Rounding::Stochastic:
+    break;
+  }
   QuantizeOptions ofBlock = options;
-  for (int64_t i = 0; i < blocks; ++i) {
-    const float *block = values + i * format.blockSize;
-    uint8_t *elements = packed + i * format.blockBytes();
-    scales[i] = isE2M1 ? quantizeWith(format, block, elements, ofBlock,
-                                      [](float value, int64_t) {
-                                        return encodeE2M1(value);
-                                      })
-                       : quantizeBlock(format, block, elements, ofBlock);
-    if (ofBlock.random)
-      ofBlock.random += format.blockSize;
+  for (int64_t i = 0; i < run.blocks; ++i) {
+    scales[i] = quantizeBlock(format, values + i * format.blockSize,
+                              packed + i * format.blockBytes(), ofBlock);
+    ofBlock.random += format.blockSize;
   }
 }
 
@@ -211,9 +308,9 @@ void mx::quantizeTransposed(const uint16_t *values, int64_t inputs,
       }
       for (int64_t n = 0; n < count; ++n) {
         int64_t index = (first + n) * blocks + block;
-        scales[index] = quantizeWith(
-            kMXFP4, tile[n], packed + index * kBlockBytes, options,
-            [](float value, int64_t) { return encodeE2M1(value); });
+        quantizeNearest<0, Rounding::NearestEven>(
+            {tile[n], 1, packed + index * kBlockBytes, scales + index},
+            options);
       }
     }
   }

@@ -27,6 +27,7 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
       createAssignLayoutsPass({/*lanes=*/isa ? isa->lanes : 1}));
   manager.addPass(createHoistPacksPass());
   manager.addPass(createResolveLayoutsPass());
+  manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
   manager.addPass(createPackStoragePass());
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToLinalgPass({/*slowPathOnly=*/true}));

@@ -192,3 +192,27 @@ func.func @matmul_of_memrefs(%x: memref<?x32xf32>, %values: memref<12x16xi8>,
       outs(%init : memref<?x12xf32>)
   return
 }
+
+/// A destination takes the place of an empty tensor; with kernels for vectors the
+/// op stays, but for elements of 6 bits, which have none.
+// CHECK-LABEL: func.func @into_destinations
+// CHECK-SAME:    %[[V:[^:]+]]: tensor<4x32xi8>, %[[S:[^:]+]]: tensor<4x2xf8E8M0FNU>, %[[OUT:[^:]+]]: tensor<4x64xf32>
+// CHECK:         linalg.generic {{.+}} outs(%[[S]] : tensor<4x2xf8E8M0FNU>)
+// CHECK:         linalg.generic {{.+}} outs(%[[V]] : tensor<4x32xi8>)
+// CHECK:         linalg.generic {{.+}} outs(%[[OUT]] : tensor<4x64xf32>)
+// CHECK-NOT:     mxfp4.
+// SLOW-LABEL:  func.func @into_destinations
+// SLOW:          mxfp4.quantize_into
+// SLOW:          mxfp4.dequantize_into
+// SLOW-NOT:      mxfp4.dequantize_into
+func.func @into_destinations(%x: tensor<4x64xf32>, %v: tensor<4x32xi8>,
+    %s: tensor<4x2xf8E8M0FNU>, %out: tensor<4x64xf32>, %six: tensor<4x64xf6E2M3FN>)
+    -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %a, %b = mxfp4.quantize_into ins(%x : tensor<4x64xf32>)
+      outs(%v, %s : tensor<4x32xi8>, tensor<4x2xf8E8M0FNU>) -> tensor<4x32xi8>, tensor<4x2xf8E8M0FNU>
+  %0 = mxfp4.dequantize_into ins(%a, %b : tensor<4x32xi8>, tensor<4x2xf8E8M0FNU>)
+      outs(%out : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %1 = mxfp4.dequantize_into ins(%six, %b : tensor<4x64xf6E2M3FN>, tensor<4x2xf8E8M0FNU>)
+      outs(%out : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0, %1 : tensor<4x64xf32>, tensor<4x64xf32>
+}

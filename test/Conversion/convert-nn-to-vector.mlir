@@ -28,7 +28,8 @@ func.func @embedding(%ids: memref<?xi32>, %table: memref<16x20xf32>,
 // CHECK:             vector.fma
 // CHECK:           math.sqrt %{{.+}} : f32
 // CHECK:           scf.for
-// CHECK:             arith.truncf %{{.+}} : vector<8xf32> to vector<8xbf16>
+// CHECK:             %[[HALVES:.+]] = arith.trunci %{{.+}} : vector<8xi32> to vector<8xi16>
+// CHECK:             arith.bitcast %[[HALVES]] : vector<8xi16> to vector<8xbf16>
 // CHECK:             vector.store
 func.func @rms_norm(%x: memref<?x16xf32>, %gain: memref<16xbf16>, %init: memref<?x16xbf16>) {
   nn.rms_norm ins(%x, %gain : memref<?x16xf32>, memref<16xbf16>)

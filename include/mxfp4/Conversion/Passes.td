@@ -92,7 +92,9 @@ def ConvertMXFP4ToVectorPass : ToVectorPass<"convert-mxfp4-to-vector"> {
   let description = [{
     Weights are decoded in vector registers right before they are multiplied; no
     wide weight is written to memory. Weights must be arranged for the lanes of
-    the instruction set (`mxfp4-assign-layouts`).
+    the instruction set (`mxfp4-assign-layouts`). `mxfp4.dequantize_into` and
+    `mxfp4.quantize_into` take their blocks in row-major order, in every format
+    of 4- or 8-bit elements and by every rule and rounding.
   }];
 }
 

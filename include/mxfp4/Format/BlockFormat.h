@@ -4,9 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Decodes block-scaled numbers in plain C++: exact, scalar and slow, so that it
-// can be the oracle of every other path. F1, F2, ... are rules of
-// docs/Format.md.
+// Decodes block-scaled numbers in plain C++: exact, so that it can be the
+// oracle of every other path. F1, F2, ... are rules of docs/Format.md.
 //
 //===----------------------------------------------------------------------===//
 

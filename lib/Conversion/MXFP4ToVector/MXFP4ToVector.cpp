@@ -118,6 +118,10 @@ private:
       return lowerMatmul(matmul, isa);
     if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
       return lowerMatmulByExpert(matmul, isa);
+    if (auto dequantize = dyn_cast<DequantizeIntoOp>(op))
+      return lowerDequantize(dequantize, isa);
+    if (auto quantize = dyn_cast<QuantizeIntoOp>(op))
+      return lowerQuantize(quantize, isa);
     return lowerPack(cast<PackOp>(op));
   }
 };

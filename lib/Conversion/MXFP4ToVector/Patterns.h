@@ -18,6 +18,8 @@ namespace mlir::mxfp4 {
 
 /// Emits loops for `op`, which is on memrefs, before it.
 LogicalResult lowerMatmulByExpert(MatmulByExpertOp op, const VectorISA &isa);
+LogicalResult lowerDequantize(DequantizeIntoOp op, const VectorISA &isa);
+LogicalResult lowerQuantize(QuantizeIntoOp op, const VectorISA &isa);
 
 } // namespace mlir::mxfp4
 

@@ -13,7 +13,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorCode.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 using namespace mlir;
@@ -32,60 +31,6 @@ int64_t mxfp4::getPanelDepth(Type weight) {
 
 bool mxfp4::isActivationType(Type activation) {
   return activation.isF32() || activation.isBF16();
-}
-
-/// A call of an intrinsic that selects an instruction of the set.
-static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
-                           ValueRange operands) {
-  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
-                                       operands)
-      .getResult(0);
-}
-
-/// A vector of f32 that no instruction has to compute.
-static Value constantVector(ImplicitLocOpBuilder &b, ArrayRef<float> values) {
-  VectorType type = getF32Vector(b, values.size());
-  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
-}
-
-/// The f32 values of the E2M1 elements in bits [4 * index, 4 * index + 4) of
-/// each lane (F3).
-static Value decodeNibble(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                          Value words, int64_t index) {
-  Type i32 = words.getType();
-  VectorType f32 = getF32Vector(b, isa.lanes);
-  Value codes = words;
-  if (index != 0)
-    codes = arith::ShRUIOp::create(b, words, constantInt(b, i32, 4 * index));
-  switch (isa.lookup) {
-  case VectorISA::Lookup::Permute16: {
-    Value table = constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f,
-                                     6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f,
-                                     -3.0f, -4.0f, -6.0f});
-    return callIntrinsic(b, "llvm.x86.avx512.permvar.sf.512", f32,
-                         {table, codes});
-  }
-  case VectorISA::Lookup::Permute8: {
-    Value table =
-        constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f});
-    Value magnitudes =
-        callIntrinsic(b, "llvm.x86.avx2.permps", f32, {table, codes});
-    // The sign is the highest bit of the element, moved to that of the lane.
-    Value moved = words;
-    if (index != 7)
-      moved =
-          arith::ShLIOp::create(b, words, constantInt(b, i32, 28 - 4 * index));
-    Value sign =
-        arith::AndIOp::create(b, moved, constantInt(b, i32, 0x80000000));
-    Value bits = arith::OrIOp::create(
-        b, arith::BitcastOp::create(b, i32, magnitudes), sign);
-    return arith::BitcastOp::create(b, f32, bits);
-  }
-  case VectorISA::Lookup::Arithmetic:
-    return decodeElement(
-        b, mx::kE2M1, arith::AndIOp::create(b, codes, constantInt(b, i32, 15)));
-  }
-  llvm_unreachable("unknown lookup");
 }
 
 namespace {
@@ -120,7 +65,7 @@ public:
     Type i32 = words.getType();
     VectorType f32 = getF32Vector(b, isa.lanes);
     if (element.isInteger(8))
-      return decodeNibble(b, isa, words, index);
+      return decodeNibbles(b, isa, words, index);
     if (format)
       return decodeElement(b, format->element, extractByte(words, index));
     if (element.isF32())

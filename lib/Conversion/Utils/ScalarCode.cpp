@@ -13,18 +13,16 @@
 #include "ScalarCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
+#include "mxfp4/Format/Bits.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// `type` with the element type `element`: a vector of the same shape or the
-/// scalar.
-static Type withElement(Type type, Type element) {
+Type mxfp4::withElement(Type type, Type element) {
   if (auto vector = dyn_cast<VectorType>(type))
     return vector.clone(element);
   return element;
@@ -158,72 +156,95 @@ Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
                            Rounding rounding, Value random) {
   Type f32 = value.getType();
   Type i32 = withElement(f32, b.getI32Type());
+  constexpr int64_t mantissaBits = 23;
   auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
   auto toBits = [&](Value value) -> Value {
     return arith::BitcastOp::create(b, i32, value);
   };
-  Value magnitude =
-      arith::MinimumFOp::create(b, math::AbsFOp::create(b, value),
-                                constantFloat(b, f32, format.largestValue));
-  // The exponent in bits of f32, from that of the smallest normal number on:
-  // below it neighbors are as far apart as above.
-  int64_t smallest = 128 - format.bias;
-  Value exponent = arith::MaxUIOp::create(
-      b, arith::ShRUIOp::create(b, toBits(magnitude), integer(23)),
-      integer(smallest));
-  // How many neighbors the number has passed since zero or, with the hidden
-  // bit, the power of two; all of this is exact.
-  Value perStep = arith::BitcastOp::create(
-      b, f32,
-      arith::ShLIOp::create(
-          b,
-          arith::SubIOp::create(b, integer(254 + format.mantissaBits),
-                                exponent),
-          integer(23)));
-  Value scaled = arith::MulFOp::create(b, magnitude, perStep);
-  Value steps = arith::FPToSIOp::create(b, i32, scaled);
-  Value rest =
-      arith::SubFOp::create(b, scaled, arith::SIToFPOp::create(b, f32, steps));
-  Value half = constantFloat(b, f32, 0.5);
-  auto compare = [&](arith::CmpFPredicate predicate, Value bound) -> Value {
-    return arith::CmpFOp::create(b, predicate, rest, bound);
+  auto toFloat = [&](Value bits) -> Value {
+    return arith::BitcastOp::create(b, f32, bits);
   };
-  Value isUp;
-  switch (rounding) {
-  case Rounding::NearestEven: {
-    Value isOdd =
-        arith::TruncIOp::create(b, withElement(f32, b.getI1Type()), steps);
-    isUp = arith::SelectOp::create(b, isOdd,
-                                   compare(arith::CmpFPredicate::OGE, half),
-                                   compare(arith::CmpFPredicate::OGT, half));
-    break;
+  Value valueBits = toBits(value);
+  Value bits = arith::MinUIOp::create(
+      b, arith::AndIOp::create(b, valueBits, integer(mx::kMagnitudeMask)),
+      integer(mx::bitsOf(format.largestValue)));
+  Value magnitude = toFloat(bits);
+  // The power of two below the number, from the smallest normal number on:
+  // below that one neighbors are as far apart as above.
+  int64_t smallest = int64_t(128 - format.bias) << mantissaBits;
+  Value power = arith::MaxUIOp::create(
+      b, arith::AndIOp::create(b, bits, integer(mx::kInfinityBits)),
+      integer(smallest));
+  // In the binade of `magic` the f32 numbers are as far apart as neighbors of
+  // the format at `power`. So the sum is rounded to nearest, ties to even, and
+  // its low bits count the neighbors from zero.
+  int64_t droppedBits = mantissaBits - format.mantissaBits;
+  Value magic =
+      arith::AddIOp::create(b, power, integer(droppedBits << mantissaBits));
+  Value sum = arith::AddFOp::create(b, magnitude, toFloat(magic));
+  Value steps = arith::SubIOp::create(b, toBits(sum), magic);
+
+  if (rounding != Rounding::NearestEven) {
+    // How far the number is above the neighbor; all of this is exact.
+    Value rest = arith::SubFOp::create(
+        b, magnitude, arith::SubFOp::create(b, sum, toFloat(magic)));
+    auto constantBelowMagic = [&](int64_t exponent) {
+      return toFloat(
+          arith::SubIOp::create(b, magic, integer(exponent << mantissaBits)));
+    };
+    // `steps` moved by the number of comparisons that are true.
+    auto compare = [&](arith::CmpFPredicate predicate, Value x,
+                       Value y) -> Value {
+      return arith::CmpFOp::create(b, predicate, x, y);
+    };
+    auto count = [&](Value isTrue) -> Value {
+      return arith::ExtUIOp::create(b, i32, isTrue);
+    };
+    Value half = constantBelowMagic(mantissaBits + 1);
+    switch (rounding) {
+    case Rounding::NearestEven:
+      break;
+    case Rounding::NearestAway:
+      steps = arith::AddIOp::create(
+          b, steps, count(compare(arith::CmpFPredicate::OEQ, rest, half)));
+      break;
+    case Rounding::NearestZero: {
+      Value isTie = compare(arith::CmpFPredicate::OEQ, rest,
+                            arith::NegFOp::create(b, half));
+      steps = arith::SubIOp::create(b, steps, count(isTie));
+      break;
+    }
+    case Rounding::Stochastic: {
+      // F21: the rest from the lower neighbor and random / 256 of a step are
+      // together at least one step.
+      Value step = constantBelowMagic(mantissaBits);
+      Value isBelow =
+          compare(arith::CmpFPredicate::OLT, rest, constantFloat(b, f32, 0.0));
+      rest = arith::SelectOp::create(
+          b, isBelow, arith::AddFOp::create(b, rest, step), rest);
+      Value missing = arith::MulFOp::create(
+          b,
+          arith::SIToFPOp::create(
+              b, f32, arith::SubIOp::create(b, integer(256), random)),
+          step);
+      Value isUp =
+          compare(arith::CmpFPredicate::OGE,
+                  arith::MulFOp::create(b, rest, constantFloat(b, f32, 256.0)),
+                  missing);
+      steps = arith::AddIOp::create(
+          b, arith::SubIOp::create(b, steps, count(isBelow)), count(isUp));
+      break;
+    }
+    }
   }
-  case Rounding::NearestAway:
-    isUp = compare(arith::CmpFPredicate::OGE, half);
-    break;
-  case Rounding::NearestZero:
-    isUp = compare(arith::CmpFPredicate::OGT, half);
-    break;
-  case Rounding::Stochastic: {
-    // F21: the rest and random / 256 are together at least 1.
-    Value missing = arith::MulFOp::create(
-        b,
-        arith::SIToFPOp::create(b, f32,
-                                arith::SubIOp::create(b, integer(256), random)),
-        constantPower(b, f32, -8));
-    isUp = compare(arith::CmpFPredicate::OGE, missing);
-    break;
-  }
-  }
-  steps = arith::AddIOp::create(b, steps, arith::ExtUIOp::create(b, i32, isUp));
+  // Each binade further up has the steps of one.
   Value code = arith::AddIOp::create(
       b, steps,
-      arith::ShLIOp::create(
-          b, arith::SubIOp::create(b, exponent, integer(smallest)),
-          integer(format.mantissaBits)));
-  code = arith::MinUIOp::create(b, code, integer(format.largest));
+      arith::ShRUIOp::create(b,
+                             arith::SubIOp::create(b, power, integer(smallest)),
+                             integer(droppedBits)));
   Value sign = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, toBits(value), integer(32 - format.bits)),
+      b, arith::ShRUIOp::create(b, valueBits, integer(32 - format.bits)),
       integer(int64_t(1) << (format.bits - 1)));
   return arith::OrIOp::create(b, code, sign);
 }

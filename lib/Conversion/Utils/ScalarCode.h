@@ -19,6 +19,10 @@
 
 namespace mlir::mxfp4 {
 
+/// `type` with the element type `element`: a vector of the same shape or the
+/// scalar.
+Type withElement(Type type, Type element);
+
 /// A constant of an integer or float type, or a vector of one that holds it in
 /// every lane.
 Value constantInt(ImplicitLocOpBuilder &b, Type type, int64_t value);

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorCode.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include <limits>
 
@@ -111,12 +112,34 @@ Value mxfp4::loadF32(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
                  })[0];
 }
 
+/// A vector of f32 in `element` (F13). bf16 is made here: what arith-expand
+/// writes for it does not stay in vector registers.
+static Value narrowF32(ImplicitLocOpBuilder &b, Value vector, Type element) {
+  if (!element.isBF16())
+    return convertFloat(b, vector, element);
+  Type f32 = vector.getType(), i32 = withElement(f32, b.getI32Type());
+  auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
+  Value bits = arith::BitcastOp::create(b, i32, vector);
+  Value truncated = arith::ShRUIOp::create(b, bits, integer(16));
+  // Half of the last place, less one bit where the last place is even.
+  Value odd = arith::AndIOp::create(b, truncated, integer(1));
+  Value rounded = arith::AddIOp::create(
+      b, bits, arith::AddIOp::create(b, odd, integer(0x7FFF)));
+  rounded = arith::ShRUIOp::create(b, rounded, integer(16));
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, vector, vector);
+  rounded = arith::SelectOp::create(
+      b, isNaN, arith::OrIOp::create(b, truncated, integer(0x40)), rounded);
+  Value halves =
+      arith::TruncIOp::create(b, withElement(f32, b.getI16Type()), rounded);
+  return arith::BitcastOp::create(b, withElement(f32, element), halves);
+}
+
 void mxfp4::storeF32(ImplicitLocOpBuilder &b, Value vector, Value memref,
                      ValueRange indices, Value tail) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   if (!tail) {
-    vector::StoreOp::create(b, convertFloat(b, vector, element), memref,
-                            indices);
+    vector::StoreOp::create(b, narrowF32(b, vector, element), memref, indices);
     return;
   }
   if (element.isF32()) {
@@ -158,6 +181,58 @@ Value mxfp4::emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa,
   if (isa.hasFMA)
     return vector::FMAOp::create(b, x, y, z);
   return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
+}
+
+/// A call of an intrinsic that selects an instruction of the set.
+static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
+                           ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
+/// A vector of f32 that no instruction has to compute.
+static Value constantVector(ImplicitLocOpBuilder &b, ArrayRef<float> values) {
+  VectorType type = getF32Vector(b, values.size());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}
+
+Value mxfp4::decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                           Value words, int64_t index) {
+  auto i32 = cast<VectorType>(words.getType());
+  VectorType f32 = i32.clone(b.getF32Type());
+  Value codes = words;
+  if (index != 0)
+    codes = arith::ShRUIOp::create(b, words, constantInt(b, i32, 4 * index));
+  switch (isa.lookup) {
+  case VectorISA::Lookup::Permute16: {
+    Value table = constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f,
+                                     6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f,
+                                     -3.0f, -4.0f, -6.0f});
+    return callIntrinsic(b, "llvm.x86.avx512.permvar.sf.512", f32,
+                         {table, codes});
+  }
+  case VectorISA::Lookup::Permute8: {
+    Value table =
+        constantVector(b, {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f});
+    Value magnitudes =
+        callIntrinsic(b, "llvm.x86.avx2.permps", f32, {table, codes});
+    // The sign is the highest bit of the element, moved to that of the lane.
+    Value moved = words;
+    if (index != 7)
+      moved =
+          arith::ShLIOp::create(b, words, constantInt(b, i32, 28 - 4 * index));
+    Value sign =
+        arith::AndIOp::create(b, moved, constantInt(b, i32, 0x80000000));
+    Value bits = arith::OrIOp::create(
+        b, arith::BitcastOp::create(b, i32, magnitudes), sign);
+    return arith::BitcastOp::create(b, f32, bits);
+  }
+  case VectorISA::Lookup::Arithmetic:
+    return decodeElement(
+        b, mx::kE2M1, arith::AndIOp::create(b, codes, constantInt(b, i32, 15)));
+  }
+  llvm_unreachable("unknown lookup");
 }
 
 Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {

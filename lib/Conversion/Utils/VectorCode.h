@@ -77,6 +77,11 @@ void emitRow(ImplicitLocOpBuilder &b, int64_t size, int64_t lanes,
 Value emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
                       Value y, Value z);
 
+/// The f32 values of the E2M1 elements in bits [4 * index, 4 * index + 4) of
+/// each of the lanes of `words` (F3).
+Value decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa, Value words,
+                    int64_t index);
+
 /// exp(x) within 2 units in the last place; 0 below -87.3, infinity above 88.7,
 /// NaN for NaN.
 Value emitExp(ImplicitLocOpBuilder &b, Value x);

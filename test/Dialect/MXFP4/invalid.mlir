@@ -600,3 +600,34 @@ func.func @rule_that_is_none(%x: tensor<4x32xf32>) {
       : tensor<4x32xf32> -> tensor<4x32xf4E2M1FN>, tensor<4x1xf8E8M0FNU>
   return
 }
+
+// -----
+
+func.func @dequantize_into_half_of_a_row(%values: memref<4x32xi8>,
+    %scales: memref<4x2xf8E8M0FNU>, %init: memref<4x32xf32>) {
+  // expected-error @below {{expected 'init' to have the shape 4x64 that follows from 'values', but got 'memref<4x32xf32>'}}
+  mxfp4.dequantize_into ins(%values, %scales : memref<4x32xi8>, memref<4x2xf8E8M0FNU>)
+      outs(%init : memref<4x32xf32>)
+  return
+}
+
+// -----
+
+func.func @dequantize_into_a_memref_from_tensors(%values: tensor<4x32xi8>,
+    %scales: tensor<4x2xf8E8M0FNU>, %init: memref<4x64xf32>) {
+  // expected-error @below {{failed to verify that its shaped operands are all tensors or all memrefs}}
+  mxfp4.dequantize_into ins(%values, %scales : tensor<4x32xi8>, tensor<4x2xf8E8M0FNU>)
+      outs(%init : memref<4x64xf32>)
+  return
+}
+
+// -----
+
+func.func @quantize_into_scales_of_other_rows(%x: memref<4x64xf32>,
+    %values: memref<4x32xi8>, %scales: memref<3x2xf8E8M0FNU>) {
+  // expected-error @below {{expected one row of scales per row}}
+  // expected-note @below {{'values' is 'memref<4x32xi8>', 'scales' is 'memref<3x2xf8E8M0FNU>'}}
+  mxfp4.quantize_into ins(%x : memref<4x64xf32>)
+      outs(%values, %scales : memref<4x32xi8>, memref<3x2xf8E8M0FNU>)
+  return
+}

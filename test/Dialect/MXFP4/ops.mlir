@@ -248,3 +248,33 @@ func.func @entry(
     attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 64 : i64} {
   return
 }
+
+// CHECK-LABEL: func.func @dequantize_into
+// CHECK:         mxfp4.dequantize_into ins(%{{.+}}, %{{.+}} : tensor<?x32xi8>, tensor<?x4xf8E4M3FN>) tensor_scale(%{{.+}} : tensor<f32>) outs(%{{.+}} : tensor<?x64xbf16>) -> tensor<?x64xbf16>
+// CHECK:         mxfp4.dequantize_into ins(%{{.+}}, %{{.+}} : memref<2x64xf8E5M2>, memref<2x2xf8E8M0FNU>) outs(%{{.+}} : memref<2x64xf32>)
+func.func @dequantize_into(%values: tensor<?x32xi8>, %scales: tensor<?x4xf8E4M3FN>,
+    %t: tensor<f32>, %init: tensor<?x64xbf16>, %v: memref<2x64xf8E5M2>,
+    %s: memref<2x2xf8E8M0FNU>, %out: memref<2x64xf32>) -> tensor<?x64xbf16> {
+  %0 = mxfp4.dequantize_into ins(%values, %scales : tensor<?x32xi8>, tensor<?x4xf8E4M3FN>)
+      tensor_scale(%t : tensor<f32>) outs(%init : tensor<?x64xbf16>) -> tensor<?x64xbf16>
+  mxfp4.dequantize_into ins(%v, %s : memref<2x64xf8E5M2>, memref<2x2xf8E8M0FNU>)
+      outs(%out : memref<2x64xf32>)
+  return %0 : tensor<?x64xbf16>
+}
+
+// CHECK-LABEL: func.func @quantize_into
+// CHECK:         mxfp4.quantize_into ins(%{{.+}} : tensor<4x64xbf16>) encode_scale(%{{.+}} : tensor<f32>) random(%{{.+}} : tensor<4x64xi8>) outs(%{{.+}}, %{{.+}} : tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>) {rounding = #mxfp4.rounding<stochastic>} -> tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>
+// CHECK:         mxfp4.quantize_into ins(%{{.+}} : memref<2x64xf32>) outs(%{{.+}}, %{{.+}} : memref<2x32xi8>, memref<2x2xf8E8M0FNU>) {scale_rule = #mxfp4.scale_rule<even>}
+func.func @quantize_into(%input: tensor<4x64xbf16>, %e: tensor<f32>,
+    %random: tensor<4x64xi8>, %values: tensor<4x64xf4E2M1FN>,
+    %scales: tensor<4x4xf8E4M3FN>, %x: memref<2x64xf32>, %v: memref<2x32xi8>,
+    %s: memref<2x2xf8E8M0FNU>) -> (tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>) {
+  %0:2 = mxfp4.quantize_into ins(%input : tensor<4x64xbf16>)
+      encode_scale(%e : tensor<f32>) random(%random : tensor<4x64xi8>)
+      outs(%values, %scales : tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>)
+      {rounding = #mxfp4.rounding<stochastic>} -> tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>
+  mxfp4.quantize_into ins(%x : memref<2x64xf32>)
+      outs(%v, %s : memref<2x32xi8>, memref<2x2xf8E8M0FNU>)
+      {scale_rule = #mxfp4.scale_rule<even>}
+  return %0#0, %0#1 : tensor<4x64xf4E2M1FN>, tensor<4x4xf8E4M3FN>
+}

@@ -368,6 +368,48 @@ TEST(Quantize, F12BytesMayChange) {
   EXPECT_EQ(block.codes[0], 7);
 }
 
+/// Blocks of all kinds: of one size and of all sizes, with ties, zeros of both
+/// signs, subnormal numbers, infinities and NaN.
+static std::vector<float> makeAnyNumbers(int64_t count) {
+  std::mt19937 random(5);
+  std::vector<float> numbers(count);
+  int exponent = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (i % 16 == 0)
+      exponent = int(random() % 277) - 149;
+    float tie = std::ldexp(float(int(random() % 65) - 32) / 32, exponent);
+    numbers[i] = random() % 500 == 0 ? floatOf(uint32_t(random())) : tie;
+  }
+  return numbers;
+}
+
+TEST(Quantize, F7RowsRoundAsBlocksDo) {
+  for (const BlockFormat &format : kBlockFormats)
+    for (Rounding rounding : {Rounding::NearestEven, Rounding::NearestAway,
+                              Rounding::NearestZero}) {
+      SCOPED_TRACE(format.name);
+      int64_t blocks = 4001;
+      std::vector<float> wide = makeAnyNumbers(blocks * format.blockSize);
+      QuantizeOptions options;
+      options.rounding = rounding;
+      if (format.scale == ScaleFormat::E4M3)
+        options.tensorScale = chooseTensorScale(3e4f);
+      std::vector<uint8_t> packed(blocks * format.blockBytes());
+      std::vector<uint8_t> scales(blocks);
+      quantizeRows(format, wide.data(), 1, blocks * format.blockSize,
+                   packed.data(), scales.data(), options);
+      for (int64_t i = 0; i < blocks; ++i) {
+        std::vector<uint8_t> block(format.blockBytes());
+        ASSERT_EQ(quantizeBlock(format, &wide[i * format.blockSize],
+                                block.data(), options),
+                  scales[i]);
+        ASSERT_TRUE(std::equal(block.begin(), block.end(),
+                               &packed[i * format.blockBytes()]))
+            << "block " << i;
+      }
+    }
+}
+
 TEST(Quantize, F14RowsAreBlocks) {
   std::mt19937 random(4);
   std::normal_distribution<float> normal;

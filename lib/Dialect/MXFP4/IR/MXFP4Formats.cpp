@@ -44,6 +44,11 @@ const mx::BlockFormat *mxfp4::getBlockFormat(ShapedType values,
   return nullptr;
 }
 
+bool mxfp4::hasWholeBytes(Type element) {
+  const mx::ElementFormat *format = getElementFormat(element);
+  return format && 8 % format->bits == 0;
+}
+
 int64_t mxfp4::multiplySizes(int64_t a, int64_t b) {
   int64_t product;
   return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max()

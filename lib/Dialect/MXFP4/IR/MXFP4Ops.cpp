@@ -206,16 +206,27 @@ verifyBlockWeight(Operation *op, ShapedType values, ShapedType scales,
 // Dequantize, quantize
 //===----------------------------------------------------------------------===//
 
-LogicalResult DequantizeOp::verify() {
-  ShapedType values = getValues().getType();
+/// Checks `op`, which expands its blocks to a float of type `result`.
+template <typename OpTy>
+static LogicalResult verifyDequantize(OpTy op, StringRef resultName,
+                                      ShapedType result) {
+  ShapedType values = op.getValues().getType();
   FailureOr<mx::BlockFormat> format =
-      verifyBlocks(*this, values, getScales().getType());
+      verifyBlocks(op, values, op.getScales().getType());
   if (failed(format) ||
-      failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
+      failed(verifyTensorScale(op, "tensor_scale", op.getTensorScale(), *format,
                                values, values.getRank() - 1)))
     return failure();
-  return verifySameShape(*this, "result", getResult().getType(), "values",
-                         getElementShape(getValues().getType()));
+  return verifySameShape(op, resultName, result, "values",
+                         getElementShape(values));
+}
+
+LogicalResult DequantizeOp::verify() {
+  return verifyDequantize(*this, "result", getResult().getType());
+}
+
+LogicalResult DequantizeIntoOp::verify() {
+  return verifyDequantize(*this, "init", getInit().getType());
 }
 
 /// Dimensions of `shape`, where dynamic taken from `source`.
@@ -240,29 +251,35 @@ DequantizeOp::reifyResultShapes(OpBuilder &builder,
   return success();
 }
 
-LogicalResult QuantizeOp::verify() {
-  ShapedType values = getValues().getType();
+/// Checks `op`, which makes blocks.
+template <typename OpTy> static LogicalResult verifyQuantize(OpTy op) {
+  ShapedType values = op.getValues().getType();
   FailureOr<mx::BlockFormat> format =
-      verifyBlocks(*this, values, getScales().getType());
+      verifyBlocks(op, values, op.getScales().getType());
   if (failed(format) ||
-      failed(verifyTensorScale(*this, "encode_scale", getEncodeScale(), *format,
+      failed(verifyTensorScale(op, "encode_scale", op.getEncodeScale(), *format,
                                values, values.getRank() - 1)))
     return failure();
   if (format->scale != mx::ScaleFormat::E8M0 &&
-      getScaleRule() != ScaleRule::Floor)
-    return emitOpError() << "expected no 'scale_rule' for " << format->name
-                         << ", whose scales are not powers of two";
-  if (getRounding() == Rounding::Stochastic && !getRandom())
-    return emitOpError("expected 'random' where rounding is stochastic");
-  if (getRounding() != Rounding::Stochastic && getRandom())
-    return emitOpError("expected no 'random' where rounding is not stochastic");
-  if (getRandom() &&
-      failed(verifySameShape(*this, "random", getRandom().getType(), "input",
-                             getInput().getType().getShape())))
+      op.getScaleRule() != ScaleRule::Floor)
+    return op.emitOpError() << "expected no 'scale_rule' for " << format->name
+                            << ", whose scales are not powers of two";
+  if (op.getRounding() == Rounding::Stochastic && !op.getRandom())
+    return op.emitOpError("expected 'random' where rounding is stochastic");
+  if (op.getRounding() != Rounding::Stochastic && op.getRandom())
+    return op.emitOpError(
+        "expected no 'random' where rounding is not stochastic");
+  if (op.getRandom() &&
+      failed(verifySameShape(op, "random", op.getRandom().getType(), "input",
+                             op.getInput().getType().getShape())))
     return failure();
-  return verifySameShape(*this, "input", getInput().getType(), "values",
-                         getElementShape(getValues().getType()));
+  return verifySameShape(op, "input", op.getInput().getType(), "values",
+                         getElementShape(op.getValues().getType()));
 }
+
+LogicalResult QuantizeOp::verify() { return verifyQuantize(*this); }
+
+LogicalResult QuantizeIntoOp::verify() { return verifyQuantize(*this); }
 
 LogicalResult
 QuantizeOp::reifyResultShapes(OpBuilder &builder,

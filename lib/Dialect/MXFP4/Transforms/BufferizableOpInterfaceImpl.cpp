@@ -70,7 +70,8 @@ template <typename... OpTys> void attachModels(MLIRContext *context) {
 
 void mxfp4::registerBufferizableOpInterfaceModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, MXFP4Dialect *) {
-    attachModels<PackOp, MatmulOp, MatmulByExpertOp>(context);
+    attachModels<DequantizeIntoOp, QuantizeIntoOp, PackOp, MatmulOp,
+                 MatmulByExpertOp>(context);
   });
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     attachModels<nn::EmbeddingOp, nn::RMSNormOp, nn::LinearOp,

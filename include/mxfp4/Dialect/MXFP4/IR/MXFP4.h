@@ -66,6 +66,10 @@ const mx::ElementFormat *getElementFormat(Type element);
 /// The format that tensors of such elements and scales have (F1), or null.
 const mx::BlockFormat *getBlockFormat(ShapedType values, ShapedType scales);
 
+/// True if every element of type `element` has a byte of its own, or half of
+/// one in storage form (F2): what vectors of a CPU load and store.
+bool hasWholeBytes(Type element);
+
 /// The product of two sizes, or the largest integer if that is larger.
 int64_t multiplySizes(int64_t a, int64_t b);
 

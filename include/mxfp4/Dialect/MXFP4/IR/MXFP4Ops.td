@@ -152,6 +152,71 @@ def MXFP4_CastToNVFP4Op
 class MXFP4_DestinationOp<string mnemonic, list<Trait> traits = []>
     : MXFP4_DestinationStyleOp<MXFP4_Dialect, mnemonic, traits>;
 
+def MXFP4_DequantizeIntoOp
+    : MXFP4_DestinationOp<"dequantize_into"> {
+  let summary = "Expand blocks into a destination";
+  let description = [{
+    `mxfp4.dequantize` in destination style, the form that kernels of a CPU are
+    made of: on tensors between `mxfp4-assign-destinations` and bufferization,
+    on memrefs after it. The result does not depend on the values of `init`.
+
+    Example:
+
+    ```mlir
+    %weight = mxfp4.dequantize_into
+        ins(%values, %scales : tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>)
+        outs(%init : tensor<64x2880xf32>) -> tensor<64x2880xf32>
+    ```
+  }];
+  let arguments = (ins MXFP4_Values:$values, MXFP4_Scales:$scales,
+                       Optional<MXFP4_TensorScale>:$tensor_scale,
+                       MXFP4_Floats:$init);
+  let assemblyFormat = [{
+    `ins` `(` $values `,` $scales `:` type($values) `,` type($scales) `)`
+    (`tensor_scale` `(` $tensor_scale^ `:` type($tensor_scale) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
+def MXFP4_QuantizeIntoOp
+    : MXFP4_DestinationOp<"quantize_into", [AttrSizedOperandSegments]> {
+  let summary = "Make blocks in destinations";
+  let description = [{
+    `mxfp4.quantize` in destination style, as `mxfp4.dequantize_into` is
+    `mxfp4.dequantize`: elements are written into `values`, and their scales
+    into `scales`.
+
+    Example:
+
+    ```mlir
+    %elements, %s = mxfp4.quantize_into ins(%weight : tensor<64x2880xf32>)
+        outs(%values, %scales : tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>)
+        -> tensor<64x2880xf4E2M1FN>, tensor<64x90xf8E8M0FNU>
+    ```
+  }];
+  let arguments = (ins MXFP4_Floats:$input,
+                       Optional<MXFP4_TensorScale>:$encode_scale,
+                       Optional<MXFP4_Ranked<[I8]>>:$random,
+                       MXFP4_Values:$values, MXFP4_Scales:$scales,
+                       DefaultValuedAttr<MXFP4_ScaleRuleAttr,
+                                         "ScaleRule::Floor">:$scale_rule,
+                       DefaultValuedAttr<MXFP4_RoundingAttr,
+                                         "Rounding::NearestEven">:$rounding);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)`
+    (`encode_scale` `(` $encode_scale^ `:` type($encode_scale) `)`)?
+    (`random` `(` $random^ `:` type($random) `)`)?
+    `outs` `(` $values `,` $scales `:` type($values) `,` type($scales) `)`
+    attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() {
+      unsigned first = getValuesMutable().getOperandNumber();
+      return MutableOperandRange(getOperation(), first, /*length=*/2);
+    }
+  }];
+}
+
 def MXFP4_PackOp : MXFP4_DestinationOp<"pack"> {
   let summary = "Rearrange a weight for the kernels that read it";
   let description = [{

@@ -122,6 +122,19 @@ def AssignLayoutsPass : Pass<"mxfp4-assign-layouts", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def AssignDestinationsPass
+    : Pass<"mxfp4-assign-destinations", "::mlir::func::FuncOp"> {
+  let summary = "Give dequantize and quantize a tensor to write into";
+  let description = [{
+    Makes `mxfp4.dequantize` and `mxfp4.quantize` with elements of 4 or 8 bits
+    `mxfp4.dequantize_into` and `mxfp4.quantize_into`. The destination is a tensor
+    that the result is copied to, if there is one before the op, and the copy
+    goes; else it is an empty tensor. Elements of 6 bits have no kernel and stay.
+  }];
+  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def HoistPacksPass : Pass<"mxfp4-hoist-packs", "::mlir::ModuleOp"> {
   let summary = "Move packs of weights out of entry points";
   let description = [{

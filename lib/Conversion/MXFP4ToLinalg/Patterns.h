@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the files of convert-mxfp4-to-linalg share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H
+#define MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H
+
+#include "../Utils/ScalarCode.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::mxfp4 {
+
+/// Makes blocks, and the scales of NVFP4 from those of MXFP4.
+void populateQuantizePatterns(RewritePatternSet &patterns, bool slowPathOnly);
+
+/// The tensors that the results of `op` are written into: its destinations, or
+/// empty ones. Fails on an op that is not on tensors, and on one with
+/// destinations if such ops have a kernel that is to be used.
+LogicalResult getInits(PatternRewriter &rewriter, Operation *op, bool hasKernel,
+                       SmallVectorImpl<Value> &inits);
+
+/// Replaces `op` by values that may know more sizes than its results.
+void replaceWithCasts(PatternRewriter &rewriter, Operation *op,
+                      ValueRange values);
+
+/// The code of the element at `indices` (in elements) of `values` as an i32.
+Value extractCode(ImplicitLocOpBuilder &b, Value values,
+                  ArrayRef<Value> indices);
+
+/// The scale byte at `indices` as an i32.
+Value extractByte(ImplicitLocOpBuilder &b, Value scales,
+                  ArrayRef<Value> indices);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H
