@@ -152,9 +152,10 @@ class Function:
             The result, a tuple of several, or None if there are none.
 
         Raises:
-            TypeError: There are too few or too many arrays, or one has elements
-                of another type, or out is not writable.
-            ValueError: An array has another shape than the function takes.
+            TypeError: There are too few or too many arrays, or something is no
+                array, or out is not writable.
+            ValueError: An array has another type or shape than the function
+                takes, or more rows than max_rows.
             ImportError: A result is of bfloat16 or an 8-bit float, and
                 `ml_dtypes` is not there.
         """
