@@ -110,3 +110,15 @@ func.func @rows_with_gaps(%values: memref<4x32xi8>, %scales: memref<4x2xf8E8M0FN
       outs(%init : memref<4x64xf32, strided<[65, 1]>>)
   return
 }
+
+// -----
+
+func.func @elements_without_end(%values: memref<9223372036854775807x3x16xi8>,
+    %scales: memref<9223372036854775807x3x1xf8E8M0FNU>,
+    %init: memref<9223372036854775807x3x32xf32>) {
+  // expected-error @below {{cannot be lowered to vectors: expected less than 2^63 elements, but got 'memref<9223372036854775807x3x16xi8>'}}
+  mxfp4.dequantize_into ins(%values, %scales : memref<9223372036854775807x3x16xi8>,
+          memref<9223372036854775807x3x1xf8E8M0FNU>)
+      outs(%init : memref<9223372036854775807x3x32xf32>)
+  return
+}

@@ -32,6 +32,7 @@ ELEMENTS = ["f4E2M1FN", "f6E2M3FN", "f6E3M2FN", "f8E4M3FN", "f8E5M2", "f8E8M0FNU
 FUNCTION_PASSES = ["mxfp4-raise-to-mxfp4", "mxfp4-raise-to-mxfp4{exact=true}",
                    "mxfp4-fuse-dequantize", "mxfp4-fuse-epilogue",
                    "mxfp4-assign-layouts", "mxfp4-assign-layouts{lanes=16}",
+                   "mxfp4-assign-destinations",
                    "mxfp4-lower-copies", "convert-mxfp4-to-linalg",
                    "convert-nn-to-linalg", "convert-mxfp4-to-scaling-extf",
                    "convert-mxfp4-to-tosa", "convert-mxfp4-to-vector",

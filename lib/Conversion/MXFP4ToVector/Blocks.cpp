@@ -17,6 +17,7 @@
 #include "mxfp4/Format/Bits.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -33,8 +34,19 @@ static Value flatten(ImplicitLocOpBuilder &b, Value memref) {
                                          ArrayRef<ReassociationIndices>(all));
 }
 
-/// Fails unless vectors can load and store the elements of an op.
+/// Fails unless vectors can load and store the elements of an op, and one index
+/// can count them.
 template <typename OpTy> static LogicalResult checkElements(OpTy op) {
+  for (Type type : op->getOperandTypes()) {
+    int64_t size = 1;
+    for (int64_t extent : cast<MemRefType>(type).getShape())
+      if (!ShapedType::isDynamic(extent))
+        size = multiplySizes(size, extent);
+    if (size == std::numeric_limits<int64_t>::max())
+      return op.emitOpError("cannot be lowered to vectors: expected less than "
+                            "2^63 elements, but got ")
+             << type;
+  }
   Type element = op.getValues().getType().getElementType();
   if (isa<Float4E2M1FNType>(element))
     return op.emitOpError("cannot be lowered to vectors: expected 4-bit "
