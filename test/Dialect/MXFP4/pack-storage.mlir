@@ -82,6 +82,31 @@ func.func @argument_of_a_loop(%n: index, %x: tensor<2xf4E2M1FN>) {
 
 // -----
 
+/// A size that is the same in both forms, and copies to a place of the caller.
+// CHECK-LABEL: func.func @leading_size
+// CHECK-SAME:    %[[VALUES:[^:]+]]: tensor<?x32xi8>, %[[TARGET:[^:]+]]: tensor<?x32xi8>
+// CHECK:         tensor.dim %[[VALUES]], %{{.+}} : tensor<?x32xi8>
+// CHECK:         bufferization.materialize_in_destination %[[VALUES]] in %[[TARGET]]
+func.func @leading_size(%values: tensor<?x64xf4E2M1FN>, %target: tensor<?x64xf4E2M1FN>)
+    -> (index, tensor<?x64xf4E2M1FN>) {
+  %c0 = arith.constant 0 : index
+  %rows = tensor.dim %values, %c0 : tensor<?x64xf4E2M1FN>
+  %stored = bufferization.materialize_in_destination %values in %target
+      : (tensor<?x64xf4E2M1FN>, tensor<?x64xf4E2M1FN>) -> tensor<?x64xf4E2M1FN>
+  return %rows, %stored : index, tensor<?x64xf4E2M1FN>
+}
+
+// -----
+
+func.func @size_that_changes(%values: tensor<4x64xf4E2M1FN>) -> index {
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{cannot be packed: expected only mxfp4 ops to use 4-bit tensors, but got 'tensor<4x64xf4E2M1FN>'}}
+  %columns = tensor.dim %values, %c1 : tensor<4x64xf4E2M1FN>
+  return %columns : index
+}
+
+// -----
+
 // expected-error @below {{cannot be packed: expected an even static last dimension, but got 'tensor<4x3xf4E2M1FN>'}}
 func.func @odd_argument(%x: tensor<4x3xf4E2M1FN>) {
   return

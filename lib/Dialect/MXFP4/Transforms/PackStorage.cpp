@@ -31,6 +31,11 @@ static bool holdsElements(RankedTensorType type) {
 
 /// True if `op` means the same when its 4-bit tensors become bytes.
 static bool knowsStorageForm(Operation *op) {
+  // Only the last dimension changes.
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    std::optional<int64_t> index = dim.getConstantIndex();
+    return index && *index < dim.getSource().getType().getRank() - 1;
+  }
   return isa<tensor::EmptyOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
              bufferization::MaterializeInDestinationOp, func::FuncOp,
              func::CallOp, func::ReturnOp>(op) ||
