@@ -62,14 +62,20 @@ class Module:
 
         Returns:
             The text.
+
+        Raises:
+            TypeError: locations is no bool.
         """
-        return self._module.print(bool(locations))
+        return self._module.print(locations)
 
     def bytecode(self) -> bytes:
         """The module as bytecode, with locations.
 
         Returns:
             Bytes that `parse` reads. Large constants are in them as they are.
+
+        Raises:
+            Error: An op cannot be written so.
         """
         return self._module.bytecode()
 
@@ -78,6 +84,9 @@ class Module:
 
         Returns:
             The copy.
+
+        Raises:
+            Error: As for bytecode, which is how it is made.
         """
         return Module(self._module.clone())
 

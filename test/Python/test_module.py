@@ -125,6 +125,7 @@ def test_text_that_is_no_module(source: str | bytes, message: str, line: int) ->
         (lambda m: mxfp4.Module.parse(5), TypeError, "'source' to be a str or bytes, but got int"),
         (lambda m: mxfp4.Module("text"), TypeError, "use Module.parse"),
         (lambda m: mxfp4.Executable("text"), TypeError, "use mxfp4.compile"),
+        (lambda m: m.text(locations=1), TypeError, "expected 'locations'"),
         (lambda m: m.run_pipeline(None), TypeError, "expected 'pipeline'"),
         (lambda m: m.run_pipeline("no-such-pass"), ValueError, "'no-such-pass' does not refer"),
         (lambda m: m.run_pipeline("builtin.module(cse"), ValueError, "expected '\\)' at the end"),

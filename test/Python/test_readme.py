@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -20,15 +21,17 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[str(i) for i in range(len(EXAMPLES))])
-def test_example(example: str) -> None:
+def test_example(example: str, tmp_path: Path) -> None:
     if re.search(r"mxfp4\.(Model|Module|compile)\b", example):
         pytest.importorskip("mxfp4._compiler", reason="built without the compiler")
     if "import jax" in example:
         pytest.importorskip("jax")
         if importlib.util.find_spec("torch_mlir") is None:
             pytest.skip("the package torch-mlir is not installed")
+    cache = os.environ.get("MXFP4_TEST_CACHE", str(tmp_path))
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", example], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "MXFP4_CACHE_DIR": cache},
     )
     assert result.returncode == 0, result.stderr
     if "import jax" in example:

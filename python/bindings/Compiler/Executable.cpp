@@ -367,18 +367,24 @@ void mx::python::bindExecutable(py::module_ &module) {
                names.push_back(function.name);
              return names;
            })
-      .def("inputs",
-           [](const Compiled &compiled, const std::string &name) {
-             return describe(findFunction(compiled, name).inputs);
-           })
-      .def("outputs",
-           [](const Compiled &compiled, const std::string &name) {
-             return describe(findFunction(compiled, name).outputs);
-           })
-      .def("max_rows",
-           [](const Compiled &compiled, const std::string &name) {
-             return findFunction(compiled, name).maxTokens;
-           })
+      .def(
+          "inputs",
+          [](const Compiled &compiled, const std::string &name) {
+            return describe(findFunction(compiled, name).inputs);
+          },
+          py::arg("name"))
+      .def(
+          "outputs",
+          [](const Compiled &compiled, const std::string &name) {
+            return describe(findFunction(compiled, name).outputs);
+          },
+          py::arg("name"))
+      .def(
+          "max_rows",
+          [](const Compiled &compiled, const std::string &name) {
+            return findFunction(compiled, name).maxTokens;
+          },
+          py::arg("name"))
       .def_property_readonly(
           "target",
           [](const Compiled &compiled) { return compiled.program.target; })

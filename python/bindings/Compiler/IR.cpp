@@ -151,7 +151,8 @@ static auto withModule(IRModule &module, Function &&function) {
   return function(*module.module);
 }
 
-static std::string print(IRModule &module, bool locations) {
+static std::string print(IRModule &module, const py::object &argument) {
+  bool locations = getFlag(argument, "locations");
   return withModule(module, [&](mlir::ModuleOp op) {
     std::string text;
     llvm::raw_string_ostream stream(text);
