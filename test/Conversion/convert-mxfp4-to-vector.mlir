@@ -145,6 +145,22 @@ func.func @pack_part_of_a_group(%source: memref<12x64xi8>, %init: memref<2x16x32
 
 // -----
 
+/// A vector of 6-bit elements has no gaps, memory has.
+// CHECK-LABEL: func.func @pack_six_bits
+// CHECK-SAME:    %[[SOURCE:[^:]+]]: memref<12x64xf6E2M3FN>, %[[INIT:[^:]+]]:
+// CHECK-NOT:     vector.
+// CHECK:         memref.store %{{.+}}, %[[INIT]]
+// CHECK:         scf.if
+// CHECK:           %[[ELEMENT:.+]] = memref.load %[[SOURCE]]
+// CHECK-NEXT:      memref.store %[[ELEMENT]], %[[INIT]]
+func.func @pack_six_bits(%source: memref<12x64xf6E2M3FN>, %init: memref<2x16x32xf6E2M3FN>) {
+  mxfp4.pack ins(%source : memref<12x64xf6E2M3FN>) outs(%init : memref<2x16x32xf6E2M3FN>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 4>}
+  return
+}
+
+// -----
+
 /// On tensors it is not for this pass.
 // CHECK-LABEL: func.func @tensors
 // CHECK:         mxfp4.pack

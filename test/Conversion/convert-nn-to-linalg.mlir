@@ -80,14 +80,21 @@ func.func @rotary_embedding(%q: tensor<?x2x8xf32>, %position: index,
 }
 
 /// Products, scores, their maximum with the sink, sums, and the mix of values.
+/// What a token does not see is kept out twice: of scores, and of the mix, where
+/// a weight of 0 would keep a NaN.
 // CHECK-LABEL: func.func @attention
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel"]
+// CHECK:           %[[IS_SEEN:.+]] = arith.andi
+// CHECK:           arith.select %[[IS_SEEN]]
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
 // CHECK:           arith.maximumf
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
 // CHECK:           math.exp
 // CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+// CHECK:           %[[TERM:.+]] = arith.mulf
+// CHECK:           %[[IS_SEEN:.+]] = arith.andi
+// CHECK:           arith.select %[[IS_SEEN]], %[[TERM]]
 // CHECK:           arith.divf
 // CHECK-NOT:     nn.
 func.func @attention(%q: tensor<?x4x8xf32>, %k: tensor<?x2x8xf32>,

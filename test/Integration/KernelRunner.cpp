@@ -375,8 +375,7 @@ const GuardedBuffer *KernelRunner::find(const std::string &name) const {
 // Comparison
 //===----------------------------------------------------------------------===//
 
-/// Half a step between neighbors of `type` at `value`.
-static double roundingOf(ElementType type, double value) {
+double mx::test::roundingOf(ElementType type, double value) {
   double magnitude = std::fabs(value);
   switch (type) {
   case ElementType::BF16:

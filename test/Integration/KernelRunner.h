@@ -156,6 +156,9 @@ private:
   std::vector<MXEntryFunction> functions;
 };
 
+/// Half a step between neighbors of `type` at `value`.
+double roundingOf(ElementType type, double value);
+
 /// True if `error` says that this machine cannot run a program.
 bool isForOtherMachine(const Error &error);
 

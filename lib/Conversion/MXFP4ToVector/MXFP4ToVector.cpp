@@ -39,6 +39,34 @@ static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
   return success();
 }
 
+/// Writes to `init` at `to` the elements of `source` from `from` on that a
+/// vector of `type` holds, or zeros if there is no source. An element of 6 bits
+/// takes a byte in memory, but not in a vector: those are written one by one.
+static void writeChunk(ImplicitLocOpBuilder &b, VectorType type, Value source,
+                       ArrayRef<Value> from, Value init, ArrayRef<Value> to) {
+  if (type.getElementTypeBitWidth() % 8 == 0) {
+    Value words =
+        source ? vector::LoadOp::create(b, type, source, from).getResult()
+               : arith::ConstantOp::create(b, b.getZeroAttr(type)).getResult();
+    vector::StoreOp::create(b, words, init, to);
+    return;
+  }
+  emitFor(b, constantIndex(b, 0), constantIndex(b, type.getDimSize(0)), 1,
+          [&](Value i) {
+            SmallVector<Value> in(from), out(to);
+            out.back() = addIndex(b, out.back(), i);
+            Value element;
+            if (source) {
+              in.back() = addIndex(b, in.back(), i);
+              element = memref::LoadOp::create(b, source, in);
+            } else {
+              element = arith::ConstantOp::create(
+                  b, b.getZeroAttr(type.getElementType()));
+            }
+            memref::StoreOp::create(b, element, init, out);
+          });
+}
+
 /// Copies what stands together in a lane, for one group after another. Writes
 /// are consecutive; reads go along as many rows as there are lanes.
 static LogicalResult lowerPack(PackOp op) {
@@ -67,31 +95,28 @@ static LogicalResult lowerPack(PackOp op) {
     SmallVector<Value> prefix(indices.drop_back());
     emitFor(
         b, constantIndex(b, 0), constantIndex(b, steps), 1, [&](Value step) {
-          emitFor(b, constantIndex(b, 0), constantIndex(b, lanes), 1,
-                  [&](Value lane) {
-                    Value row = getArrangedRow(b, group, lane, layout);
-                    SmallVector<Value> from(prefix), to(indices);
-                    from.append({row, mulIndex(b, step, chunk)});
-                    to.append({step, mulIndex(b, lane, chunk)});
-                    auto copy = [&] {
-                      Value words =
-                          vector::LoadOp::create(b, type, op.getSource(), from);
-                      vector::StoreOp::create(b, words, op.getInit(), to);
-                    };
-                    int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
-                    if (rows % perGroup == 0)
-                      return copy();
-                    Value zeros =
-                        arith::ConstantOp::create(b, b.getZeroAttr(type));
-                    vector::StoreOp::create(b, zeros, op.getInit(), to); // F19
-                    Value isRow =
-                        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
-                                              constantIndex(b, rows));
-                    auto branch = scf::IfOp::create(b, isRow);
-                    OpBuilder::InsertionGuard guard(b);
-                    b.setInsertionPoint(branch.thenBlock()->getTerminator());
-                    copy();
-                  });
+          emitFor(
+              b, constantIndex(b, 0), constantIndex(b, lanes), 1,
+              [&](Value lane) {
+                Value row = getArrangedRow(b, group, lane, layout);
+                SmallVector<Value> from(prefix), to(indices);
+                from.append({row, mulIndex(b, step, chunk)});
+                to.append({step, mulIndex(b, lane, chunk)});
+                auto copy = [&] {
+                  writeChunk(b, type, op.getSource(), from, op.getInit(), to);
+                };
+                int64_t perGroup = layout.getPaired() ? 2 * lanes : lanes;
+                if (rows % perGroup == 0)
+                  return copy();
+                writeChunk(b, type, /*source=*/Value(), {}, op.getInit(),
+                           to); // F19
+                Value isRow = arith::CmpIOp::create(
+                    b, arith::CmpIPredicate::ult, row, constantIndex(b, rows));
+                auto branch = scf::IfOp::create(b, isRow);
+                OpBuilder::InsertionGuard guard(b);
+                b.setInsertionPoint(branch.thenBlock()->getTerminator());
+                copy();
+              });
         });
   });
   return success();

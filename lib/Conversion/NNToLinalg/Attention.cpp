@@ -175,6 +175,19 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
           .getResult();
     };
 
+    auto isSeen = [&](ImplicitLocOpBuilder &b, Value token, Value j) -> Value {
+      Value own = addIndex(b, position, token);
+      Value other = addIndex(b, first, j);
+      Value seen =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ule, other, own);
+      if (!op.getWindow())
+        return seen;
+      Value inWindow = arith::CmpIOp::create(
+          b, arith::CmpIPredicate::ugt,
+          addIndex(b, other, constantIndex(b, *op.getWindow())), own);
+      return arith::AndIOp::create(b, seen, inWindow);
+    };
+
     OpFoldResult tokensSize =
         tensor::getMixedSize(rewriter, loc, op.getQuery(), 0);
     OpFoldResult headsSize = b.getIndexAttr(heads);
@@ -192,19 +205,10 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     Value scores = emitElementwise(
         b, emptyTensor(b, {tokensSize, headsSize, span}, f32),
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
-          Value own = addIndex(b, position, at[0]);
-          Value other = addIndex(b, first, at[2]);
-          Value seen =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::ule, other, own);
-          if (op.getWindow()) {
-            Value inWindow = arith::CmpIOp::create(
-                b, arith::CmpIPredicate::ugt,
-                addIndex(b, other, constantIndex(b, *op.getWindow())), own);
-            seen = arith::AndIOp::create(b, seen, inWindow);
-          }
           Value scaled = arith::MulFOp::create(
               b, tensor::ExtractOp::create(b, products, at),
               constantFloat(b, f32, op.getScale().convertToFloat()));
+          Value seen = isSeen(b, at[0], at[2]);
           return arith::SelectOp::create(
                      b, seen, scaled,
                      constantFloat(b, f32,
@@ -251,9 +255,12 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
           Value value = extract(b, op.getValueCache(), op.getValue(), at[3],
                                 at[1], at[2]);
           Value weight = weightOf(b, elements[0], at.take_front(2));
-          return arith::AddFOp::create(b, elements[1],
-                                       arith::MulFOp::create(b, weight, value))
-              .getResult();
+          Value product = arith::MulFOp::create(b, weight, value);
+          // A value that is not seen may be NaN, which a weight of 0 keeps.
+          Value seen = isSeen(b, at[0], at[3]);
+          Value term = arith::SelectOp::create(b, seen, product,
+                                               constantFloat(b, f32, 0.0));
+          return arith::AddFOp::create(b, elements[1], term).getResult();
         });
     Value result = emitElementwise(
         b, op.getInit(),
