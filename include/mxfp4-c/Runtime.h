@@ -54,15 +54,18 @@ static inline bool mxfp4ExecutableIsNull(Mxfp4Executable executable) {
 }
 
 /// How many functions there are, and their names. What is returned of an
-/// executable is valid as long as it.
+/// executable is valid as long as it. Indices here have to be in
+/// range.
 MLIR_CAPI_EXPORTED intptr_t
 mxfp4ExecutableGetNumFunctions(Mxfp4Executable executable);
 MLIR_CAPI_EXPORTED MlirStringRef
 mxfp4ExecutableGetFunctionName(Mxfp4Executable executable, intptr_t function);
 
 /// How many arrays a function takes and gives, and what they are: `data` is
-/// null, and a first extent of -1 is any number of rows, the same for all
-/// arrays of a call that have it.
+/// null, and a first extent of -1 is any number of rows from 1 to
+/// mxfp4ExecutableGetMaxRows, the same for all arrays of a call that have it.
+MLIR_CAPI_EXPORTED int64_t mxfp4ExecutableGetMaxRows(Mxfp4Executable executable,
+                                                     intptr_t function);
 MLIR_CAPI_EXPORTED intptr_t
 mxfp4ExecutableGetNumInputs(Mxfp4Executable executable, intptr_t function);
 MLIR_CAPI_EXPORTED intptr_t

@@ -11,11 +11,9 @@
 #include "mxfp4-c/Registration.h"
 
 #include "mlir/CAPI/Registration.h"
-#include "mlir/InitAllPasses.h"
 #include "mxfp4/Compiler/CompileModule.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
-#include "mxfp4/Pipelines/Pipelines.h"
 
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(MXFP4, mxfp4, mlir::mxfp4::MXFP4Dialect)
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(NN, nn, mlir::nn::NNDialect)
@@ -24,10 +22,4 @@ void mxfp4RegisterAllDialects(MlirDialectRegistry registry) {
   mlir::mxfp4::registerCompilerDialects(*unwrap(registry));
 }
 
-void mxfp4RegisterAllPasses() {
-  [[maybe_unused]] static const bool isDone = [] {
-    mlir::registerAllPasses();
-    mlir::mxfp4::registerPipelinesAndPasses();
-    return true;
-  }();
-}
+void mxfp4RegisterAllPasses() { mlir::mxfp4::registerCompilerPasses(); }

@@ -68,6 +68,11 @@ MlirStringRef mxfp4ExecutableGetFunctionName(Mxfp4Executable executable,
   return wrap(llvm::StringRef(getFunction(executable, function).name));
 }
 
+int64_t mxfp4ExecutableGetMaxRows(Mxfp4Executable executable,
+                                  intptr_t function) {
+  return getFunction(executable, function).maxTokens;
+}
+
 intptr_t mxfp4ExecutableGetNumInputs(Mxfp4Executable executable,
                                      intptr_t function) {
   return intptr_t(getFunction(executable, function).inputs.size());
@@ -93,6 +98,13 @@ mxfp4ExecutableCall(Mxfp4Executable executable, intptr_t function,
                     intptr_t numInputs, const Mxfp4Array *inputs,
                     intptr_t numOutputs, const Mxfp4Array *outputs,
                     MlirStringCallback onError, void *userData) {
+  intptr_t count = mxfp4ExecutableGetNumFunctions(executable);
+  if (function < 0 || function >= count) {
+    report({"expected a function from 0 to " + std::to_string(count - 1) +
+            ", but got " + std::to_string(function)},
+           onError, userData);
+    return mlirLogicalResultFailure();
+  }
   mx::Status status =
       unwrap(executable)
           ->call(getFunction(executable, function), toArrays(numInputs, inputs),

@@ -13,6 +13,7 @@
 #include "Lowering.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
 #include "mxfp4/Pipelines/Pipelines.h"
 
 using namespace mlir;
@@ -23,6 +24,14 @@ void mxfp4::registerCompilerDialects(DialectRegistry &registry) {
   registerAllExtensions(registry);
   registerDialects(registry);
   registerHostTranslation(registry);
+}
+
+void mxfp4::registerCompilerPasses() {
+  [[maybe_unused]] static const bool isDone = [] {
+    registerAllPasses();
+    registerPipelinesAndPasses();
+    return true;
+  }();
 }
 
 FailureOr<mx::Program> mxfp4::compileModule(ModuleOp module,

@@ -110,6 +110,13 @@ static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
   program.maxPositions = config.maxPositionEmbeddings;
 }
 
+mx::Status mx::checkOptions(const CompileOptions &options) {
+  mx::Result<Lowering> lowering = Lowering::create(options);
+  if (!lowering)
+    return lowering.error();
+  return {};
+}
+
 const std::vector<std::string> &mx::activationNames() {
   static const std::vector<std::string> names = {"bf16", "f32"};
   return names;
@@ -148,11 +155,11 @@ mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
 mx::Result<mx::Program> mx::compileModule(const std::string &text,
                                           const std::string &name,
                                           const CompileOptions &options) {
-  // Before the text is looked at.
-  if (mx::Result<Lowering> lowering = Lowering::create(options); !lowering)
-    return lowering.error();
-  if (Status status = checkModuleText(text, name); !status)
+  if (Status status = checkOptions(options); !status)
     return status.error();
+  if (auto error = checkModuleText(text))
+    return Error{name + ":" + std::to_string(error->line) + ": " +
+                 error->message};
   CompilerContext context;
   ErrorCollector errors(context);
   OwningOpRef<ModuleOp> module =

@@ -10,10 +10,8 @@
 
 #include "Lowering.h"
 
-#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
-#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 #include "mxfp4/Pipelines/Pipelines.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -29,7 +27,7 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
   if (options.prefillTokens < 1 ||
       options.prefillTokens > mx::kMaxPrefillTokens)
     return mx::Error{"expected 1 to " + std::to_string(mx::kMaxPrefillTokens) +
-                     " prompt tokens in a call of prefill, but got " +
+                     " tokens or rows in a call, but got " +
                      std::to_string(options.prefillTokens)};
   mx::Result<CPUTarget> target = resolveCPU(options.target);
   if (!target)
@@ -39,13 +37,11 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
 
 LogicalResult Lowering::adopt(ModuleOp module) const {
   PassManager manager(module.getContext());
-  if (options.fuse && !options.reference)
-    buildRaisingPipeline(manager);
-  manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  MakeEntryPointsPassOptions entryOptions;
-  entryOptions.maxTokens = options.prefillTokens;
-  entryOptions.weights.assign(options.weights.begin(), options.weights.end());
-  manager.addPass(createMakeEntryPointsPass(entryOptions));
+  AdoptionPipelineOptions adoptionOptions;
+  adoptionOptions.maxTokens = options.prefillTokens;
+  adoptionOptions.weights = options.weights;
+  adoptionOptions.raise = options.fuse && !options.reference;
+  buildAdoptionPipeline(manager, adoptionOptions);
   return manager.run(module);
 }
 

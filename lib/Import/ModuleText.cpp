@@ -16,6 +16,7 @@
 #include <algorithm>
 
 using namespace mlir;
+using namespace mlir::mxfp4;
 
 #define MXFP4_STRINGIFY_(x) #x
 #define MXFP4_STRINGIFY(x) MXFP4_STRINGIFY_(x)
@@ -47,67 +48,65 @@ static size_t skipText(std::string_view text, size_t at) {
   return at;
 }
 
-static mx::Status checkDepth(std::string_view text, const std::string &name) {
-  int depth = 0;
+/// Brackets that are open, and signs in a row: the parser calls itself for
+/// each.
+static std::optional<ModuleTextError> checkDepth(std::string_view text) {
+  int depth = 0, signs = 0;
   size_t line = 1;
   for (size_t at = 0; at < text.size();) {
     if (size_t end = skipText(text, at); end != at) {
-      line += end <= text.size() && text[end - 1] == '\n';
+      line += text[end - 1] == '\n';
       at = end;
       continue;
     }
-    switch (text[at++]) {
-    case '\n':
+    char letter = text[at++];
+    char next = at < text.size() ? text[at] : '\0';
+    if (letter == '\n')
       ++line;
-      break;
-    case '(':
-    case '[':
-    case '{':
-    case '<':
-      if (++depth > kMaxDepth)
-        return mx::Error{name + ":" + std::to_string(line) +
-                         ": expected brackets to be nested at most " +
-                         std::to_string(kMaxDepth) + " deep"};
-      break;
-    case '>':
-      // That of an arrow or a comparison closes nothing.
-      if ((at >= 2 && text[at - 2] == '-') ||
-          (at < text.size() && text[at] == '='))
-        break;
-      [[fallthrough]];
-    case ')':
-    case ']':
-    case '}':
+    // Arrows and comparisons are no brackets.
+    bool isOperator = ((letter == '<' || letter == '>') && next == '=') ||
+                      (letter == '>' && at >= 2 && text[at - 2] == '-');
+    if (letter == '(' || letter == '[' || letter == '{' ||
+        (letter == '<' && !isOperator))
+      ++depth;
+    else if (letter == ')' || letter == ']' || letter == '}' ||
+             (letter == '>' && !isOperator))
       depth -= depth > 0;
-      break;
-    }
+    if (letter == '-')
+      ++signs;
+    else if (letter != ' ' && letter != '\t' && letter != '\n')
+      signs = 0;
+    if (depth > kMaxDepth || signs > kMaxDepth)
+      return ModuleTextError{line,
+                             std::string("expected ") +
+                                 (signs > kMaxDepth ? "signs" : "brackets") +
+                                 " to be nested at most " +
+                                 std::to_string(kMaxDepth) + " deep"};
   }
-  return {};
+  return std::nullopt;
 }
 
 /// The header of bytecode is the magic, the version as a variable-length
 /// integer of one byte, and the producer, which ends in a zero.
-static mx::Status checkProducer(std::string_view bytes,
-                                const std::string &name) {
+static std::optional<ModuleTextError> checkProducer(std::string_view bytes) {
   size_t begin = kBytecodeMagic.size() + 1;
   size_t end = bytes.find('\0', std::min(begin, bytes.size()));
   if (end == std::string_view::npos)
-    return mx::Error{name + ": expected bytecode to have a producer"};
+    return ModuleTextError{1, "expected bytecode to have a producer"};
   std::string_view producer = bytes.substr(begin, end - begin);
   if (producer.substr(0, kProducer.size()) == kProducer)
-    return {};
-  return mx::Error{name +
-                   ": expected bytecode of MLIR " LLVM_VERSION_STRING
-                   ", but it was written by " +
-                   mx::quote(std::string(producer)) + "; pass it on as text"};
+    return std::nullopt;
+  return ModuleTextError{1, "expected bytecode of MLIR " LLVM_VERSION_STRING
+                            ", but it was written by " +
+                                mx::quote(std::string(producer)) +
+                                "; pass it on as text"};
 }
 
-mx::Status mxfp4::checkModuleText(std::string_view text,
-                                  const std::string &name) {
+std::optional<ModuleTextError> mxfp4::checkModuleText(std::string_view text) {
   if (text.size() > kMaxBytes)
-    return mx::Error{name + ": expected a module of less than 2 GiB, but got " +
-                     std::to_string(text.size()) + " bytes"};
+    return ModuleTextError{1, "expected a module of less than 2 GiB, but got " +
+                                  std::to_string(text.size()) + " bytes"};
   if (text.substr(0, kBytecodeMagic.size()) == kBytecodeMagic)
-    return checkProducer(text, name);
-  return checkDepth(text, name);
+    return checkProducer(text);
+  return checkDepth(text);
 }

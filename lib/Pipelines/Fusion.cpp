@@ -16,12 +16,6 @@
 
 using namespace mlir;
 
-void mxfp4::buildRaisingPipeline(OpPassManager &manager) {
-  manager.addPass(createCanonicalizerPass());
-  manager.addNestedPass<func::FuncOp>(createRaiseToMXFP4Pass());
-  manager.addPass(createCanonicalizerPass());
-}
-
 void mxfp4::buildFusionPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFuseDequantizePass());
   manager.addNestedPass<func::FuncOp>(createFuseEpiloguePass());

@@ -22,6 +22,9 @@ using namespace mlir;
 void mxfp4::registerPipelinesAndPasses() {
   registerMXFP4Passes();
   registerMXFP4ConversionPasses();
+  PassPipelineRegistration<AdoptionPipelineOptions>(
+      "mxfp4-adopt", "Make functions of another compiler entry points",
+      buildAdoptionPipeline);
   PassPipelineRegistration<>("mxfp4-raise",
                              "Recognize what other compilers write",
                              buildRaisingPipeline);

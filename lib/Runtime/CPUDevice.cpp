@@ -44,7 +44,7 @@ static Result<int64_t> chooseThreads(const Program &program,
     limit = std::min(limit, program.maxThreads);
   if (requested > limit)
     return Error{"the program runs on at most " + std::to_string(limit) +
-                 " threads, but got --threads " + std::to_string(requested)};
+                 " threads, but got " + std::to_string(requested)};
   if (requested == 0)
     return std::min(limit, countAllowedProcessors());
   return requested;

@@ -41,7 +41,9 @@ bool mx::isCompatible(const std::string &expected, const std::string &given) {
   if (expected == given)
     return true;
   unsigned bits = dtypeBits(expected);
-  if (bits == 0 || bits != dtypeBits(given))
+  // A bool has bytes 0 and 1 only.
+  if (bits == 0 || bits != dtypeBits(given) || expected == "BOOL" ||
+      given == "BOOL")
     return false;
   return bits == 8 ? isInteger(expected) || isInteger(given)
                    : isInteger(expected) && isInteger(given);
@@ -72,6 +74,11 @@ static Status checkArray(const Buffer &buffer, const Array &array,
                    std::to_string(found)};
     rows = found;
   }
+  Result<uint64_t> bytes = tensorBytes(array.dtype, array.shape);
+  if (!bytes)
+    return Error{quote(buffer.name) + ": " + bytes.error().message};
+  if (!array.data && *bytes != 0)
+    return Error{quote(buffer.name) + ": expected an array, but got null"};
   if (uintptr_t(array.data) % std::max(dtypeBits(buffer.dtype) / 8, 1u) != 0)
     return Error{quote(buffer.name) +
                  ": expected an array that is aligned to its elements"};
@@ -88,14 +95,14 @@ static Status checkCount(const Function &function, const char *what,
 
 /// Bytes of `array`, which is as its buffer says.
 static uint64_t countBytes(const Array &array) {
-  uint64_t count = 1;
-  for (int64_t extent : array.shape)
-    count *= uint64_t(extent);
-  return count * dtypeBits(array.dtype) / 8;
+  Result<uint64_t> bytes = tensorBytes(array.dtype, array.shape);
+  return bytes ? *bytes : 0;
 }
 
 static bool overlap(const Array &a, const Array &b) {
   auto begin = [](const Array &x) { return uintptr_t(x.data); };
+  if (countBytes(a) == 0 || countBytes(b) == 0)
+    return false;
   return begin(a) < begin(b) + countBytes(b) &&
          begin(b) < begin(a) + countBytes(a);
 }
@@ -149,6 +156,10 @@ Status Executable::bindFunctions(const Program &program) {
       const Buffer &buffer = program.buffers[argument];
       bool isOfCall =
           buffer.kind == BufferKind::Input || buffer.kind == BufferKind::Output;
+      if (isOfCall && buffer.bytesPerPosition != 0)
+        return Error{"cannot call " + quote(entry.name) + ": buffer " +
+                     quote(buffer.name) +
+                     " counts the positions of a sequence"};
       if (isOfCall && buffer.dtype.empty())
         return Error{"cannot call " + quote(entry.name) + ": buffer " +
                      quote(buffer.name) +

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from . import _compiler
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     from typing_extensions import TypeAlias
 
@@ -260,8 +260,8 @@ class Executable:
         name = names[0] if len(names) == 1 else "main"
         if name not in names:
             raise TypeError(
-                "expected the name of a function, as in "
-                f"executable[{names[0]!r}](...): there are {', '.join(names)}"
+                "expected the name of a function, as in executable['main'](...): "
+                f"there are {', '.join(names) or 'none'}"
             )
         return self[name](*arrays, out=out)
 
@@ -328,16 +328,19 @@ def compile(
             "expected 'module' to be a Module, a str or bytes, but got "
             f"{type(module).__name__}"
         )
-    named: dict[str, Array] = {}
+    named: dict[Any, Array] = {}
     for key, array in (weights or {}).items():
-        if isinstance(key, int):
+        name: Any = key
+        if hasattr(key, "__index__") and not isinstance(key, bool):
             if len(module.functions) != 1:
                 raise ValueError(
                     "expected names in 'weights', such as 'main.arg1': the "
                     f"module has {len(module.functions)} public functions"
                 )
-            key = f"{module.functions[0]}.arg{key}"
-        named[key] = array
+            name = f"{module.functions[0]}.arg{operator.index(key)}"
+        if name in named:
+            raise ValueError(f"expected one array for weight {name!r}, but got two")
+        named[name] = array
     return Executable(
         _compiler.Executable.compile(
             module._module, target, named, max_rows, reference, fuse, threads

@@ -308,3 +308,37 @@ module {
     }
   }
 }
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected argument 1 to have a buffer of its own}}
+func.func @same_buffer_twice(%a: memref<4xf32> {mxfp4.buffer = "x", mxfp4.kind = "input"},
+                             %b: memref<4xf32> {mxfp4.buffer = "x", mxfp4.kind = "input"})
+    attributes {mxfp4.entry = "f", mxfp4.max_tokens = 1 : i64} {
+  return
+}
+
+// -----
+
+func.func @first() attributes {mxfp4.entry = "f", mxfp4.max_tokens = 1 : i64} {
+  return
+}
+// expected-error @below {{cannot be an entry point: there is another 'f'}}
+func.func @second() attributes {mxfp4.entry = "f", mxfp4.max_tokens = 1 : i64} {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected 'func.func'}}
+llvm.func @other_function() attributes {mxfp4.entry = "f", mxfp4.max_tokens = 1 : i64} {
+  llvm.return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected the arena to be memref<?xi8>, but got 'memref<4xf32>'}}
+func.func @arena_of_floats(%a: memref<4xf32> {mxfp4.buffer = "a", mxfp4.kind = "arena"})
+    attributes {mxfp4.entry = "f", mxfp4.max_tokens = 1 : i64} {
+  return
+}

@@ -184,6 +184,8 @@ TEST_F(ExecutableTest, RefusesOtherArrays) {
                       arrayOf(y, {2, 8})),
             "'project.arg0': expected an array that is aligned to its "
             "elements");
+  EXPECT_EQ(errorWith({nullptr, "F32", {2, 64}}, arrayOf(y, {2, 8})),
+            "'project.arg0': expected an array, but got null");
   EXPECT_EQ(errorOf(executable->call(*project, {}, {})),
             "'project': expected 3 inputs, but got 0");
 }
@@ -216,6 +218,8 @@ TEST(ExecutableArrays, CompatibleTypes) {
   EXPECT_FALSE(isCompatible("F32", "I32"));
   EXPECT_FALSE(isCompatible("I32", "I64"));
   EXPECT_FALSE(isCompatible("F32", "F33"));
+  // Its bytes are 0 or 1.
+  EXPECT_FALSE(isCompatible("BOOL", "U8"));
 }
 
 TEST(ExecutableModules, RefusesWhatCanNotBeCalled) {
@@ -231,9 +235,41 @@ TEST(ExecutableModules, RefusesWhatCanNotBeCalled) {
             "entry point: expected argument 0 to be a tensor of numbers with "
             "no dynamic dimension but the leading one, but got "
             "'tensor<?x?xf32>'");
+  EXPECT_EQ(errorOf("func.func @f(%x: tensor<4xi4>) { return }"),
+            "cannot compile the module: buffer 'f.arg0': expected a type that "
+            "safetensors files have, but got memref<4xi4>");
   EXPECT_EQ(errorOf(std::string(1001, '(')),
             "test:1: expected brackets to be nested at most 1000 deep");
   EXPECT_EQ(errorOf(std::string("ML\xEFR\x0dStableHLO_v1.12.0\0", 24)),
-            "test: expected bytecode of MLIR 22.1.8, but it was written by "
+            "test:1: expected bytecode of MLIR 22.1.8, but it was written by "
             "'StableHLO_v1.12.0'; pass it on as text");
+}
+
+TEST(ExecutableModules, RefusesOtherPrograms) {
+  auto errorOf = [](const std::string &text) {
+    Result<Program> program = compileModule(text, "test", {});
+    if (!program)
+      return program.error().message;
+    auto executable = Executable::create(*program, {});
+    return executable ? "" : executable.error().message;
+  };
+  std::string attributes =
+      " attributes {mxfp4.entry = \"f\", mxfp4.max_tokens = 4 : i64}";
+  EXPECT_EQ(errorOf("func.func @f(%x: tensor<?x4xf32> {mxfp4.buffer = \"x\", "
+                    "mxfp4.kind = \"cache\", mxfp4.dim = \"context\"})" +
+                    attributes + " { return }"),
+            "expected a program without caches, but it has 'x'");
+  EXPECT_EQ(errorOf("func.func @f(%x: tensor<?x4xf32> {mxfp4.buffer = \"x\", "
+                    "mxfp4.kind = \"input\", mxfp4.dim = \"context\"})" +
+                    attributes + " { return }"),
+            "cannot call 'f': buffer 'x' counts the positions of a sequence");
+  EXPECT_EQ(errorOf("func.func @f(%x: tensor<4xf32> {mxfp4.buffer = \"x\", "
+                    "mxfp4.kind = \"input\"})" +
+                    attributes +
+                    " { return }\n"
+                    "func.func @g(%x: tensor<8xf32> {mxfp4.buffer = \"x\", "
+                    "mxfp4.kind = \"input\"}) attributes {mxfp4.entry = "
+                    "\"g\", mxfp4.max_tokens = 4 : i64} { return }"),
+            "cannot call 'f': buffer 'x' is of another type in another "
+            "function");
 }

@@ -21,7 +21,7 @@
 
 using namespace mlir;
 
-static LogicalResult fail(StringRef message) {
+static LogicalResult fail(const Twine &message) {
   llvm::errs() << "mxfp4-opt: " << message << "\n";
   return failure();
 }
@@ -34,10 +34,8 @@ static LogicalResult run(StringRef inputName, StringRef outputName,
       openInputFile(inputName, &message);
   if (!input)
     return fail(message);
-  if (mx::Status status =
-          mxfp4::checkModuleText(input->getBuffer(), inputName.str());
-      !status)
-    return fail(status.error().message);
+  if (auto error = mxfp4::checkModuleText(input->getBuffer()))
+    return fail(inputName + ":" + Twine(error->line) + ": " + error->message);
   std::unique_ptr<llvm::ToolOutputFile> output =
       openOutputFile(outputName, &message);
   if (!output)

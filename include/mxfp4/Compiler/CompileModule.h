@@ -24,6 +24,10 @@ namespace mlir::mxfp4 {
 /// of them.
 void registerCompilerDialects(DialectRegistry &registry);
 
+/// Makes the passes and pipelines of the project and of MLIR known to parsers
+/// of pipelines. May be called more than once, by any thread.
+void registerCompilerPasses();
+
 /// Compiles `module`, which is left as it is: its public functions become entry
 /// points (`mxfp4-make-entry-points`), unless they are already. Errors are
 /// reported to the diagnostic handlers of its context, which gets what

@@ -44,6 +44,9 @@ struct CompileOptions {
   std::vector<std::string> weights;
 };
 
+/// Fails on options that are out of range, or a target that is unknown.
+Status checkOptions(const CompileOptions &options);
+
 /// "bf16" and "f32".
 const std::vector<std::string> &activationNames();
 

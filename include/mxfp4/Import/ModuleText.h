@@ -11,18 +11,23 @@
 #ifndef MXFP4_IMPORT_MODULETEXT_H
 #define MXFP4_IMPORT_MODULETEXT_H
 
-#include "mxfp4/Support/Result.h"
-
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace mlir::mxfp4 {
 
-/// Fails on text or bytecode that upstream's readers are known to crash on:
-/// text of 2 GiB or more, text whose brackets are nested so deep that the
-/// parser would run out of stack, and bytecode that another release of MLIR, or
-/// a dialect of its own such as VHLO, wrote. `name` stands for it in messages.
-mx::Status checkModuleText(std::string_view text, const std::string &name);
+/// Why a module is not read, and in which line of its text.
+struct ModuleTextError {
+  size_t line;
+  std::string message;
+};
+
+/// Finds what upstream's readers are known to crash on: text of 2 GiB or more,
+/// text nested so deep that the parser would run out of stack, and bytecode
+/// that another release of MLIR, or a dialect of its own such as VHLO, wrote.
+std::optional<ModuleTextError> checkModuleText(std::string_view text);
 
 } // namespace mlir::mxfp4
 

@@ -26,6 +26,24 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
                           llvm::cl::init("avx2")};
 };
 
+struct AdoptionPipelineOptions : PassPipelineOptions<AdoptionPipelineOptions> {
+  Option<int64_t> maxTokens{
+      *this, "max-tokens",
+      llvm::cl::desc("Size of dynamic leading dimensions at most"),
+      llvm::cl::init(512)};
+  ListOption<std::string> weights{
+      *this, "weights",
+      llvm::cl::desc("Arguments that are weights, such as main.arg1")};
+  Option<bool> raise{*this, "raise",
+                     llvm::cl::desc("Recognize what other compilers write"),
+                     llvm::cl::init(true)};
+};
+
+/// mxfp4-adopt: a module of another compiler to the graph stage, with its
+/// public functions as entry points.
+void buildAdoptionPipeline(OpPassManager &manager,
+                           const AdoptionPipelineOptions &options);
+
 /// mxfp4-raise: what other compilers write for dequantization, to our ops.
 void buildRaisingPipeline(OpPassManager &manager);
 

@@ -37,7 +37,8 @@ std::string describeArray(const std::string &dtype,
                           const std::vector<int64_t> &shape);
 
 /// True if an array of dtype `given` may stand where the code has `expected`:
-/// the same, or integers of the same width, or one of them is a plain byte.
+/// the same, or integers of the same width, or one of them is a plain byte and
+/// the other a number of 8 bits.
 bool isCompatible(const std::string &expected, const std::string &given);
 
 /// A function that can be called. Its arrays are those of Program::buffers.

@@ -19,6 +19,7 @@
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -116,6 +117,9 @@ public:
       : module(module), users(symbols, module) {}
 
   LogicalResult run() {
+    for (Operation &op : *module.getBody())
+      if (op.hasAttr(kEntryAttrName) && !isa<func::FuncOp>(op))
+        return op.emitOpError("cannot be an entry point: expected 'func.func'");
     for (auto function : module.getOps<func::FuncOp>()) {
       if (function.getSymName() == kBarrierName) {
         if (failed(defineBarrier(function)))
@@ -166,9 +170,12 @@ private:
       return function.emitOpError(
           "cannot be an entry point: expected no results "
           "(mxfp4-drop-entry-results)");
-    bool isPrepare =
-        function->getAttrOfType<StringAttr>(kEntryAttrName).getValue() ==
-        kPrepareEntry;
+    StringRef name =
+        function->getAttrOfType<StringAttr>(kEntryAttrName).getValue();
+    bool isPrepare = name == kPrepareEntry;
+    if (!isPrepare && !names.insert(name).second)
+      return function.emitOpError()
+             << "cannot be an entry point: there is another '" << name << "'";
     if (isPrepare && failed(verifyPrepare(function)))
       return failure();
     ImplicitLocOpBuilder b(function.getLoc(), module.getContext());
@@ -192,6 +199,12 @@ private:
             isPrepare ? nextBuffer++ : bindBuffer(function, i, type);
         if (failed(index))
           return failure();
+        bool isOfCall = isNamed(function, i, kKindAttrName, "input") ||
+                        isNamed(function, i, kKindAttrName, "output");
+        if (isOfCall && llvm::is_contained(arguments, *index))
+          return function.emitOpError()
+                 << "cannot be an entry point: expected argument " << i
+                 << " to have a buffer of its own";
         arguments.push_back(*index);
         bound = makeMemRef(b, reader, converter, function, i, type, *index);
       } else if (isNamed(function, i, kValueAttrName, "invocation")) {
@@ -278,6 +291,13 @@ private:
       return function.emitOpError()
              << "cannot be an entry point: expected argument " << index
              << " to have fewer than 2^57 bytes, but got " << type;
+    if (isArena(function, index) &&
+        (!type.getElementType().isInteger(8) || type.getRank() != 1 ||
+         !type.isDynamicDim(0)))
+      return function.emitOpError()
+             << "cannot be an entry point: expected the arena to be "
+                "memref<?xi8>, but got "
+             << type;
     if (isArena(function, index))
       info.bytes = getArenaBytes();
     else if (isNamed(function, index, kDimAttrName, "context"))
@@ -376,6 +396,8 @@ private:
   ModuleOp module;
   SymbolTableCollection symbols;
   SymbolUserMap users;
+  /// Of the entry points so far.
+  llvm::StringSet<> names;
   /// By name and by what prepares it.
   llvm::MapVector<std::pair<StringRef, Attribute>, BufferInfo> table;
 };

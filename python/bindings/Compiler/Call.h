@@ -63,7 +63,7 @@ pybind11::str toString(const std::string &text);
 
 /// Calls `function` without the GIL. It gives a Result, whose value is returned
 /// or whose error is thrown.
-template <typename Function> auto callWithoutGIL(Function &&function) {
+template <typename Callable> auto callWithoutGIL(Callable &&function) {
   auto result = [&] {
     WithoutGIL withoutGIL;
     return function();

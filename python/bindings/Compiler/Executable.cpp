@@ -46,7 +46,7 @@ struct Compiled {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// How numpy, ml_dtypes and safetensors name one type.
+/// A type of arrays, and how safetensors names it.
 struct TypeNames {
   NumberType type;
   const char *safetensors;
@@ -90,7 +90,8 @@ static py::dtype getType(const std::string &dtype) {
   throw py::type_error("results of " + dtype + " are not known");
 }
 
-/// The elements of `from`, `bytes` each, one after another.
+/// Copies the elements of `from`, `bytes` each, so that they lie one after
+/// another. `at` is the place of index 0 of dimension `dim`.
 static void copyElements(const python::Array &from, size_t dim,
                          const uint8_t *at, size_t bytes, uint8_t *&to) {
   if (dim == from.shape.size()) {
@@ -132,11 +133,10 @@ static std::vector<NumberType> getTypes() {
   return types;
 }
 
-/// Two elements of 4 bits in each byte (F2).
-static void packNibbles(std::vector<uint8_t> &elements) {
-  for (size_t i = 0; i < elements.size() / 2; ++i)
+/// Puts two elements of 4 bits into each byte (F2), in place.
+static void packNibbles(uint8_t *elements, size_t count) {
+  for (size_t i = 0; i < count / 2; ++i)
     elements[i] = uint8_t((elements[2 * i] & 15) | (elements[2 * i + 1] << 4));
-  elements.resize(elements.size() / 2);
 }
 
 void Arrays::add(const py::object &object, const std::string &name,
@@ -153,15 +153,18 @@ void Arrays::add(const py::object &object, const std::string &name,
                source.shape.size() == buffer.shape.size() &&
                source.shape.back() == 2 * buffer.shape.back();
   if (packs || !isContiguous(source, bytes)) {
-    std::vector<uint8_t> copy(size_t(source.size()) * bytes);
-    uint8_t *to = copy.data();
-    copyElements(source, 0, source.data, bytes, to);
-    if (packs) {
-      packNibbles(copy);
-      array.shape.back() /= 2;
+    py::array_t<uint8_t> owner(source.size() * int64_t(bytes));
+    uint8_t *copy = owner.mutable_data();
+    array.data = copy;
+    {
+      WithoutGIL withoutGIL;
+      uint8_t *to = copy;
+      copyElements(source, 0, source.data, bytes, to);
+      if (packs)
+        packNibbles(copy, size_t(to - copy));
     }
-    auto owner = py::array_t<uint8_t>(py::ssize_t(copy.size()), copy.data());
-    array.data = owner.mutable_data();
+    if (packs)
+      array.shape.back() /= 2;
     owners.push_back(std::move(owner));
   } else {
     owners.push_back(source.owner);
@@ -184,27 +187,43 @@ static CompileOptions getOptions(const py::object &target,
   options.prefillTokens = getInteger(maxRows, "max_rows", 1, kMaxPrefillTokens);
   options.reference = getFlag(reference, "reference");
   options.fuse = getFlag(fuse, "fuse");
-  // The target is looked up here, so that a wrong one is a ValueError.
-  if (Result<std::string> found = compilerFingerprint(options); !found)
-    throwValueError(found.error());
+  if (Status status = checkOptions(options); !status)
+    throwValueError(status.error());
   return options;
 }
 
+/// How many threads argument `threads` asks for; 0 is one for each processor.
+static int64_t getThreads(const py::object &argument) {
+  if (argument.is_none())
+    return 0;
+  return getInteger(argument, "threads", 1, ThreadPool::kMaxThreads);
+}
+
+/// The names of weights. What has no array is found here: a module may take
+/// seconds to compile.
+static std::vector<std::string> getNames(const py::dict &weights) {
+  std::vector<std::string> names;
+  for (auto [key, value] : weights) {
+    names.push_back(
+        getText(py::reinterpret_borrow<py::object>(key), "a key of weights"));
+    if (!isArray(py::reinterpret_borrow<py::object>(value)))
+      throw py::type_error("expected weight " + quote(names.back()) +
+                           " to be a numpy array or to have DLPack or the "
+                           "buffer protocol, but got " +
+                           Py_TYPE(value.ptr())->tp_name);
+  }
+  return names;
+}
+
 static std::shared_ptr<Compiled> load(Program program, const py::dict &weights,
-                                      const py::object &threadsArgument) {
-  int64_t threads = 0;
-  if (!threadsArgument.is_none())
-    threads =
-        getInteger(threadsArgument, "threads", 1, ThreadPool::kMaxThreads);
+                                      int64_t threads) {
   Arrays arrays;
   std::map<std::string, mx::Array> byName;
-  for (auto [key, value] : weights) {
-    auto name = key.cast<std::string>();
+  for (const std::string &name : getNames(weights)) {
     int64_t index = program.findBuffer(name);
-    if (index < 0)
-      throw py::value_error("the module has no weight " + quote(name));
-    arrays.add(py::reinterpret_borrow<py::object>(value), name,
-               program.buffers[size_t(index)]);
+    if (index < 0 || program.buffers[size_t(index)].kind != BufferKind::Weight)
+      throw py::value_error("the program has no weight " + quote(name));
+    arrays.add(weights[toString(name)], name, program.buffers[size_t(index)]);
     byName[name] = arrays.arrays.back();
   }
   auto compiled = std::make_shared<Compiled>();
@@ -218,26 +237,20 @@ static std::shared_ptr<Compiled> load(Program program, const py::dict &weights,
 static std::shared_ptr<Compiled>
 compile(IRModule &module, const py::object &target, const py::dict &weights,
         const py::object &maxRows, const py::object &reference,
-        const py::object &fuse, const py::object &threads) {
-  std::vector<std::string> names;
-  for (auto [key, value] : weights)
-    names.push_back(key.cast<std::string>());
-  CompileOptions options = getOptions(target, names, maxRows, reference, fuse);
+        const py::object &fuse, const py::object &threadsArgument) {
+  CompileOptions options =
+      getOptions(target, getNames(weights), maxRows, reference, fuse);
+  int64_t threads = getThreads(threadsArgument);
   mlir::FailureOr<Program> program = mlir::failure();
+  std::vector<Diagnostic> diagnostics;
   {
-    std::unique_lock<std::mutex> lock(module.mutex, std::defer_lock);
-    {
-      py::gil_scoped_release withoutGIL;
-      lock.lock();
-    }
-    DiagnosticCollector diagnostics(module.context);
-    {
-      py::gil_scoped_release withoutGIL;
-      program = mlir::mxfp4::compileModule(*module.module, options);
-    }
-    if (failed(program))
-      diagnostics.throwError("cannot compile the module");
+    WithoutGIL withoutGIL;
+    std::lock_guard<std::mutex> lock(module.mutex);
+    DiagnosticCollector collector(module.context, diagnostics);
+    program = mlir::mxfp4::compileModule(*module.module, options);
   }
+  if (failed(program))
+    throwCompileError("cannot compile the module", diagnostics);
   checkSignals();
   return load(std::move(*program), weights, threads);
 }
@@ -248,7 +261,7 @@ static std::shared_ptr<Compiled> loadFile(const py::object &pathArgument,
   std::string path = getPath(pathArgument, "path");
   checkExists(path);
   return load(callWithoutGIL([&] { return loadProgram(path); }), weights,
-              threads);
+              getThreads(threads));
 }
 
 //===----------------------------------------------------------------------===//
@@ -321,7 +334,7 @@ static py::list call(Compiled &compiled, const std::string &name,
   py::list results;
   Arrays outputs = makeOutputs(function, inputs.arrays, given, results);
   Status status = [&] {
-    py::gil_scoped_release withoutGIL;
+    WithoutGIL withoutGIL;
     return compiled.executable->call(function, inputs.arrays, outputs.arrays);
   }();
   if (!status)
@@ -340,7 +353,8 @@ static py::list describe(const std::vector<Buffer> &buffers) {
         shape.append(py::none());
       else
         shape.append(extent);
-    list.append(py::make_tuple(buffer.name, buffer.dtype, py::tuple(shape)));
+    list.append(
+        py::make_tuple(toString(buffer.name), buffer.dtype, py::tuple(shape)));
   }
   return list;
 }
@@ -362,9 +376,9 @@ void mx::python::bindExecutable(py::module_ &module) {
       .def("call", &call, py::arg("name"), py::arg("arguments"), py::arg("out"))
       .def("functions",
            [](const Compiled &compiled) {
-             std::vector<std::string> names;
+             std::vector<py::str> names;
              for (const Function &function : compiled.executable->functions())
-               names.push_back(function.name);
+               names.push_back(toString(function.name));
              return names;
            })
       .def(

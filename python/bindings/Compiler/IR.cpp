@@ -15,16 +15,13 @@
 #include "Call.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/InitAllPasses.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mxfp4/Compiler/CompileModule.h"
 #include "mxfp4/Import/ModuleText.h"
-#include "mxfp4/Pipelines/Pipelines.h"
 
 #include <memory>
-#include <optional>
 #include <pybind11/stl.h>
 
 namespace py = pybind11;
@@ -43,12 +40,6 @@ IRModule::IRModule() {
 // Diagnostics
 //===----------------------------------------------------------------------===//
 
-DiagnosticCollector::DiagnosticCollector(mlir::MLIRContext &context)
-    : handler(&context, [this](mlir::Diagnostic &diagnostic) {
-        entries.push_back(describe(diagnostic));
-        return mlir::success();
-      }) {}
-
 static const char *getName(mlir::DiagnosticSeverity severity) {
   switch (severity) {
   case mlir::DiagnosticSeverity::Note:
@@ -63,45 +54,52 @@ static const char *getName(mlir::DiagnosticSeverity severity) {
   return "";
 }
 
-DiagnosticCollector::Entry
-DiagnosticCollector::describe(mlir::Diagnostic &diagnostic) {
-  Entry entry;
-  entry.severity = getName(diagnostic.getSeverity());
-  entry.message = diagnostic.str();
+static Diagnostic describe(mlir::Diagnostic &diagnostic) {
+  Diagnostic result;
+  result.severity = getName(diagnostic.getSeverity());
+  result.message = diagnostic.str();
   mlir::LocationAttr location = diagnostic.getLocation();
   if (auto place = location.findInstanceOf<mlir::FileLineColLoc>()) {
-    entry.file = place.getFilename().str();
-    entry.line = place.getLine();
-    entry.column = place.getColumn();
+    result.file = place.getFilename().str();
+    result.line = place.getLine();
+    result.column = place.getColumn();
   }
   for (mlir::Diagnostic &note : diagnostic.getNotes())
-    entry.notes.push_back(describe(note));
-  return entry;
+    result.notes.push_back(describe(note));
+  return result;
 }
 
-py::object DiagnosticCollector::toPython(const Entry &entry) {
+DiagnosticCollector::DiagnosticCollector(mlir::MLIRContext &context,
+                                         std::vector<Diagnostic> &list)
+    : handler(&context, [&list](mlir::Diagnostic &diagnostic) {
+        list.push_back(describe(diagnostic));
+        return mlir::success();
+      }) {}
+
+static py::object toPython(const Diagnostic &diagnostic) {
   py::list notes;
-  for (const Entry &note : entry.notes)
+  for (const Diagnostic &note : diagnostic.notes)
     notes.append(toPython(note));
   auto orNone = [](bool isKnown, py::object value) {
     return isKnown ? value : py::none();
   };
   // A module has no line.
-  bool hasFile = !entry.file.empty(), hasLine = entry.line != 0;
+  bool hasFile = !diagnostic.file.empty(), hasLine = diagnostic.line != 0;
   return py::module_::import("mxfp4._error")
-      .attr("Diagnostic")(entry.severity, toString(entry.message),
-                          orNone(hasFile, toString(entry.file)),
-                          orNone(hasLine, py::int_(entry.line)),
-                          orNone(hasLine, py::int_(entry.column)),
+      .attr("Diagnostic")(diagnostic.severity, toString(diagnostic.message),
+                          orNone(hasFile, toString(diagnostic.file)),
+                          orNone(hasLine, py::int_(diagnostic.line)),
+                          orNone(hasLine, py::int_(diagnostic.column)),
                           py::tuple(notes));
 }
 
-void DiagnosticCollector::throwError(const std::string &what) const {
-  py::list diagnostics;
-  for (const Entry &entry : entries)
-    diagnostics.append(toPython(entry));
+void mx::python::throwCompileError(const std::string &what,
+                                   const std::vector<Diagnostic> &diagnostics) {
+  py::list list;
+  for (const Diagnostic &diagnostic : diagnostics)
+    list.append(toPython(diagnostic));
   py::object type = py::module_::import("mxfp4._error").attr("CompileError");
-  py::object error = type(toString(what), py::tuple(diagnostics));
+  py::object error = type(toString(what), py::tuple(list));
   PyErr_SetObject(type.ptr(), error.ptr());
   throw py::error_already_set();
 }
@@ -126,34 +124,36 @@ static std::shared_ptr<IRModule> parse(const py::object &sourceArgument,
   std::string source = getSource(sourceArgument, "source");
   std::string name = getText(nameArgument, "name");
   auto result = std::make_shared<IRModule>();
-  DiagnosticCollector diagnostics(result->context);
+  std::vector<Diagnostic> diagnostics;
   {
-    py::gil_scoped_release withoutGIL;
-    if (Status status = mlir::mxfp4::checkModuleText(source, name); !status)
-      mlir::emitError(mlir::FileLineColLoc::get(&result->context, name, 1, 1))
-          << status.error().message;
+    WithoutGIL withoutGIL;
+    DiagnosticCollector collector(result->context, diagnostics);
+    if (auto error = mlir::mxfp4::checkModuleText(source))
+      mlir::emitError(mlir::FileLineColLoc::get(&result->context, name,
+                                                unsigned(error->line), 1))
+          << error->message;
     else
       result->module = mlir::parseSourceString<mlir::ModuleOp>(
           source, mlir::ParserConfig(&result->context), name);
   }
   if (!result->module)
-    diagnostics.throwError("cannot read the module");
+    throwCompileError("cannot read the module", diagnostics);
   checkSignals();
   return result;
 }
 
 /// Calls `function` on the module, without the GIL, when no other thread uses
 /// it.
-template <typename Function>
-static auto withModule(IRModule &module, Function &&function) {
-  py::gil_scoped_release withoutGIL;
+template <typename Callable>
+static auto withModule(IRModule &module, Callable &&function) {
+  WithoutGIL withoutGIL;
   std::lock_guard<std::mutex> lock(module.mutex);
   return function(*module.module);
 }
 
-static std::string print(IRModule &module, const py::object &argument) {
+static py::str print(IRModule &module, const py::object &argument) {
   bool locations = getFlag(argument, "locations");
-  return withModule(module, [&](mlir::ModuleOp op) {
+  return toString(withModule(module, [&](mlir::ModuleOp op) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     mlir::OpPrintingFlags flags;
@@ -161,7 +161,7 @@ static std::string print(IRModule &module, const py::object &argument) {
       flags.enableDebugInfo();
     op->print(stream, flags);
     return text;
-  });
+  }));
 }
 
 static py::bytes writeBytecode(IRModule &module) {
@@ -182,22 +182,17 @@ static std::shared_ptr<IRModule> copyModule(IRModule &module) {
 }
 
 /// The names of functions that are compiled.
-static std::vector<std::string> getFunctions(IRModule &module) {
-  return withModule(module, [](mlir::ModuleOp op) {
-    std::vector<std::string> names;
+static std::vector<py::str> getFunctions(IRModule &module) {
+  std::vector<std::string> names;
+  withModule(module, [&](mlir::ModuleOp op) {
     for (auto function : op.getOps<mlir::func::FuncOp>())
       if (function.isPublic() && !function.isExternal())
         names.push_back(function.getSymName().str());
-    return names;
   });
-}
-
-static void registerPasses() {
-  [[maybe_unused]] static const bool isDone = [] {
-    mlir::registerAllPasses();
-    mlir::mxfp4::registerPipelinesAndPasses();
-    return true;
-  }();
+  std::vector<py::str> strings;
+  for (const std::string &name : names)
+    strings.push_back(toString(name));
+  return strings;
 }
 
 /// Fills `manager` by `pipeline`, with or without `builtin.module(...)`.
@@ -217,30 +212,28 @@ static std::string parsePipeline(llvm::StringRef pipeline,
 }
 
 static void runPipeline(IRModule &module, const py::object &pipelineArgument) {
-  registerPasses();
+  mlir::mxfp4::registerCompilerPasses();
   std::string pipeline = getText(pipelineArgument, "pipeline");
-  mlir::PassManager manager(&module.context);
-  if (std::string message = parsePipeline(pipeline, manager); !message.empty())
-    throw py::value_error("cannot parse pipeline '" + pipeline +
-                          "': " + message);
-  // Held across the collector, which is of this call alone.
-  std::unique_lock<std::mutex> lock(module.mutex, std::defer_lock);
-  {
-    py::gil_scoped_release withoutGIL;
-    lock.lock();
-  }
-  std::optional<DiagnosticCollector> diagnostics(std::in_place, module.context);
-  bool hasRun;
-  {
-    py::gil_scoped_release withoutGIL;
+  std::string message;
+  std::vector<Diagnostic> diagnostics;
+  bool hasRun = false;
+  withModule(module, [&](mlir::ModuleOp op) {
+    mlir::PassManager manager(&module.context);
+    message = parsePipeline(pipeline, manager);
+    if (!message.empty())
+      return;
+    DiagnosticCollector collector(module.context, diagnostics);
     // A pass that fails leaves the module as it is then: not the one here.
-    mlir::OwningOpRef<mlir::ModuleOp> copy = module.module->clone();
+    mlir::OwningOpRef<mlir::ModuleOp> copy = op.clone();
     hasRun = succeeded(manager.run(*copy));
     if (hasRun)
       module.module = std::move(copy);
-  }
+  });
+  if (!message.empty())
+    throw py::value_error("cannot parse pipeline '" + pipeline +
+                          "': " + message);
   if (!hasRun)
-    diagnostics->throwError("the pipeline failed");
+    throwCompileError("the pipeline failed", diagnostics);
   checkSignals();
 }
 

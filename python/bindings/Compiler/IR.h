@@ -29,36 +29,37 @@ struct IRModule {
   /// With all dialects.
   IRModule();
 
-  /// Held, without the GIL, while the module or its context is used.
+  /// Held, never with the GIL, while the module or its context is used.
   std::mutex mutex;
-  mlir::MLIRContext context;
+  /// Without threads, which a fork would not have.
+  mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
 
-/// Keeps what MLIR reports while it lives, for an exception. One thread works
-/// with the context meanwhile.
+/// What MLIR said about a place in a module.
+struct Diagnostic {
+  std::string severity, message, file;
+  /// 0 where there is none.
+  unsigned line = 0, column = 0;
+  std::vector<Diagnostic> notes;
+};
+
+/// Keeps what MLIR reports while it lives. One thread works with the context
+/// meanwhile. Needs no GIL.
 class DiagnosticCollector {
 public:
-  explicit DiagnosticCollector(mlir::MLIRContext &context);
-
-  /// Throws mxfp4.CompileError with the diagnostics; `what` stands for them if
-  /// there are none. Needs the GIL.
-  [[noreturn]] void throwError(const std::string &what) const;
+  /// `list` outlives this.
+  DiagnosticCollector(mlir::MLIRContext &context,
+                      std::vector<Diagnostic> &list);
 
 private:
-  struct Entry {
-    std::string severity, message, file;
-    /// 0 where there is no file.
-    unsigned line = 0, column = 0;
-    std::vector<Entry> notes;
-  };
-
-  static Entry describe(mlir::Diagnostic &diagnostic);
-  static pybind11::object toPython(const Entry &entry);
-
-  std::vector<Entry> entries;
   mlir::ScopedDiagnosticHandler handler;
 };
+
+/// Throws mxfp4.CompileError with `diagnostics`; `what` stands for them if
+/// there are none. Needs the GIL.
+[[noreturn]] void throwCompileError(const std::string &what,
+                                    const std::vector<Diagnostic> &diagnostics);
 
 } // namespace mx::python
 

@@ -97,9 +97,8 @@ static CompileOptions getCompileOptions(const py::object &target,
   options.fuse = getFlag(fuse, "fuse");
   options.prefillTokens =
       getInteger(prefillTokens, "prefill_tokens", 1, kMaxPrefillTokens);
-  // The target is looked up here, so that a wrong one is a ValueError.
-  if (Result<std::string> found = compilerFingerprint(options); !found)
-    throwValueError(found.error());
+  if (Status status = checkOptions(options); !status)
+    throwValueError(status.error());
   return options;
 }
 
@@ -320,7 +319,7 @@ static const char *getName(StopReason reason) {
 
 /// What `get` finds in the figures of a generation, which another thread may be
 /// working on.
-template <typename Function> static auto makeFigure(Function get) {
+template <typename Callable> static auto makeFigure(Callable get) {
   return [get](TextIterator &text) {
     Turn turn(*text.model);
     return get(text.generator.generation());

@@ -331,3 +331,19 @@ func.func @batches_of_weights_not_transposed(%x: tensor<2x3x12xf32>,
       outs(%zeros : tensor<2x3x64xf32>) -> tensor<2x3x64xf32>
   return %y : tensor<2x3x64xf32>
 }
+
+// CHECK-LABEL: func.func @batches_without_rows
+// CHECK:         linalg.batch_matmul
+func.func @batches_without_rows(%x: tensor<2x0x64xf32>, %values: tensor<2x12x64xf4E2M1FN>,
+    %scales: tensor<2x12x2xf8E8M0FNU>, %init: tensor<2x0x12xf32>) -> tensor<2x0x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<2x12x64xf4E2M1FN>, tensor<2x12x2xf8E8M0FNU> -> tensor<2x12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<2x0x12xf32>) -> tensor<2x0x12xf32>
+  %y = linalg.batch_matmul indexing_maps = [affine_map<(b, t, n, k) -> (b, t, k)>,
+                                            affine_map<(b, t, n, k) -> (b, n, k)>,
+                                            affine_map<(b, t, n, k) -> (b, t, n)>]
+      ins(%x, %weight : tensor<2x0x64xf32>, tensor<2x12x64xf32>)
+      outs(%zeros : tensor<2x0x12xf32>) -> tensor<2x0x12xf32>
+  return %y : tensor<2x0x12xf32>
+}

@@ -307,3 +307,22 @@ func.func @weight_is_transposed(
       outs(%init : tensor<8x8xf32, #rows>) -> tensor<8x8xf32, #rows>
   return %packed : tensor<8x8xf32, #rows>
 }
+
+// -----
+
+/// Its pack would move from caller to caller without end.
+// CHECK-LABEL: func.func private @recursive
+// CHECK-SAME:    (%{{[^:]+}}: tensor<8x8xf32>)
+// CHECK:         mxfp4.pack
+func.func private @recursive(%weight: tensor<8x8xf32>) {
+  %init = tensor.empty() : tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>
+  %packed = mxfp4.pack ins(%weight : tensor<8x8xf32>)
+      outs(%init : tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>)
+      -> tensor<8x8xf32, #mxfp4.layout<lanes = 4, depth = 1>>
+  call @other(%weight) : (tensor<8x8xf32>) -> ()
+  return
+}
+func.func private @other(%weight: tensor<8x8xf32>) {
+  call @recursive(%weight) : (tensor<8x8xf32>) -> ()
+  return
+}

@@ -49,3 +49,24 @@ func.func @g(%w: tensor<4xf32>) {
   call @f(%w) : (tensor<4xf32>) -> ()
   return
 }
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected another name, which functions have that prepare a weight}}
+func.func @prepare(%w: tensor<4xf32>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected 'mxfp4.kind' of argument 1 to be weight or input, but got "arena"}}
+func.func @f(%w: tensor<4xf32>, %x: tensor<4xi8> {mxfp4.kind = "arena"}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{cannot be an entry point: expected 'mxfp4.dim' of argument 1 to be tokens, but got "context"}}
+func.func @f(%w: tensor<4xf32>, %x: tensor<?xf32> {mxfp4.dim = "context"}) {
+  return
+}

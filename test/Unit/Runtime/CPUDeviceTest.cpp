@@ -59,7 +59,7 @@ TEST(CPUDeviceTest, LimitsThreads) {
   Program program = makeFakeProgram();
   program.maxThreads = 3;
   EXPECT_EQ(creationError(program, 4),
-            "the program runs on at most 3 threads, but got --threads 4");
+            "the program runs on at most 3 threads, but got 4");
   EXPECT_EQ(creationError(program, 3), "");
   EXPECT_NE(creationError(program, -1), "");
   Result<std::unique_ptr<CPUDevice>> device = CPUDevice::create(program);

@@ -31,6 +31,8 @@ Value mxfp4::reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
     return tensor;
   auto target = RankedTensorType::get(shape, type.getElementType());
   auto reassociation = getReassociationIndicesForReshape(type, target);
+  if (!reassociation && type.getNumElements() == 0)
+    return tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
   if (!reassociation) {
     tensor = reshapeTensor(builder, loc, tensor, {type.getNumElements()});
     return reshapeTensor(builder, loc, tensor, shape);

@@ -28,6 +28,9 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+/// Rows whose experts are worth a constant.
+static constexpr int64_t kMaxRows = 1 << 20;
+
 /// The weight of a matmul, if an op that decodes it while it multiplies is the
 /// same.
 ///
@@ -104,8 +107,17 @@ struct FuseDequantizeIntoBatchMatmul final
         !llvm::all_of(op.getInputs(), isFloatOperand))
       return rewriter.notifyMatchFailure(op, "is not input x [b, out, in]");
     auto result = cast<RankedTensorType>(op.getResult(0).getType());
-    if (!result.getElementType().isF32() || !result.hasStaticShape())
-      return rewriter.notifyMatchFailure(op, "is not static and of f32");
+    if (!result.getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "is not of f32");
+    auto hasFixedSize = [](Type type) {
+      auto tensor = cast<RankedTensorType>(type);
+      return tensor.hasStaticShape() && tensor.getNumElements() != 0;
+    };
+    if (!llvm::all_of(op->getOperandTypes(), hasFixedSize))
+      return rewriter.notifyMatchFailure(op, "is dynamic or empty");
+    int64_t batches = result.getDimSize(0), rows = result.getDimSize(1);
+    if (multiplySizes(batches, rows) > kMaxRows)
+      return rewriter.notifyMatchFailure(op, "has too many rows");
     FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
     if (failed(weight))
       return failure();
@@ -117,7 +129,6 @@ struct FuseDequantizeIntoBatchMatmul final
       return rewriter.notifyMatchFailure(op, "does not start from zero");
 
     Location loc = op.getLoc();
-    int64_t batches = result.getDimSize(0), rows = result.getDimSize(1);
     auto reshape = [&](Value tensor, ArrayRef<int64_t> shape) {
       return reshapeTensor(rewriter, loc, tensor, shape);
     };

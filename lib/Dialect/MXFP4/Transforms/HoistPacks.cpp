@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+#include "llvm/ADT/SetVector.h"
 
 #define DEBUG_TYPE "mxfp4-hoist-packs"
 
@@ -70,19 +71,18 @@ static void collectPacks(Value value, bool throughViews,
   }
 }
 
-/// Erases `op`, and the views that it alone used.
+/// Erases `op`, and what it alone used.
 static void eraseUnused(Operation *op) {
-  while (op && isOpTriviallyDead(op)) {
-    SmallVector<Value> operands(op->getOperands());
+  llvm::SmallSetVector<Operation *, 4> unused;
+  unused.insert(op);
+  while (!unused.empty()) {
+    op = unused.pop_back_val();
+    if (!isOpTriviallyDead(op))
+      continue;
+    for (Value operand : op->getOperands())
+      if (Operation *source = operand.getDefiningOp())
+        unused.insert(source);
     op->erase();
-    op = nullptr;
-    for (Value operand : operands) {
-      Operation *source = operand.getDefiningOp();
-      if (source && isa<tensor::EmptyOp>(source) && source->use_empty())
-        source->erase();
-      else if (source)
-        op = source;
-    }
   }
 }
 
@@ -168,7 +168,24 @@ private:
   bool canChangeCallers(func::FuncOp function) {
     return function.isPrivate() && !function.isExternal() &&
            !function->hasAttr(kEntryAttrName) &&
-           llvm::all_of(users.getUsers(function), llvm::IsaPred<func::CallOp>);
+           llvm::all_of(users.getUsers(function),
+                        llvm::IsaPred<func::CallOp>) &&
+           !isRecursive(function);
+  }
+
+  /// A pack would move to a caller without end.
+  bool isRecursive(func::FuncOp function) {
+    llvm::SmallSetVector<Operation *, 8> callers;
+    callers.insert(function);
+    for (size_t i = 0; i < callers.size(); ++i)
+      for (Operation *user : users.getUsers(callers[i])) {
+        auto caller = user->getParentOfType<func::FuncOp>();
+        if (caller == function)
+          return true;
+        if (caller)
+          callers.insert(caller);
+      }
+    return false;
   }
 
   /// Adds an argument for each arrangement that the function makes of another,

@@ -64,7 +64,11 @@ public:
   EntryMaker(func::FuncOp function, const llvm::StringSet<> &weights)
       : function(function), weights(weights), b(function.getContext()) {}
 
-  LogicalResult run(int64_t maxTokens) {
+  LogicalResult run(int64_t maxTokens, SymbolTable &symbols) {
+    if (function.getSymName() == kPrepareEntry)
+      return function.emitOpError("cannot be an entry point: expected another "
+                                  "name, which functions have that prepare a "
+                                  "weight");
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       if (failed(bindArgument(i)))
         return failure();
@@ -80,7 +84,9 @@ public:
     function->setAttr(kMaxTokensAttrName, b.getI64IntegerAttr(maxTokens));
     function->setAttr(kEntryAttrName, function.getSymNameAttr());
     // Another symbol: compiled code could call `tanhf` of libm.
+    symbols.remove(function);
     function.setSymName((function.getSymName() + ".entry").str());
+    symbols.insert(function);
     return success();
   }
 
@@ -109,6 +115,15 @@ private:
     if (!kind)
       kind = b.getStringAttr("input");
     bool isWeight = kind.getValue() == "weight";
+    if (!isWeight && kind.getValue() != "input")
+      return function.emitOpError()
+             << "cannot be an entry point: expected 'mxfp4.kind' of argument "
+             << index << " to be weight or input, but got " << kind;
+    auto dim = function.getArgAttrOfType<StringAttr>(index, kDimAttrName);
+    if (dim && dim.getValue() != "tokens")
+      return function.emitOpError()
+             << "cannot be an entry point: expected 'mxfp4.dim' of argument "
+             << index << " to be tokens, but got " << dim;
     if (isWeight && !tensor.hasStaticShape())
       return function.emitOpError()
              << "cannot be an entry point: expected weight '" << name.getValue()
@@ -174,15 +189,17 @@ struct MakeEntryPointsPass final
     for (const std::string &weight : weights)
       missing.insert(weight);
     const llvm::StringSet<> all = missing;
-    SymbolTableCollection symbols;
-    SymbolUserMap users(symbols, module);
-    for (auto function : module.getOps<func::FuncOp>()) {
+    SymbolTable symbols(module);
+    SymbolTableCollection collection;
+    SymbolUserMap users(collection, module);
+    for (auto function :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       if (!function.isPublic() || function.isExternal() ||
           function->hasAttr(kEntryAttrName))
         continue;
       EntryMaker maker(function, all);
       if (failed(verifyNotCalled(function, users)) ||
-          failed(maker.run(maxTokens)))
+          failed(maker.run(maxTokens, symbols)))
         return signalPassFailure();
       for (StringRef weight : maker.getWeights())
         missing.erase(weight);
