@@ -177,11 +177,17 @@ int main(int argc, char **argv) {
   CLI::App app(
       "GB/s read and written by quantize and dequantize, and the ratio "
       "to a copy of as many bytes on the same threads");
-  app.add_option("--rows", options.rows)->capture_default_str();
-  app.add_option("--columns", options.columns)->capture_default_str();
+  app.add_option("--rows", options.rows)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--columns", options.columns)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "0: all processors")
       ->capture_default_str();
-  app.add_option("--turns", options.turns)->capture_default_str();
+  app.add_option("--turns", options.turns)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--target", options.target)->capture_default_str();
   app.add_option("--scale-rule", options.rule)->capture_default_str();
   app.add_option("--rounding", options.rounding)->capture_default_str();

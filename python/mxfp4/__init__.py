@@ -2,9 +2,10 @@
 """Block-scaled number formats of 4 to 8 bits, a compiler for them, and models that
 have their weights in them: OCP MX and NVFP4.
 
-`quantize` and `dequantize` need nothing but numpy. `compile`, `Module`, `Model`
-and `Tokenizer` are in an extension module that is linked with LLVM; it is loaded when one of them is
-first asked for, and missing where the package was built without the compiler.
+`quantize` and `dequantize` need nothing but numpy. What compiles and runs, such
+as `compile`, `Module` and `Model`, is in an extension module that is linked with
+LLVM; it is loaded when one of these names is first asked for, and missing where
+the package was built without the compiler.
 
 `docs/Format.md` in the sources defines the formats as rules F1, F2, ...; the
 documentation of functions cites them.

@@ -55,7 +55,8 @@ def MakeEntryPointsPass : Pass<"mxfp4-make-entry-points", "::mlir::ModuleOp"> {
     A dynamic leading dimension counts tokens: in a call it is the same for all
     arguments and results that have one, and `max-tokens` at most. Fails on
     arguments and results that are not tensors of numbers, or have another
-    dynamic dimension, and on a function that another one calls.
+    dynamic dimension, and on a function that another one calls. An argument
+    that has `mxfp4.buffer`, `mxfp4.kind` or `mxfp4.source` keeps them.
 
     Example: with `weights=project.arg1` the second argument is given once, in
     the form it has here, and rearranged for the kernels that read it.
