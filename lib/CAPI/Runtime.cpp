@@ -15,7 +15,10 @@
 #include <map>
 #include <vector>
 
+/// An array without a shape becomes one that no function takes.
 static mx::Array toArray(const Mxfp4Array &array) {
+  if (array.rank < 0 || (array.rank > 0 && !array.shape))
+    return {array.data, "no shape", {}};
   return {array.data, unwrap(array.dtype).str(),
           std::vector<int64_t>(array.shape, array.shape + array.rank)};
 }

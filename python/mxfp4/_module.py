@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Sequence, Union
 
 from . import _compiler
 
@@ -327,6 +328,10 @@ def compile(
         raise TypeError(
             "expected 'module' to be a Module, a str or bytes, but got "
             f"{type(module).__name__}"
+        )
+    if weights is not None and not isinstance(weights, Mapping):
+        raise TypeError(
+            f"expected 'weights' to be a mapping, but got {type(weights).__name__}"
         )
     named: dict[Any, Array] = {}
     for key, array in (weights or {}).items():

@@ -154,6 +154,12 @@ TEST_F(CAPITest, SavesLoadsAndDescribes) {
   EXPECT_TRUE(mlirLogicalResultIsFailure(mxfp4ExecutableCall(
       executable, 1, 1, &input, 1, &output, append, &messages)));
   EXPECT_EQ(messages, "expected a function from 0 to 0, but got 1");
+  messages.clear();
+  Mxfp4Array shapeless = {x, toRef("F32"), -1, nullptr};
+  EXPECT_TRUE(mlirLogicalResultIsFailure(mxfp4ExecutableCall(
+      executable, 0, 1, &shapeless, 1, &output, append, &messages)));
+  EXPECT_EQ(messages, "'add.arg0': expected an array of F32 [?, 4], but got no "
+                      "shape []");
   // Who does not ask is not told.
   EXPECT_TRUE(mlirLogicalResultIsFailure(mxfp4ExecutableCall(
       executable, 0, 0, nullptr, 1, &output, nullptr, nullptr)));

@@ -31,12 +31,16 @@ ROWS, COLUMNS = 96, 2880
 TABLE = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6]
 
 
-def by_table(x: Any, values: Any, scales: Any) -> Any:
+def expand(values: Any, scales: Any) -> Any:
     """Nibbles, a table, and powers of two by ldexp."""
     nibbles = jnp.stack([values & 15, values >> 4], axis=-1)
     scale = jnp.ldexp(jnp.float32(1), scales.astype(jnp.int32) - 127)
     weight = jnp.array(TABLE)[nibbles].reshape(ROWS, -1, 32) * scale[..., None]
-    return x @ weight.reshape(ROWS, COLUMNS).T
+    return weight.reshape(ROWS, COLUMNS)
+
+
+def by_table(x: Any, values: Any, scales: Any) -> Any:
+    return x @ expand(values, scales).T
 
 
 def by_bits(x: Any, values: Any, scales: Any) -> Any:
@@ -120,6 +124,24 @@ def test_two_products_are_not_one() -> None:
     expected = np.asarray(jax.jit(function)(x, values, scales))
     y = mxfp4.compile(module)(x, values, scales)
     np.testing.assert_allclose(y, expected, rtol=0, atol=128 * 2**-24 * np.abs(expected).max())
+
+
+def test_rows_of_several_dimensions() -> None:
+    """Batch and sequence are one dimension to the kernel."""
+
+    def function(x: Any, values: Any, scales: Any) -> Any:
+        return jnp.einsum("bsk,nk->bsn", x, expand(values, scales))
+
+    rng = np.random.default_rng(6)
+    values, scales = mxfp4.quantize(rng.standard_normal((ROWS, COLUMNS), np.float32))
+    x = rng.standard_normal((2, 3, COLUMNS), np.float32)
+    module = export(function, x, values, scales)
+    raised = module.clone()
+    raised.run_pipeline("mxfp4-raise,mxfp4-fuse")
+    assert "mxfp4.matmul" in str(raised), str(raised)
+    expected = np.asarray(jax.jit(function)(x, values, scales))
+    y = mxfp4.compile(module, weights={1: values, 2: scales})(x)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=COLUMNS * 2**-24 * np.abs(expected).max())
 
 
 def test_weight_of_each_batch() -> None:

@@ -154,6 +154,7 @@ def test_text_that_is_no_module(source: str | bytes, message: str, line: int) ->
             ValueError,
             "expected names in 'weights', such as 'main.arg1'",
         ),
+        (lambda m: mxfp4.compile(m, weights=[VALUES]), TypeError, "'weights' to be a mapping"),
         (lambda m: mxfp4.compile("module {}"), mxfp4.CompileError, "expected a public function"),
         (lambda m: mxfp4.Executable.load("/nowhere"), FileNotFoundError, "/nowhere"),
         (lambda m: mxfp4.Executable.load(__file__), mxfp4.Error, "expected a program"),
@@ -301,6 +302,32 @@ def test_elementwise_on_tensors() -> None:
       }
     """)
     np.testing.assert_array_equal(executable(X[0, :4]), 2 * X[0, :4])
+
+
+def test_bf16() -> None:
+    """Sums, products and functions of bf16, which this processor may not have."""
+    executable = mxfp4.compile("""
+      func.func @main(%x: tensor<4xbf16>, %y: tensor<4xbf16>)
+          -> (tensor<4xbf16>, tensor<4xbf16>) {
+        %0 = arith.mulf %x, %y : tensor<4xbf16>
+        %1 = arith.addf %0, %y : tensor<4xbf16>
+        %2 = math.exp %x : tensor<4xbf16>
+        return %1, %2 : tensor<4xbf16>, tensor<4xbf16>
+      }
+    """)
+    x, y = (RNG.standard_normal(4).astype(ml_dtypes.bfloat16) for _ in range(2))
+    total, power = executable(x, y)
+    np.testing.assert_array_equal(total, x * y + y)
+    np.testing.assert_allclose(
+        power.astype(float), np.exp(x.astype(float)), rtol=2**-8, atol=0
+    )
+
+
+def test_no_elements() -> None:
+    executable = mxfp4.compile(
+        "func.func @main(%x: tensor<0x4xf32>) -> tensor<0x4xf32> { return %x : tensor<0x4xf32> }"
+    )
+    assert executable(np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
 def test_round_trip_of_quantization() -> None:

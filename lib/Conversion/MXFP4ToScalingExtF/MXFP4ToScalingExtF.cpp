@@ -82,7 +82,7 @@ struct DequantizeOpLowering final : OpRewritePattern<DequantizeOp> {
     Value values = splitBlocks(b, op.getValues(), *blockSize);
     int64_t loops = cast<RankedTensorType>(values.getType()).getRank();
     SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, loops));
-    SmallVector<int64_t> block(ArrayRef(all).drop_back());
+    SmallVector<int64_t> block(ArrayRef<int64_t>(all).drop_back());
     Value init = emptyTensor(b, tensor::getMixedSizes(b, b.getLoc(), values),
                              type.getElementType());
     Value expanded = emitLoops(

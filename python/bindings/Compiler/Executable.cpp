@@ -17,6 +17,7 @@
 #include "IR.h"
 #include "mxfp4/Compiler/CompileModule.h"
 
+#include <algorithm>
 #include <cstring>
 #include <pybind11/stl.h>
 #include <unistd.h>
@@ -104,6 +105,8 @@ static void copyElements(const python::Array &from, size_t dim,
 }
 
 static bool isContiguous(const python::Array &array, size_t bytes) {
+  if (std::find(array.shape.begin(), array.shape.end(), 0) != array.shape.end())
+    return true;
   int64_t stride = int64_t(bytes);
   for (size_t i = array.shape.size(); i-- > 0;) {
     if (array.shape[i] != 1 && array.strides[i] != stride)

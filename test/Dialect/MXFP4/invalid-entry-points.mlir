@@ -70,3 +70,40 @@ func.func @f(%w: tensor<4xf32>, %x: tensor<4xi8> {mxfp4.kind = "arena"}) {
 func.func @f(%w: tensor<4xf32>, %x: tensor<?xf32> {mxfp4.dim = "context"}) {
   return
 }
+
+// -----
+
+func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>, %n: tensor<1xi32>) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %fewer = arith.subi %rows, %c1 : index
+  %y = tensor.extract_slice %x[1, 0] [%fewer, 4] [1, 1] : tensor<?x4xf32> to tensor<?x4xf32>
+  // expected-error @below {{cannot be in an entry point: expected result 0 to have as many rows as an argument}}
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>) -> tensor<6x4xf32> {
+  // expected-error @below {{cannot be in an entry point: expected no size to be fixed that calls have different ones of}}
+  %y = tensor.cast %x : tensor<?x4xf32> to tensor<6x4xf32>
+  return %y : tensor<6x4xf32>
+}
+
+// -----
+
+func.func @f(%w: tensor<4xf32>, %x: tensor<7x4xf32>) -> tensor<?x4xf32> {
+  %y = tensor.cast %x : tensor<7x4xf32> to tensor<?x4xf32>
+  // expected-error @below {{cannot be in an entry point: expected result 0 to have as many rows as an argument}}
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @below {{expected a body: code calls nothing outside}}
+func.func private @getpid() -> tensor<i32>
+func.func @f(%w: tensor<4xf32>) -> tensor<i32> {
+  %0 = call @getpid() : () -> tensor<i32>
+  return %0 : tensor<i32>
+}

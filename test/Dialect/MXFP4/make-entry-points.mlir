@@ -63,3 +63,16 @@ func.func @entry(%y: tensor<4xf32> {mxfp4.buffer = "y", mxfp4.kind = "output"}) 
     attributes {mxfp4.entry = "entry", mxfp4.max_tokens = 1 : i64} {
   return %y : tensor<4xf32>
 }
+
+// -----
+
+/// Rows of blocks are those of what they are made of.
+// CHECK-LABEL: func.func @rows_through_blocks.entry
+// CHECK:         bufferization.materialize_in_destination
+func.func @rows_through_blocks(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %v, %s = mxfp4.quantize %x
+      : tensor<?x64xf32> -> tensor<?x64xf4E2M1FN>, tensor<?x2xf8E8M0FNU>
+  %y = mxfp4.dequantize %v, %s
+      : tensor<?x64xf4E2M1FN>, tensor<?x2xf8E8M0FNU> -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}

@@ -306,19 +306,40 @@ static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
       values, scales, weight.getTensorScale());
 }
 
-/// True if the loops are those of input [B.., T, K..], weight [B.., N, K..] and
-/// result [B.., T, N], with `batches` of the first.
+/// True if the loops are those of input [B.., T.., K..], weight [B.., N, K..]
+/// and result [B.., T.., N], with `batches` of the first.
 static bool isTransposed(ArrayRef<unsigned> input, ArrayRef<unsigned> weight,
                          ArrayRef<unsigned> result, size_t batches) {
-  auto ofBatches = [&](ArrayRef<unsigned> loops) {
-    return loops.take_front(batches);
-  };
-  return weight.size() > batches + 1 && input.size() == weight.size() &&
-         ofBatches(input) == ofBatches(result) &&
-         ofBatches(weight) == ofBatches(result) &&
-         input[batches] == result[batches] &&
-         weight[batches] == result[batches + 1] &&
-         input.drop_front(batches + 1) == weight.drop_front(batches + 1);
+  if (result.size() < batches + 2 || weight.size() < batches + 2)
+    return false;
+  size_t rows = result.size() - batches - 1;
+  return input.size() + 1 == weight.size() + rows &&
+         input.take_front(batches + rows) ==
+             result.take_front(batches + rows) &&
+         weight.take_front(batches) == result.take_front(batches) &&
+         weight[batches] == result.back() &&
+         input.drop_front(batches + rows) == weight.drop_front(batches + 1);
+}
+
+/// `tensor` [B.., T.., K..] with `rows` dimensions T and `columns` dimensions K
+/// as one each; null if that cannot be.
+static Value flattenInput(OpBuilder &builder, Location loc, Value tensor,
+                          size_t batches, size_t rows, size_t columns) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (rows > 1) {
+    if (!type.hasStaticShape())
+      return {};
+    return reshapeTensor(builder, loc, tensor,
+                         flattenShape(type.getShape(), batches, columns));
+  }
+  if (columns == 1)
+    return tensor;
+  SmallVector<ReassociationIndices> dims;
+  for (size_t i = 0; i <= batches; ++i)
+    dims.push_back({int64_t(i)});
+  dims.push_back(
+      llvm::to_vector(llvm::seq<int64_t>(batches + 1, batches + 1 + columns)));
+  return tensor::CollapseShapeOp::create(builder, loc, tensor, dims);
 }
 
 LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
@@ -329,10 +350,10 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
     return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto outLoops = getLoops(maps[2]);
-  if (!outLoops || (outLoops->size() != 2 && outLoops->size() != 3))
+  if (!outLoops)
     return failure();
-  size_t batches = outLoops->size() - 2;
-  for (unsigned side : {1, 0}) {
+  for (auto [side, batches] :
+       {std::pair<unsigned, size_t>(1, 0), {0, 0}, {1, 1}, {0, 1}}) {
     auto weightLoops = getLoops(maps[side]);
     auto inputLoops = getLoops(maps[1 - side]);
     if (!weightLoops || !inputLoops)
@@ -347,30 +368,31 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
 
     rewriter.setInsertionPoint(op);
     size_t columns = weight.loops.size() - batches - 1;
+    size_t rows = outLoops->size() - batches - 1;
+    Value result = op.getDpsInitOperand(0)->get();
+    auto resultType = cast<RankedTensorType>(result.getType());
     Value flat = flattenWeight(rewriter, dequantize, batches, columns);
-    if (!flat)
+    Value input = flattenInput(rewriter, op.getLoc(),
+                               op.getDpsInputOperand(1 - side)->get(), batches,
+                               rows, columns);
+    Value init = flattenInput(rewriter, op.getLoc(), result, batches, rows, 1);
+    if (!flat || !input || !init)
       continue;
-    Value input = op.getDpsInputOperand(1 - side)->get();
-    if (columns > 1) {
-      SmallVector<ReassociationIndices> dims;
-      for (size_t i = 0; i <= batches; ++i)
-        dims.push_back({int64_t(i)});
-      dims.push_back(llvm::to_vector(
-          llvm::seq<int64_t>(batches + 1, batches + 1 + columns)));
-      input =
-          tensor::CollapseShapeOp::create(rewriter, op.getLoc(), input, dims);
-    }
-    Value init = op.getDpsInitOperand(0)->get();
-    Operation *matmul;
+    Value product;
     if (batches == 0)
-      matmul = linalg::MatmulTransposeBOp::create(
-          rewriter, op.getLoc(), op->getResultTypes(), ValueRange{input, flat},
-          init);
+      product = linalg::MatmulTransposeBOp::create(
+                    rewriter, op.getLoc(), init.getType(),
+                    ValueRange{input, flat}, init)
+                    ->getResult(0);
     else
-      matmul = linalg::BatchMatmulTransposeBOp::create(
-          rewriter, op.getLoc(), op->getResultTypes(), ValueRange{input, flat},
-          init);
-    rewriter.replaceOp(op, matmul->getResults());
+      product = linalg::BatchMatmulTransposeBOp::create(
+                    rewriter, op.getLoc(), init.getType(),
+                    ValueRange{input, flat}, init)
+                    ->getResult(0);
+    if (rows > 1)
+      product =
+          reshapeTensor(rewriter, op.getLoc(), product, resultType.getShape());
+    rewriter.replaceOp(op, product);
     if (dequantize->use_empty())
       rewriter.eraseOp(dequantize);
     return success();

@@ -12,7 +12,9 @@
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -57,6 +59,27 @@ static RankedTensorType getSource(RankedTensorType type) {
   return RankedTensorType::get(shape, bytes);
 }
 
+/// True if `value` has as many rows as an argument with dynamic rows, which are
+/// as many as the call has tokens.
+static bool hasRowsOfCall(func::FuncOp function, Value value) {
+  while (true) {
+    if (auto dequantize = value.getDefiningOp<DequantizeOp>())
+      value = dequantize.getValues();
+    else if (auto quantize = value.getDefiningOp<QuantizeOp>())
+      value = quantize.getInput();
+    else
+      break;
+  }
+  return llvm::any_of(function.getArguments(), [&](BlockArgument argument) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !hasDynamicRows(type))
+      return false;
+    FailureOr<bool> areEqual =
+        ValueBoundsConstraintSet::areEqual({value, 0}, {argument, 0});
+    return succeeded(areEqual) && *areEqual;
+  });
+}
+
 namespace {
 /// Makes an entry point of one function.
 class EntryMaker {
@@ -72,6 +95,8 @@ public:
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       if (failed(bindArgument(i)))
         return failure();
+    if (failed(verifyRows()))
+      return failure();
     SmallVector<BlockArgument> outputs;
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
       FailureOr<BlockArgument> output = addOutput(i);
@@ -147,6 +172,35 @@ private:
       function.setArgAttr(index, kDimAttrName, b.getStringAttr("tokens"));
   }
 
+  /// What the runtime checks of a call is all that keeps the code inside of its
+  /// arrays.
+  LogicalResult verifyRows() {
+    WalkResult walk = function.walk([&](Operation *op) {
+      if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+        auto source = dyn_cast<RankedTensorType>(cast.getSource().getType());
+        auto result = dyn_cast<RankedTensorType>(cast.getType());
+        if (!source || !result ||
+            (source.getNumDynamicDims() > result.getNumDynamicDims())) {
+          op->emitOpError("cannot be in an entry point: expected no size to be "
+                          "fixed that calls have different ones of");
+          return WalkResult::interrupt();
+        }
+      }
+      if (!isa<func::ReturnOp>(op))
+        return WalkResult::advance();
+      for (auto [i, value] : llvm::enumerate(op->getOperands())) {
+        auto type = dyn_cast<RankedTensorType>(value.getType());
+        if (!type || !hasDynamicRows(type) || hasRowsOfCall(function, value))
+          continue;
+        op->emitOpError() << "cannot be in an entry point: expected result "
+                          << i << " to have as many rows as an argument";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    return failure(walk.wasInterrupted());
+  }
+
   FailureOr<BlockArgument> addOutput(unsigned result) {
     Type type = function.getResultTypes()[result];
     if (failed(verifyType(function, "result", result, type)))
@@ -192,6 +246,11 @@ struct MakeEntryPointsPass final
     SymbolTable symbols(module);
     SymbolTableCollection collection;
     SymbolUserMap users(collection, module);
+    for (auto function : module.getOps<FunctionOpInterface>())
+      if (function.isExternal() && !users.useEmpty(function)) {
+        function.emitError("expected a body: code calls nothing outside");
+        return signalPassFailure();
+      }
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       if (!function.isPublic() || function.isExternal() ||
