@@ -29,10 +29,14 @@ install(TARGETS ${libraries} EXPORT MXFP4Targets
   ARCHIVE DESTINATION lib COMPONENT development)
 install(TARGETS MXFP4CAPI EXPORT MXFP4Targets
   LIBRARY DESTINATION lib COMPONENT development)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mxfp4
-  ${PROJECT_SOURCE_DIR}/include/mxfp4-c DESTINATION include
-  COMPONENT development
-  FILES_MATCHING PATTERN "*.h" PATTERN "*.td")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mxfp4-c DESTINATION include
+  COMPONENT development)
+# The headers of these libraries, and no others.
+foreach(folder ABI Conversion Dialect Format Pipelines Support)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/mxfp4/${folder}
+    DESTINATION include/mxfp4 COMPONENT development
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.td")
+endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/include/mxfp4 DESTINATION include
   COMPONENT development
   FILES_MATCHING PATTERN "*.inc" PATTERN "CMakeFiles" EXCLUDE)
