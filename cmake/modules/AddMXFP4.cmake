@@ -69,8 +69,6 @@ function(add_mxfp4_python_module name)
   # Without pybind11's link-time optimization, which not every linker can do.
   pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
-  # Other modules of a process may have the same libraries.
-  target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL)
   target_compile_definitions(${name} PRIVATE
     MXFP4_VERSION="${PROJECT_VERSION}")
   set_target_properties(${name} PROPERTIES
