@@ -12,6 +12,7 @@
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mxfp4/Format/Bits.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
@@ -59,7 +60,7 @@ struct QuantizeLowering final : OpRewritePattern<OpTy> {
               addIndex(b, mulIndex(b, at.back(), blockSize), indices.back());
           Value bits = arith::AndIOp::create(
               b, arith::BitcastOp::create(b, i32, extractInput(b, at)),
-              constantInt(b, i32, 0x7FFFFFFF));
+              constantInt(b, i32, mx::kMagnitudeMask));
           return arith::MaxUIOp::create(b, elements.back(), bits);
         });
 

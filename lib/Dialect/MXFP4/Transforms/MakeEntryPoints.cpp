@@ -157,10 +157,9 @@ private:
     if (isWeight && !function.getArgAttr(index, kSourceAttrName))
       function.setArgAttr(index, kSourceAttrName,
                           TypeAttr::get(getSource(tensor)));
-    if (isWeight || kind.getValue() == "input")
-      function.setArgAttr(
-          index, bufferization::BufferizationDialect::kWritableAttrName,
-          b.getBoolAttr(false));
+    function.setArgAttr(index,
+                        bufferization::BufferizationDialect::kWritableAttrName,
+                        b.getBoolAttr(false));
     return success();
   }
 
