@@ -14,6 +14,7 @@ set(libraries
   MXFP4NNDialect
   MXFP4NNToLinalg
   MXFP4NNToVector
+  MXFP4NarrowFloats
   MXFP4Pipelines
   MXFP4Support
   MXFP4ToLinalg

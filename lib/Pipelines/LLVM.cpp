@@ -36,11 +36,14 @@ void mxfp4::buildLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  // Processors that have no bf16 would call functions for it.
+  // Processors that have no bf16 would call functions for it, and LLVM has no
+  // narrower floats.
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
-  emulate.sourceTypeStrs = {"bf16"};
+  emulate.sourceTypeStrs = {"bf16",     "f4E2M1FN", "f6E2M3FN", "f6E3M2FN",
+                            "f8E4M3FN", "f8E5M2",   "f8E8M0FNU"};
   manager.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
   manager.addPass(math::createMathExtendToSupportedTypes());
+  manager.addNestedPass<func::FuncOp>(createExpandNarrowFloatsPass());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   manager.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));

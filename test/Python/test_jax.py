@@ -98,8 +98,6 @@ def test_equal_to_jax(function: Callable[..., Any]) -> None:
     assert "linalg.matmul" not in str(raised)
     fused = mxfp4.compile(module, weights={1: values, 2: scales})
     np.testing.assert_allclose(fused(x), expected, rtol=0, atol=tolerance)
-    if function is by_types:
-        return  # Only ops of the dialect may use 4-bit tensors in memory.
     # And as it was exported, by plain loops.
     plain = mxfp4.compile(module, fuse=False)
     np.testing.assert_allclose(plain(x, values, scales), expected, rtol=0, atol=tolerance)
@@ -163,3 +161,103 @@ def test_weight_of_each_batch() -> None:
     expected = np.asarray(jax.jit(function)(x, values, scales))
     y = mxfp4.compile(module, weights={1: values, 2: scales})(x)
     np.testing.assert_allclose(y, expected, rtol=0, atol=256 * 2**-24 * np.abs(expected).max())
+
+
+NARROW = [jnp.float4_e2m1fn, jnp.float8_e4m3fn, jnp.float8_e5m2, jnp.float8_e8m0fnu]
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("wide", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_casts(dtype: Any, wide: Any) -> None:
+    """All f16 and bf16 numbers, and the f32 numbers around those that casts round
+    at; LLVM knows none of the types."""
+
+    def function(x: Any) -> Any:
+        return x.astype(dtype).astype(jnp.float32)
+
+    every = np.arange(65536, dtype=np.uint16)
+    if wide is jnp.float32:
+        with np.errstate(all="ignore"):
+            codes = np.arange(1 << jnp.finfo(dtype).bits, dtype=np.uint8)
+            numbers = codes.view(dtype).astype(np.float32)
+            numbers = numbers[np.isfinite(numbers)]
+            steps = np.subtract.outer(numbers, numbers)[np.abs(numbers).argsort()]
+            middle = numbers + np.abs(steps).min(axis=0, where=steps != 0, initial=1e30) / 2
+            x = np.concatenate([(every.astype(np.uint32) << 16).view(np.float32), numbers, middle])
+            x = np.concatenate([x, *(np.nextafter(x, np.float32(to)) for to in (0, 9e9))])
+    else:
+        x = every.view(wide)
+    y = mxfp4.compile(export(function, x))(x)
+    np.testing.assert_array_equal(y, np.asarray(jax.jit(function)(x)))
+
+
+def test_arithmetic_of_narrow_floats() -> None:
+    def function(x: Any) -> Any:
+        x = x.astype(jnp.float8_e4m3fn)
+        return (x + jnp.asarray(1, x.dtype)) * x
+
+    x = np.random.default_rng(7).standard_normal((16, 80), np.float32)
+    y = mxfp4.compile(export(function, x))(x)
+    np.testing.assert_array_equal(
+        y.view(jnp.float8_e4m3fn).astype(np.float32),
+        np.asarray(jax.jit(function)(x)).astype(np.float32),
+    )
+
+
+FOURS = np.random.default_rng(8).integers(0, 16, (64, 96), np.uint8).view(jnp.float4_e2m1fn.dtype)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda v: v,
+        lambda v: v.T,
+        lambda v: v[3:9, 5:9],
+        lambda v: jnp.concatenate([v, v[:5]]),
+        lambda v: v.reshape(32, 192),
+        lambda v: jnp.pad(v, ((1, 1), (0, 2))),
+        lambda v: jnp.where(v.astype(jnp.float32) > 1, v, jnp.asarray(FOURS)[::-1]),
+        lambda v: (v.T[1:4, 1:4].astype(jnp.float32) * 2).astype(jnp.float4_e2m1fn)[:, :2],
+    ],
+)
+def test_moves_of_four_bits(function: Callable[..., Any]) -> None:
+    """4-bit numbers that are no blocks: two share a byte at the ends alone."""
+    y = mxfp4.compile(export(function, FOURS))(FOURS)
+    codes = np.asarray(jax.jit(function)(FOURS)).view(np.uint8)
+    np.testing.assert_array_equal(y, codes[..., ::2] | codes[..., 1::2] << 4)
+
+
+def test_quantization_by_jax() -> None:
+    """Elements and scales that JAX chooses are ours: every cast is."""
+
+    def function(x: Any) -> Any:
+        blocks = x.reshape(64, -1, 32)
+        scales = (jnp.abs(blocks).max(-1, keepdims=True) / 6).astype(jnp.float8_e8m0fnu)
+        values = (blocks / scales.astype(jnp.float32)).astype(jnp.float4_e2m1fn)
+        return values.reshape(x.shape), scales.reshape(64, -1)
+
+    x = np.random.default_rng(9).standard_normal((64, 2880), np.float32)
+    values, scales = mxfp4.compile(export(function, x))(x)
+    expected, expected_scales = map(np.asarray, jax.jit(function)(x))
+    codes = expected.view(np.uint8)
+    np.testing.assert_array_equal(values, codes[..., ::2] | codes[..., 1::2] << 4)
+    np.testing.assert_array_equal(scales, expected_scales.view(np.uint8))
+
+
+def test_weight_in_the_module() -> None:
+    """A weight that the function closes over is a constant of the module."""
+    rng = np.random.default_rng(10)
+    values, scales = mxfp4.quantize(rng.standard_normal((ROWS, COLUMNS), np.float32))
+    nibbles = np.stack([values & 15, values >> 4], -1).reshape(ROWS, COLUMNS)
+    weight = nibbles.view(jnp.float4_e2m1fn.dtype), scales.view(jnp.float8_e8m0fnu.dtype)
+
+    def function(x: Any) -> Any:
+        return by_types(x, jnp.asarray(weight[0]), jnp.asarray(weight[1]))
+
+    x = rng.standard_normal((3, COLUMNS), np.float32)
+    module = export(function, x)
+    expected = np.asarray(jax.jit(function)(x))
+    tolerance = COLUMNS * 2**-24 * np.abs(expected).max()
+    for fuse in (True, False):
+        y = mxfp4.compile(module, fuse=fuse)(x)
+        np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance)

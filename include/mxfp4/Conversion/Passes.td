@@ -120,4 +120,18 @@ def LowerEntryPointsPass : Pass<"mxfp4-lower-entry-points", "::mlir::ModuleOp"> 
                            "::mlir::LLVM::LLVMDialect"];
 }
 
+def ExpandNarrowFloatsPass
+    : Pass<"mxfp4-expand-narrow-floats", "::mlir::func::FuncOp"> {
+  let summary = "Expand casts from and to floats of 8 bits and less";
+  let description = [{
+    `arith.extf` and `arith.truncf` from and to `f4E2M1FN`, `f6E2M3FN`, `f6E3M2FN`,
+    `f8E4M3FN`, `f8E5M2` and `f8E8M0FNU` become arithmetic on bits, exact, rounded
+    to nearest even. Numbers too large become infinity or NaN, and the largest
+    in formats that have neither, where NaN becomes -0. This is what `ml_dtypes`
+    and JAX do. `arith-expand` handles two of the types, and is wrong for scale
+    byte 0 and for ties. Fails on casts of other floats of 8 bits and less.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // MXFP4_CONVERSION_PASSES_TD

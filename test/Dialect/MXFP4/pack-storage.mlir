@@ -55,29 +55,82 @@ func.func @vector(%elements: vector<8xf4E2M1FN>) {
 
 // -----
 
-func.func @reader_of_another_dialect(%values: tensor<12x64xf4E2M1FN>) -> tensor<12x32xf4E2M1FN> {
-  // expected-error @below {{cannot be packed: expected only mxfp4 ops to use 4-bit tensors, but got 'tensor<12x64xf4E2M1FN>'}}
-  %0 = tensor.extract_slice %values[0, 0] [12, 32] [1, 1]
-      : tensor<12x64xf4E2M1FN> to tensor<12x32xf4E2M1FN>
+/// Another op keeps its elements, and has them unpacked before and packed after.
+// CHECK-LABEL: func.func @reader_of_another_dialect
+// CHECK-SAME:    %[[BYTES:.+]]: tensor<?x32xi8>
+// CHECK:         %[[PLAIN:.+]] = linalg.generic
+// CHECK-SAME:      outs(%{{.+}} : tensor<?x64xf4E2M1FN>)
+// CHECK:           %[[HALF:.+]] = arith.remui %[[COLUMN:.+]], %[[TWO:.+]] : index
+// CHECK:           %[[AT:.+]] = arith.divui %[[COLUMN]], %[[TWO]] : index
+// CHECK:           tensor.extract %[[BYTES]][%{{.+}}, %[[AT]]] : tensor<?x32xi8>
+// CHECK:           arith.bitcast %{{.+}} : i4 to f4E2M1FN
+// CHECK:         %[[SLICE:.+]] = tensor.extract_slice %[[PLAIN]][0, 1] [12, 32] [1, 1]
+// CHECK:         %[[PACKED:.+]] = linalg.generic
+// CHECK-SAME:      outs(%{{.+}} : tensor<12x16xi8>)
+// CHECK-COUNT-2:   tensor.extract %[[SLICE]]
+// CHECK:         return %[[PACKED]] : tensor<12x16xi8>
+func.func @reader_of_another_dialect(%values: tensor<?x64xf4E2M1FN>) -> tensor<12x32xf4E2M1FN> {
+  %0 = tensor.extract_slice %values[0, 1] [12, 32] [1, 1]
+      : tensor<?x64xf4E2M1FN> to tensor<12x32xf4E2M1FN>
   return %0 : tensor<12x32xf4E2M1FN>
 }
 
-// -----
-
-func.func @constant() {
-  // expected-error @below {{cannot be packed: expected only mxfp4 ops to use 4-bit tensors, but got 'tensor<2xf4E2M1FN>'}}
-  %0 = arith.constant dense<1.0> : tensor<2xf4E2M1FN>
-  return
+/// A tensor that stays among other ops may have any shape.
+// CHECK-LABEL: func.func @odd_inside
+// CHECK:         tensor.expand_shape %{{.+}} : tensor<6xf4E2M1FN> into tensor<2x3xf4E2M1FN>
+func.func @odd_inside(%element: f4E2M1FN) -> f4E2M1FN {
+  %c1 = arith.constant 1 : index
+  %0 = tensor.splat %element : tensor<6xf4E2M1FN>
+  %1 = tensor.expand_shape %0 [[0, 1]] output_shape [2, 3]
+      : tensor<6xf4E2M1FN> into tensor<2x3xf4E2M1FN>
+  %2 = tensor.extract %1[%c1, %c1] : tensor<2x3xf4E2M1FN>
+  return %2 : f4E2M1FN
 }
 
-// -----
+/// A constant is packed for the one reader and not for the other: 2 and -6 are
+/// codes 4 and 15, so the byte is 0xF4.
+// CHECK-LABEL: func.func @constant
+// CHECK-DAG:     arith.constant dense<[-12, 16]> : tensor<2xi8>
+// CHECK-DAG:     %[[PLAIN:.+]] = arith.constant dense<[2.000000e+00, -6.000000e+00, 0.000000e+00, 5.000000e-01]> : tensor<4xf4E2M1FN>
+// CHECK:         tensor.extract %[[PLAIN]]
+func.func @constant(%i: index) -> (tensor<4xf4E2M1FN>, f4E2M1FN) {
+  %0 = arith.constant dense<[2.0, -6.0, 0.0, 0.5]> : tensor<4xf4E2M1FN>
+  %1 = tensor.extract %0[%i] : tensor<4xf4E2M1FN>
+  return %0, %1 : tensor<4xf4E2M1FN>, f4E2M1FN
+}
 
-func.func @argument_of_a_loop(%n: index, %x: tensor<2xf4E2M1FN>) {
+// CHECK-LABEL: func.func @argument_of_a_loop
+// CHECK:         %[[PLAIN:.+]] = linalg.generic
+// CHECK:         scf.for {{.+}} iter_args(%{{.+}} = %[[PLAIN]]) -> (tensor<2xf4E2M1FN>)
+func.func @argument_of_a_loop(%n: index, %x: tensor<2xf4E2M1FN>) -> tensor<2xf4E2M1FN> {
   %0 = scf.for %i = %n to %n step %n iter_args(%y = %x) -> tensor<2xf4E2M1FN> {
-    // expected-error @below {{cannot be packed: expected only mxfp4 ops to use 4-bit tensors, but got 'tensor<2xf4E2M1FN>'}}
     scf.yield %y : tensor<2xf4E2M1FN>
   }
-  return
+  return %0 : tensor<2xf4E2M1FN>
+}
+
+/// The body of an op may read any element, so that all are unpacked before.
+// CHECK-LABEL: func.func @read_in_a_body
+// CHECK-COUNT-1: outs(%{{.+}} : tensor<4xf4E2M1FN>)
+// CHECK:         tensor.generate
+// CHECK-NOT:       linalg.generic
+// CHECK:           tensor.extract %{{.+}} : tensor<4xf4E2M1FN>
+func.func @read_in_a_body(%values: tensor<4xf4E2M1FN>, %i: index) -> (tensor<2xf4E2M1FN>, f4E2M1FN) {
+  %0 = tensor.generate {
+  ^bb0(%j: index):
+    %element = tensor.extract %values[%j] : tensor<4xf4E2M1FN>
+    tensor.yield %element : f4E2M1FN
+  } : tensor<2xf4E2M1FN>
+  %1 = tensor.extract %values[%i] : tensor<4xf4E2M1FN>
+  return %0, %1 : tensor<2xf4E2M1FN>, f4E2M1FN
+}
+
+// CHECK-LABEL: func.func @size_that_changes
+// CHECK:         tensor.dim %{{.+}}, %{{.+}} : tensor<4x64xf4E2M1FN>
+func.func @size_that_changes(%values: tensor<4x64xf4E2M1FN>) -> index {
+  %c1 = arith.constant 1 : index
+  %columns = tensor.dim %values, %c1 : tensor<4x64xf4E2M1FN>
+  return %columns : index
 }
 
 // -----
@@ -98,15 +151,6 @@ func.func @leading_size(%values: tensor<?x64xf4E2M1FN>, %target: tensor<?x64xf4E
 
 // -----
 
-func.func @size_that_changes(%values: tensor<4x64xf4E2M1FN>) -> index {
-  %c1 = arith.constant 1 : index
-  // expected-error @below {{cannot be packed: expected only mxfp4 ops to use 4-bit tensors, but got 'tensor<4x64xf4E2M1FN>'}}
-  %columns = tensor.dim %values, %c1 : tensor<4x64xf4E2M1FN>
-  return %columns : index
-}
-
-// -----
-
 // expected-error @below {{cannot be packed: expected an even static last dimension, but got 'tensor<4x3xf4E2M1FN>'}}
 func.func @odd_argument(%x: tensor<4x3xf4E2M1FN>) {
   return
@@ -123,3 +167,13 @@ func.func @scalar_argument(%x: tensor<f4E2M1FN>) {
 
 // expected-error @below {{cannot be packed: expected an even static last dimension, but got 'tensor<?xf4E2M1FN>'}}
 func.func private @unknown_result() -> tensor<?xf4E2M1FN>
+
+// -----
+
+func.func @elements_elsewhere() -> tensor<2xf4E2M1FN> {
+  // expected-error @below {{cannot be packed: expected dense elements, but got dense_resource<elements> : tensor<2xf4E2M1FN>}}
+  %0 = arith.constant dense_resource<elements> : tensor<2xf4E2M1FN>
+  return %0 : tensor<2xf4E2M1FN>
+}
+
+{-# dialect_resources: { builtin: { elements: "0x080000001234" } } #-}

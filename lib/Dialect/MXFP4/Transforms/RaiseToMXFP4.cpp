@@ -15,6 +15,7 @@
 
 #include "Contractions.h"
 #include "ElementTrace.h"
+#include "Nibbles.h"
 #include "RaiseTosa.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -214,37 +215,6 @@ static Value makeScales(ImplicitLocOpBuilder &b, const Blocks &blocks,
       .getResult(0);
 }
 
-/// Packs 4-bit codes that have a byte each, two in a byte (F2).
-static Value packCodes(ImplicitLocOpBuilder &b, Value codes,
-                       ArrayRef<int64_t> shape) {
-  Type i8 = b.getI8Type();
-  Value init = tensor::EmptyOp::create(b, shape, i8);
-  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
-  return linalg::GenericOp::create(
-             b, init.getType(), ValueRange(), init, ArrayRef{identity},
-             SmallVector<utils::IteratorType>(shape.size(),
-                                              utils::IteratorType::parallel),
-             [&](OpBuilder &builder, Location loc, ValueRange) {
-               ImplicitLocOpBuilder inner(loc, builder);
-               SmallVector<Value> at;
-               for (unsigned i = 0; i < shape.size(); ++i)
-                 at.push_back(linalg::IndexOp::create(inner, i));
-               Value two = arith::ConstantIndexOp::create(inner, 2);
-               Value one = arith::ConstantIndexOp::create(inner, 1);
-               at.back() = arith::MulIOp::create(inner, at.back(), two);
-               Value low = tensor::ExtractOp::create(inner, codes, at);
-               at.back() = arith::AddIOp::create(inner, at.back(), one);
-               Value high = tensor::ExtractOp::create(inner, codes, at);
-               Value four = arith::ConstantIntOp::create(inner, i8, 4);
-               Value mask = arith::ConstantIntOp::create(inner, i8, 15);
-               Value byte = arith::OrIOp::create(
-                   inner, arith::AndIOp::create(inner, low, mask),
-                   arith::ShLIOp::create(inner, high, four));
-               linalg::YieldOp::create(inner, byte);
-             })
-      .getResult(0);
-}
-
 /// Expands `blocks` to what `tensor` is, after the op that computes that.
 static Value expandBlocks(RewriterBase &rewriter, Value tensor,
                           const Blocks &blocks) {
@@ -257,10 +227,9 @@ static Value expandBlocks(RewriterBase &rewriter, Value tensor,
   if (getElementTypeOrSelf(values.getType()).isInteger(8)) {
     SmallVector<int64_t> packed(shape);
     packed.back() /= 2;
-    values =
-        blocks.isPacked
-            ? reshapeTensor(b, b.getLoc(), values, packed)
-            : packCodes(b, reshapeTensor(b, b.getLoc(), values, shape), packed);
+    values = blocks.isPacked
+                 ? reshapeTensor(b, b.getLoc(), values, packed)
+                 : packNibbles(b, reshapeTensor(b, b.getLoc(), values, shape));
   } else {
     values = reshapeTensor(b, b.getLoc(), values, shape);
   }

@@ -55,14 +55,16 @@ struct ResolveLayoutsPass final
       else if (auto matmul = dyn_cast<MatmulByExpertOp>(op))
         setLayout(matmul, matmul.getValues());
     });
-    convertTensorTypes(getOperation(), [](RankedTensorType type) {
+    auto resolve = [](RankedTensorType type) {
       auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
       if (!layout)
         return type;
       return RankedTensorType::get(
           getStoredShape(type, layout.getPackedShape(getElementShape(type))),
           type.getElementType());
-    });
+    };
+    getOperation().walk(
+        [&](Operation *op) { convertTensorTypes(op, resolve); });
   }
 
 private:

@@ -44,10 +44,11 @@ inline LogicalResult checkTensorTypes(
   return failure(result.wasInterrupted());
 }
 
-/// Gives every value whose type is a ranked tensor the type that `convert`
-/// returns for it, and functions the signatures that follow.
+/// Gives the results of `op`, and the arguments of its regions, the types that
+/// `convert` returns for those that are ranked tensors, and a function the
+/// signature that follows.
 inline void
-convertTensorTypes(ModuleOp module,
+convertTensorTypes(Operation *op,
                    function_ref<RankedTensorType(RankedTensorType)> convert) {
   auto convertType = [&](Type type) -> Type {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -56,18 +57,16 @@ convertTensorTypes(ModuleOp module,
   auto convertTypes = [&](TypeRange types) {
     return llvm::map_to_vector(types, convertType);
   };
-  module.walk([&](Operation *op) {
-    for (Value result : op->getResults())
-      result.setType(convertType(result.getType()));
-    for (Region &region : op->getRegions())
-      for (Block &block : region)
-        for (BlockArgument argument : block.getArguments())
-          argument.setType(convertType(argument.getType()));
-    if (auto function = dyn_cast<func::FuncOp>(op))
-      function.setFunctionType(FunctionType::get(
-          op->getContext(), convertTypes(function.getArgumentTypes()),
-          convertTypes(function.getResultTypes())));
-  });
+  for (Value result : op->getResults())
+    result.setType(convertType(result.getType()));
+  for (Region &region : op->getRegions())
+    for (Block &block : region)
+      for (BlockArgument argument : block.getArguments())
+        argument.setType(convertType(argument.getType()));
+  if (auto function = dyn_cast<func::FuncOp>(op))
+    function.setFunctionType(FunctionType::get(
+        op->getContext(), convertTypes(function.getArgumentTypes()),
+        convertTypes(function.getResultTypes())));
 }
 
 } // namespace mlir::mxfp4

@@ -169,9 +169,14 @@ def PackStoragePass : Pass<"mxfp4-pack-storage", "::mlir::ModuleOp"> {
   let description = [{
     Changes the element type `f4E2M1FN` to `i8` with half the last dimension
     (F2), because a memref of 4-bit elements is not packed when it is lowered to
-    LLVM. Fails on an op outside the dialects that reads such a tensor, but for
-    one that only changes its shape.
+    LLVM. Ops of other dialects keep their elements, which have a byte each in
+    memory then: what they read is unpacked before them, and what they make is
+    packed after, unless it is read by such ops alone. Fails on an argument, a
+    result or a constant whose elements cannot be in pairs.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def LowerCopiesPass : Pass<"mxfp4-lower-copies", "::mlir::func::FuncOp"> {
