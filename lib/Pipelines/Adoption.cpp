@@ -22,12 +22,16 @@ void mxfp4::buildRaisingPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createRaiseToMXFP4Pass());
   manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createWidenSumsPass());
+  manager.addPass(createCanonicalizerPass());
 }
 
 void mxfp4::buildAdoptionPipeline(OpPassManager &manager,
                                   const AdoptionPipelineOptions &options) {
   if (options.raise)
     buildRaisingPipeline(manager);
+  else
+    manager.addNestedPass<func::FuncOp>(createWidenSumsPass());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   MakeEntryPointsPassOptions entryOptions;
   entryOptions.maxTokens = options.maxTokens;

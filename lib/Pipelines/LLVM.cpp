@@ -56,6 +56,7 @@ void mxfp4::buildLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createUBToLLVMConversionPass());
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createReplaceBF16Pass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

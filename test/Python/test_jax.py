@@ -124,42 +124,86 @@ def test_two_products_are_not_one() -> None:
     np.testing.assert_allclose(y, expected, rtol=0, atol=128 * 2**-24 * np.abs(expected).max())
 
 
-def test_rows_of_several_dimensions() -> None:
-    """Batch and sequence are one dimension to the kernel."""
+# One weight, or one for each of four experts.
+WEIGHT, EXPERTS = (ROWS, 256), (4, ROWS, 256)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("product", "rows", "shape"),
+    [
+        ("k,nk->n", (256,), WEIGHT),
+        ("nk,k->n", (256,), WEIGHT),
+        ("nk,kt->nt", (256, 5), WEIGHT),
+        ("nk,tk->nt", (5, 256), WEIGHT),
+        ("bsk,nk->bsn", (2, 3, 256), WEIGHT),
+        ("bks,nk->bns", (2, 256, 3), WEIGHT),
+        ("tk,enk->ten", (5, 256), EXPERTS),
+        ("tk,enk->etn", (5, 256), EXPERTS),
+        ("etk,enk->etn", (4, 3, 256), EXPERTS),
+        ("ek,enk->en", (4, 256), EXPERTS),
+        ("tek,enk->ten", (5, 4, 256), EXPERTS),
+    ],
+)
+def test_products(product: str, rows: tuple[int, ...], shape: tuple[int, ...], dtype: str) -> None:
+    """Every order of dimensions, and the types of activations: one kernel."""
+    is_first = product.startswith("nk")
 
     def function(x: Any, values: Any, scales: Any) -> Any:
-        return jnp.einsum("bsk,nk->bsn", x, expand(values, scales))
+        nibbles = jnp.stack([values & 15, values >> 4], axis=-1)
+        powers = jax.lax.bitcast_convert_type(scales.astype(jnp.uint16) << 7, jnp.bfloat16)
+        weight = jnp.array(TABLE)[nibbles].reshape(*shape[:-1], -1, 32).astype(x.dtype)
+        weight = (weight * powers.astype(x.dtype)[..., None]).reshape(shape)
+        return jnp.einsum(product, *([weight, x] if is_first else [x, weight]))
 
-    rng = np.random.default_rng(6)
-    values, scales = mxfp4.quantize(rng.standard_normal((ROWS, COLUMNS), np.float32))
-    x = rng.standard_normal((2, 3, COLUMNS), np.float32)
+    rng = np.random.default_rng(11)
+    values, scales = mxfp4.quantize(rng.standard_normal(shape, np.float32))
+    x = rng.standard_normal(rows, np.float32).astype(dtype)
     module = export(function, x, values, scales)
     raised = module.clone()
     raised.run_pipeline("mxfp4-raise,mxfp4-fuse")
     assert "mxfp4.matmul" in str(raised), str(raised)
-    expected = np.asarray(jax.jit(function)(x, values, scales))
-    y = mxfp4.compile(module, weights={1: values, 2: scales})(x)
-    np.testing.assert_allclose(y, expected, rtol=0, atol=COLUMNS * 2**-24 * np.abs(expected).max())
+    assert "mxfp4.dequantize" not in str(raised)
+    expected = np.asarray(jax.jit(function)(x, values, scales)).astype(np.float32)
+    # Sums in another order; in bf16, where both round once, half a step more.
+    tolerance = 256 * 2**-24 + (2**-8 if dtype == "bfloat16" else 0)
+    for weights in ({}, {1: values, 2: scales}):
+        y = mxfp4.compile(module, weights=weights)(*([x] if weights else [x, values, scales]))
+        assert y.dtype == x.dtype
+        error = np.abs(y.astype(np.float32) - expected).max()
+        assert error <= tolerance * np.abs(expected).max()
 
 
-def test_weight_of_each_batch() -> None:
-    """As the experts of a model: one kernel for all of them."""
+@pytest.mark.parametrize("order", ["scales first", "tensor last", "constant", "after"])
+def test_nvfp4(order: str) -> None:
+    """The scale of a whole tensor, an argument or a constant."""
+    rng = np.random.default_rng(12)
+    weight = rng.standard_normal((ROWS, 256), np.float32)
+    scale = mxfp4.choose_tensor_scale(weight)
+    values, scales = mxfp4.quantize(weight, "nvfp4", tensor_scale=scale)
+    decode = np.float32(scale[0])
 
-    def function(x: Any, values: Any, scales: Any) -> Any:
-        nibbles = jnp.stack([values & 15, values >> 4], axis=-1)
-        scale = jnp.exp2(scales.astype(jnp.float32) - 127)
-        weight = jnp.array(TABLE)[nibbles].reshape(4, ROWS, -1, 32) * scale[..., None]
-        return jnp.einsum("etk,enk->etn", x, weight.reshape(4, ROWS, 256))
+    def function(x: Any, values: Any, scales: Any, factor: Any) -> Any:
+        elements = jnp.array(TABLE)[jnp.stack([values & 15, values >> 4], axis=-1)]
+        elements = elements.reshape(ROWS, -1, 16)
+        scales = scales.astype(jnp.float32)[..., None]
+        if order == "scales first":
+            return x @ (elements * (scales * factor)).reshape(ROWS, -1).T
+        if order == "tensor last":
+            return x @ ((elements * scales) * factor).reshape(ROWS, -1).T
+        if order == "constant":
+            return x @ (elements * (scales * decode)).reshape(ROWS, -1).T + factor
+        return (x @ (elements * scales).reshape(ROWS, -1).T) * factor
 
-    rng = np.random.default_rng(5)
-    values, scales = mxfp4.quantize(rng.standard_normal((4, ROWS, 256), np.float32))
-    x = rng.standard_normal((4, 3, 256), np.float32)
-    module = export(function, x, values, scales)
+    x = rng.standard_normal((3, 256), np.float32)
+    arguments = x, values, scales.view(jnp.float8_e4m3fn.dtype), decode
+    module = export(function, *arguments)
     raised = module.clone()
     raised.run_pipeline("mxfp4-raise,mxfp4-fuse")
-    assert "mxfp4.matmul_by_expert" in str(raised), str(raised)
-    expected = np.asarray(jax.jit(function)(x, values, scales))
-    y = mxfp4.compile(module, weights={1: values, 2: scales})(x)
+    assert "mxfp4.matmul" in str(raised), str(raised)
+    assert ("tensor_scale" in str(raised)) == (order != "after")
+    expected = np.asarray(jax.jit(function)(*arguments))
+    y = mxfp4.compile(module)(*arguments)
     np.testing.assert_allclose(y, expected, rtol=0, atol=256 * 2**-24 * np.abs(expected).max())
 
 

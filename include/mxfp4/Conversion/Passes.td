@@ -134,4 +134,13 @@ def ExpandNarrowFloatsPass
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def ReplaceBF16Pass : Pass<"mxfp4-replace-bf16", "::mlir::ModuleOp"> {
+  let summary = "Make bf16 in the LLVM dialect the integers with its bits";
+  let description = [{
+    Where arithmetic on bf16 has been expanded, only moves are left. LLVM's code
+    for processors without bf16 moves it as f32 at times, and calls functions for
+    the conversion that programs do not have.
+  }];
+}
+
 #endif // MXFP4_CONVERSION_PASSES_TD

@@ -39,10 +39,10 @@ func.func @weight_is_expanded_to_bf16(%x: tensor<?x64xbf16>,
   return %y : tensor<?x12xf32>
 }
 
-/// f16 does not.
+/// f16 holds them for all scales but the extreme ones.
 // CHECK-LABEL: func.func @weight_is_expanded_to_f16
-// CHECK-NOT:     mxfp4.matmul
-// CHECK:         linalg.matmul
+// CHECK-NOT:     mxfp4.dequantize
+// CHECK:         mxfp4.matmul
 func.func @weight_is_expanded_to_f16(%x: tensor<?x64xf16>,
     %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
     %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
@@ -75,6 +75,30 @@ func.func @weight_has_two_readers(%x: tensor<?x64xf32>,
       ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
       outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
   return %y, %weight : tensor<?x12xf32>, tensor<12x64xf32>
+}
+
+/// Two matmuls do not: none of them needs it.
+// CHECK-LABEL: func.func @weight_of_two_matmuls
+// CHECK-NOT:     mxfp4.dequantize
+// CHECK-COUNT-2: mxfp4.matmul ins
+func.func @weight_of_two_matmuls(%x: tensor<?x64xf32>, %z: tensor<?x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> (tensor<?x12xf32>, tensor<?x12xf32>) {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %0 = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %1 = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%z, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %0, %1 : tensor<?x12xf32>, tensor<?x12xf32>
 }
 
 // CHECK-LABEL: func.func @weight_is_in_by_out

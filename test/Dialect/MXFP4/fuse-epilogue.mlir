@@ -592,3 +592,62 @@ func.func @bias_into_unknown_columns(%x: tensor<4x64xf32>, %values: tensor<32x64
   } -> tensor<?x?xf32>
   return %1 : tensor<?x?xf32>
 }
+
+//===----------------------------------------------------------------------===//
+// Rounding
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: func.func @rounded
+// CHECK-SAME:    %[[NARROW:[^:]+]]: tensor<?x12xbf16>
+// CHECK-NOT:     linalg.generic
+// CHECK:         %[[Y:.+]] = nn.linear {{.*}} outs(%[[NARROW]] : tensor<?x12xbf16>)
+// CHECK:         return %[[Y]]
+func.func @rounded(%x: tensor<?x8xbf16>, %weight: tensor<12x8xbf16>, %init: tensor<?x12xf32>,
+                   %narrow: tensor<?x12xbf16>) -> tensor<?x12xbf16> {
+  %y = nn.linear ins(%x, %weight : tensor<?x8xbf16>, tensor<12x8xbf16>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %z = linalg.generic {indexing_maps = [#identity, #identity],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<?x12xf32>) outs(%narrow : tensor<?x12xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %0 = arith.truncf %in : f32 to bf16
+    linalg.yield %0 : bf16
+  } -> tensor<?x12xbf16>
+  return %z : tensor<?x12xbf16>
+}
+
+/// Something else reads the sums as they are.
+// CHECK-LABEL: func.func @rounded_for_one_reader
+// CHECK:         nn.linear {{.*}} outs(%{{.+}} : tensor<?x12xf32>)
+// CHECK:         arith.truncf
+func.func @rounded_for_one_reader(%x: tensor<?x8xbf16>, %weight: tensor<12x8xbf16>,
+    %init: tensor<?x12xf32>, %narrow: tensor<?x12xbf16>) -> (tensor<?x12xbf16>, tensor<?x12xf32>) {
+  %y = nn.linear ins(%x, %weight : tensor<?x8xbf16>, tensor<12x8xbf16>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %z = linalg.generic {indexing_maps = [#identity, #identity],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<?x12xf32>) outs(%narrow : tensor<?x12xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %0 = arith.truncf %in : f32 to bf16
+    linalg.yield %0 : bf16
+  } -> tensor<?x12xbf16>
+  return %z, %y : tensor<?x12xbf16>, tensor<?x12xf32>
+}
+
+/// Transposed as well.
+// CHECK-LABEL: func.func @rounded_elsewhere
+// CHECK:         nn.linear {{.*}} outs(%{{.+}} : tensor<12x12xf32>)
+// CHECK:         arith.truncf
+func.func @rounded_elsewhere(%x: tensor<12x8xbf16>, %weight: tensor<12x8xbf16>,
+    %init: tensor<12x12xf32>, %narrow: tensor<12x12xbf16>) -> tensor<12x12xbf16> {
+  %y = nn.linear ins(%x, %weight : tensor<12x8xbf16>, tensor<12x8xbf16>)
+      outs(%init : tensor<12x12xf32>) -> tensor<12x12xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(t, n) -> (n, t)>, #identity],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<12x12xf32>) outs(%narrow : tensor<12x12xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %0 = arith.truncf %in : f32 to bf16
+    linalg.yield %0 : bf16
+  } -> tensor<12x12xbf16>
+  return %z : tensor<12x12xbf16>
+}

@@ -78,6 +78,159 @@ func.func @nvfp4(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>)
 
 #row = affine_map<(n, k) -> (n, k)>
 #scale = affine_map<(n, k) -> (n, k floordiv 16)>
+#tensor = affine_map<(n, k) -> (0)>
+
+/// NVFP4 with the scale of the tensor, multiplied in another order than in F22.
+// CHECK-LABEL: func.func @nvfp4_by_tensor
+// CHECK-SAME:    %[[FACTOR:[^:]+]]: tensor<1xf32>
+// CHECK:         %[[SCALAR:.+]] = tensor.collapse_shape %[[FACTOR]] [] : tensor<1xf32> into tensor<f32>
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} tensor_scale(%[[SCALAR]] : tensor<f32>)
+// EXACT-LABEL: func.func @nvfp4_by_tensor
+// EXACT-NOT:     mxfp4.dequantize
+func.func @nvfp4_by_tensor(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>,
+                           %factor: tensor<1xf32>) -> tensor<8x64xf32> {
+  %init = tensor.empty() : tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #tensor, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales, %factor : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN>, tensor<1xf32>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %all: f32, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.mulf %2, %all : f32
+    %4 = arith.mulf %1, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 16)>
+#tensor = affine_map<(n, k) -> ()>
+
+/// Divided by, it is no scale.
+// CHECK-LABEL: func.func @nvfp4_divided
+// CHECK-NOT:     mxfp4.dequantize
+func.func @nvfp4_divided(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>,
+                         %factor: tensor<f32>) -> tensor<8x64xf32> {
+  %init = tensor.empty() : tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #tensor, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales, %factor : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN>, tensor<f32>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %all: f32, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.divf %2, %all : f32
+    %4 = arith.mulf %1, %3 : f32
+    linalg.yield %4 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 16)>
+
+/// A constant, in the order of F22.
+// CHECK-LABEL: func.func @nvfp4_by_constant
+// CHECK:         %[[SCALAR:.+]] = arith.constant dense<2.500000e-03> : tensor<f32>
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} tensor_scale(%[[SCALAR]] : tensor<f32>)
+// EXACT-LABEL: func.func @nvfp4_by_constant
+// EXACT:         mxfp4.dequantize
+func.func @nvfp4_by_constant(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>)
+    -> tensor<8x64xf32> {
+  %all = arith.constant 2.5e-3 : f32
+  %init = tensor.empty() : tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.mulf %1, %2 : f32
+    %4 = arith.mulf %3, %all : f32
+    linalg.yield %4 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
+// -----
+
+#row = affine_map<(e, n, k) -> (e, n, k)>
+#scale = affine_map<(e, n, k) -> (e, n, k floordiv 16)>
+#expert = affine_map<(e, n, k) -> (e)>
+#of_row = affine_map<(e, n, k) -> (n)>
+
+// CHECK-LABEL: func.func @nvfp4_by_expert
+// CHECK-SAME:    %[[FACTOR:[^:]+]]: tensor<2xf32>
+// CHECK:         mxfp4.dequantize %{{.+}}, %{{.+}} tensor_scale(%[[FACTOR]] : tensor<2xf32>)
+func.func @nvfp4_by_expert(%values: tensor<2x2x64xf4E2M1FN>, %scales: tensor<2x2x4xf8E4M3FN>,
+                           %factor: tensor<2xf32>) -> tensor<2x2x64xf32> {
+  %init = tensor.empty() : tensor<2x2x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #expert, #row],
+                       iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%values, %scales, %factor : tensor<2x2x64xf4E2M1FN>, tensor<2x2x4xf8E4M3FN>, tensor<2xf32>)
+      outs(%init : tensor<2x2x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %all: f32, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.mulf %1, %2 : f32
+    %4 = arith.mulf %3, %all : f32
+    linalg.yield %4 : f32
+  } -> tensor<2x2x64xf32>
+  return %0 : tensor<2x2x64xf32>
+}
+
+/// One for each row of all experts is no such scale.
+// CHECK-LABEL: func.func @nvfp4_by_row
+// CHECK-NOT:     mxfp4.dequantize
+func.func @nvfp4_by_row(%values: tensor<2x2x64xf4E2M1FN>, %scales: tensor<2x2x4xf8E4M3FN>,
+                        %factor: tensor<2xf32>) -> tensor<2x2x64xf32> {
+  %init = tensor.empty() : tensor<2x2x64xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #of_row, #row],
+                       iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%values, %scales, %factor : tensor<2x2x64xf4E2M1FN>, tensor<2x2x4xf8E4M3FN>, tensor<2xf32>)
+      outs(%init : tensor<2x2x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %all: f32, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.mulf %1, %2 : f32
+    %4 = arith.mulf %3, %all : f32
+    linalg.yield %4 : f32
+  } -> tensor<2x2x64xf32>
+  return %0 : tensor<2x2x64xf32>
+}
+
+// -----
+
+/// What is rounded after is expanded to that.
+// CHECK-LABEL: func.func @rounded
+// CHECK-NOT:     arith.truncf
+// CHECK:         mxfp4.dequantize %{{.+}} -> tensor<8x64xbf16>
+func.func @rounded(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x2xf8E8M0FNU>)
+    -> tensor<8x64xbf16> {
+  %wide = mxfp4.dequantize %values, %scales
+      : tensor<8x64xf4E2M1FN>, tensor<8x2xf8E8M0FNU> -> tensor<8x64xf32>
+  %init = tensor.empty() : tensor<8x64xbf16>
+  %0 = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n, k)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%wide : tensor<8x64xf32>) outs(%init : tensor<8x64xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %1 = arith.truncf %in : f32 to bf16
+    linalg.yield %1 : bf16
+  } -> tensor<8x64xbf16>
+  return %0 : tensor<8x64xbf16>
+}
+
+// -----
+
+#row = affine_map<(n, k) -> (n, k)>
+#scale = affine_map<(n, k) -> (n, k floordiv 16)>
 
 /// MXFP4 has a scale for 32 elements.
 // CHECK-LABEL: func.func @e8m0_for_sixteen

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/SetVector.h"
@@ -272,74 +273,124 @@ static bool lookThroughTranspose(Operand &operand) {
   return true;
 }
 
-/// `shape` with its last `columns` dimensions as one, and those before them but
-/// for the first `batches` as one.
+/// `operand` with its dimensions in the order of `loops`.
+static Value arrangeTensor(OpBuilder &builder, Location loc,
+                           const Operand &operand, ArrayRef<unsigned> loops) {
+  if (operand.loops == loops)
+    return operand.tensor;
+  SmallVector<int64_t> order;
+  for (unsigned loop : loops)
+    order.push_back(llvm::find(operand.loops, loop) - operand.loops.begin());
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, loc, operand.tensor);
+  applyPermutationToVector(sizes, order);
+  Value init = tensor::EmptyOp::create(
+      builder, loc, sizes, getElementTypeOrSelf(operand.tensor.getType()));
+  return linalg::TransposeOp::create(builder, loc, operand.tensor, init, order)
+      ->getResult(0);
+}
+
+/// The sizes of groups of so many dimensions each. A group of none has size 1,
+/// but the first, that of batches, is left out then.
 static SmallVector<int64_t> flattenShape(ArrayRef<int64_t> shape,
-                                         size_t batches, size_t columns) {
-  SmallVector<int64_t> flat(shape.take_front(batches));
-  flat.push_back(
-      ShapedType::getNumElements(shape.drop_front(batches).drop_back(columns)));
-  flat.push_back(ShapedType::getNumElements(shape.take_back(columns)));
+                                         ArrayRef<size_t> groups) {
+  SmallVector<int64_t> flat;
+  for (auto [i, dims] : llvm::enumerate(groups)) {
+    if (dims == 1)
+      flat.push_back(shape.front());
+    else if (dims != 0 || i != 0)
+      flat.push_back(ShapedType::getNumElements(shape.take_front(dims)));
+    shape = shape.drop_front(dims);
+  }
   return flat;
+}
+
+/// `tensor` in the shape that flattenShape gives; null if its sizes would have
+/// to be known for that.
+static Value flattenTensor(OpBuilder &builder, Location loc, Value tensor,
+                           ArrayRef<size_t> groups) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.hasStaticShape())
+    return reshapeTensor(builder, loc, tensor,
+                         flattenShape(type.getShape(), groups));
+  if (llvm::is_contained(groups.drop_front(), 0u))
+    return {};
+  SmallVector<ReassociationIndices> dims;
+  int64_t dim = 0;
+  for (size_t group : groups)
+    if (group != 0) {
+      dims.push_back(llvm::to_vector(llvm::seq<int64_t>(dim, dim + group)));
+      dim += group;
+    }
+  if (int64_t(dims.size()) == type.getRank())
+    return tensor;
+  return tensor::CollapseShapeOp::create(builder, loc, tensor, dims);
 }
 
 /// `weight` in the shape that flattenShape gives; null if that cannot be.
 static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
-                           size_t batches, size_t columns) {
+                           ArrayRef<size_t> groups) {
   RankedTensorType type = weight.getResult().getType();
-  if (size_t(type.getRank()) == batches + 2 && columns == 1)
+  SmallVector<int64_t> shape = flattenShape(type.getShape(), groups);
+  if (type.getShape() == ArrayRef(shape))
     return weight.getResult();
   if (weight.getTensorScale() &&
       weight.getTensorScale().getType().getRank() != 0)
     return {};
-  auto flatten = [&](Value tensor) {
-    auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
-    return reshapeTensor(builder, weight.getLoc(), tensor,
-                         flattenShape(shape, batches, columns));
-  };
-  Value values = flatten(weight.getValues()),
-        scales = flatten(weight.getScales());
+  Location loc = weight.getLoc();
   return DequantizeOp::create(
-      builder, weight.getLoc(),
-      RankedTensorType::get(flattenShape(type.getShape(), batches, columns),
-                            type.getElementType()),
-      values, scales, weight.getTensorScale());
+      builder, loc, RankedTensorType::get(shape, type.getElementType()),
+      flattenTensor(builder, loc, weight.getValues(), groups),
+      flattenTensor(builder, loc, weight.getScales(), groups),
+      weight.getTensorScale());
 }
 
-/// True if the loops are those of input [B.., T.., K..], weight [B.., N, K..]
-/// and result [B.., T.., N], with `batches` of the first.
-static bool isTransposed(ArrayRef<unsigned> input, ArrayRef<unsigned> weight,
-                         ArrayRef<unsigned> result, size_t batches) {
-  if (result.size() < batches + 2 || weight.size() < batches + 2)
-    return false;
-  size_t rows = result.size() - batches - 1;
-  return input.size() + 1 == weight.size() + rows &&
-         input.take_front(batches + rows) ==
-             result.take_front(batches + rows) &&
-         weight.take_front(batches) == result.take_front(batches) &&
-         weight[batches] == result.back() &&
-         input.drop_front(batches + rows) == weight.drop_front(batches + 1);
-}
+namespace {
+/// The loops of a contraction by the operands that have them, in the order of
+/// the weight, or else of the input.
+struct LoopKinds {
+  /// All three.
+  SmallVector<unsigned> batches;
+  /// The input and the result: T.
+  SmallVector<unsigned> rows;
+  /// The weight and the result: N.
+  SmallVector<unsigned> features;
+  /// The input and the weight: K.
+  SmallVector<unsigned> columns;
+};
+} // namespace
 
-/// `tensor` [B.., T.., K..] with `rows` dimensions T and `columns` dimensions K
-/// as one each; null if that cannot be.
-static Value flattenInput(OpBuilder &builder, Location loc, Value tensor,
-                          size_t batches, size_t rows, size_t columns) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  if (rows > 1) {
-    if (!type.hasStaticShape())
-      return {};
-    return reshapeTensor(builder, loc, tensor,
-                         flattenShape(type.getShape(), batches, columns));
+/// Fails if a loop indexes one operand alone, or no kernel has such loops.
+static FailureOr<LoopKinds> classifyLoops(ArrayRef<unsigned> input,
+                                          ArrayRef<unsigned> weight,
+                                          ArrayRef<unsigned> result) {
+  LoopKinds kinds;
+  for (unsigned loop : weight) {
+    bool isInput = llvm::is_contained(input, loop);
+    if (!llvm::is_contained(result, loop))
+      kinds.columns.push_back(loop);
+    else
+      (isInput ? kinds.batches : kinds.features).push_back(loop);
+    if (!isInput && !llvm::is_contained(result, loop))
+      return failure();
   }
-  if (columns == 1)
-    return tensor;
-  SmallVector<ReassociationIndices> dims;
-  for (size_t i = 0; i <= batches; ++i)
-    dims.push_back({int64_t(i)});
-  dims.push_back(
-      llvm::to_vector(llvm::seq<int64_t>(batches + 1, batches + 1 + columns)));
-  return tensor::CollapseShapeOp::create(builder, loc, tensor, dims);
+  for (unsigned loop : input)
+    if (!llvm::is_contained(weight, loop))
+      kinds.rows.push_back(loop);
+  bool areAllThere = result.size() == kinds.batches.size() + kinds.rows.size() +
+                                          kinds.features.size();
+  if (!areAllThere || kinds.features.empty() || kinds.columns.empty())
+    return failure();
+  return kinds;
+}
+
+/// The loops of `groups`, one group after the other.
+static SmallVector<unsigned>
+concatenate(std::initializer_list<ArrayRef<unsigned>> groups) {
+  SmallVector<unsigned> all;
+  for (ArrayRef<unsigned> group : groups)
+    llvm::append_range(all, group);
+  return all;
 }
 
 LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
@@ -348,51 +399,65 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
           op.getOperation()) ||
       !linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics())
     return failure();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  auto outLoops = getLoops(maps[2]);
-  if (!outLoops)
-    return failure();
-  for (auto [side, batches] :
-       {std::pair<unsigned, size_t>(1, 0), {0, 0}, {1, 1}, {0, 1}}) {
-    auto weightLoops = getLoops(maps[side]);
-    auto inputLoops = getLoops(maps[1 - side]);
-    if (!weightLoops || !inputLoops)
+  auto getOperand = [&](OpOperand *operand) -> std::optional<Operand> {
+    auto loops = getLoops(op.getMatchingIndexingMap(operand));
+    if (!loops)
+      return std::nullopt;
+    return Operand{operand->get(), *loops};
+  };
+  auto result = getOperand(op.getDpsInitOperand(0));
+  Location loc = op.getLoc();
+  for (unsigned side : {1, 0}) {
+    auto weight = getOperand(op.getDpsInputOperand(side));
+    auto input = getOperand(op.getDpsInputOperand(1 - side));
+    if (!weight || !input || !result)
       continue;
-    Operand weight = {op.getDpsInputOperand(side)->get(), *weightLoops};
-    while (lookThroughTranspose(weight))
+    while (lookThroughTranspose(*weight))
       ;
-    auto dequantize = weight.tensor.getDefiningOp<DequantizeOp>();
-    if (!dequantize || !dequantize.getResult().getType().hasStaticShape() ||
-        !isTransposed(*inputLoops, weight.loops, *outLoops, batches))
+    auto dequantize = weight->tensor.getDefiningOp<DequantizeOp>();
+    if (!dequantize || !dequantize.getResult().getType().hasStaticShape())
+      continue;
+    while (lookThroughTranspose(*input))
+      ;
+    auto kinds = classifyLoops(input->loops, weight->loops, result->loops);
+    if (failed(kinds))
+      continue;
+    const auto &[batches, rows, features, columns] = *kinds;
+    if (weight->loops != concatenate({batches, features, columns}))
       continue;
 
     rewriter.setInsertionPoint(op);
-    size_t columns = weight.loops.size() - batches - 1;
-    size_t rows = outLoops->size() - batches - 1;
-    Value result = op.getDpsInitOperand(0)->get();
-    auto resultType = cast<RankedTensorType>(result.getType());
-    Value flat = flattenWeight(rewriter, dequantize, batches, columns);
-    Value input = flattenInput(rewriter, op.getLoc(),
-                               op.getDpsInputOperand(1 - side)->get(), batches,
-                               rows, columns);
-    Value init = flattenInput(rewriter, op.getLoc(), result, batches, rows, 1);
-    if (!flat || !input || !init)
+    Value flatWeight =
+        flattenWeight(rewriter, dequantize,
+                      {batches.size(), features.size(), columns.size()});
+    Value flatInput =
+        flattenTensor(rewriter, loc,
+                      arrangeTensor(rewriter, loc, *input,
+                                    concatenate({batches, rows, columns})),
+                      {batches.size(), rows.size(), columns.size()});
+    Operand arranged = {Value(), concatenate({batches, rows, features})};
+    arranged.tensor = arrangeTensor(rewriter, loc, *result, arranged.loops);
+    Value init = flattenTensor(rewriter, loc, arranged.tensor,
+                               {batches.size(), rows.size(), features.size()});
+    if (!flatWeight || !flatInput || !init)
       continue;
-    Value product;
-    if (batches == 0)
-      product = linalg::MatmulTransposeBOp::create(
-                    rewriter, op.getLoc(), init.getType(),
-                    ValueRange{input, flat}, init)
-                    ->getResult(0);
-    else
-      product = linalg::BatchMatmulTransposeBOp::create(
-                    rewriter, op.getLoc(), init.getType(),
-                    ValueRange{input, flat}, init)
-                    ->getResult(0);
-    if (rows > 1)
-      product =
-          reshapeTensor(rewriter, op.getLoc(), product, resultType.getShape());
-    rewriter.replaceOp(op, product);
+    auto type = cast<RankedTensorType>(arranged.tensor.getType());
+    bool isFlat = init == arranged.tensor;
+    if (!isFlat && !type.hasStaticShape())
+      continue;
+    auto create = [&](auto kind) -> Value {
+      return decltype(kind)::create(rewriter, loc, init.getType(),
+                                    ValueRange{flatInput, flatWeight}, init)
+          ->getResult(0);
+    };
+    arranged.tensor = batches.empty()
+                          ? create(linalg::MatmulTransposeBOp())
+                          : create(linalg::BatchMatmulTransposeBOp());
+    if (!isFlat)
+      arranged.tensor =
+          reshapeTensor(rewriter, loc, arranged.tensor, type.getShape());
+    rewriter.replaceOp(op,
+                       arrangeTensor(rewriter, loc, arranged, result->loops));
     if (dequantize->use_empty())
       rewriter.eraseOp(dequantize);
     return success();

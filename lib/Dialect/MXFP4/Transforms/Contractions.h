@@ -24,9 +24,10 @@ namespace mlir::mxfp4 {
 void hoistFactor(RewriterBase &rewriter, linalg::GenericOp op,
                  function_ref<Value(Value)> raise);
 
-/// Makes a contraction with an `mxfp4.dequantize`, which may be transposed, a
-/// `linalg.matmul` of [T, K] with [N, K], or a `linalg.batch_matmul` of [B, T,
-/// K] with [B, N, K]. Fails on any other.
+/// Makes a contraction with an `mxfp4.dequantize`, on either side and with any
+/// dimensions, a `linalg.matmul` of [T, K] with [N, K], or a
+/// `linalg.batch_matmul` of [B, T, K] with [B, N, K]. Fails on a contraction
+/// that is none of these, or with a weight in another order.
 LogicalResult makeTransposedMatmul(RewriterBase &rewriter, linalg::LinalgOp op);
 
 /// `tensor`, of static shape, in the shape `shape` of as many elements.

@@ -34,18 +34,24 @@ static constexpr int64_t kMaxRows = 1 << 20;
 /// The weight of a matmul, if an op that decodes it while it multiplies is the
 /// same.
 ///
-/// A weight with other readers stays expanded: it has to be in memory anyway,
-/// and decoding it twice would cost more than reading it. So does one that is
-/// expanded to less than the values have, since the fused op would not round.
+/// A weight that something else reads stays expanded: it has to be in memory
+/// anyway, and decoding it twice would cost more than reading it. So does an
+/// NVFP4 weight that is rounded when it is expanded, since the fused op would
+/// not.
 static FailureOr<DequantizeOp> getFusedWeight(linalg::LinalgOp op,
                                               PatternRewriter &rewriter) {
   auto weight = op.getDpsInputs()[1].getDefiningOp<DequantizeOp>();
   if (!weight)
     return rewriter.notifyMatchFailure(op, "weight is not dequantized here");
-  if (!weight->hasOneUse())
+  bool isReadByMatmuls = llvm::all_of(weight->getUses(), [](OpOperand &use) {
+    return isa<linalg::MatmulTransposeBOp, linalg::BatchMatmulTransposeBOp>(
+               use.getOwner()) &&
+           use.getOperandNumber() == 1;
+  });
+  if (!isReadByMatmuls)
     return rewriter.notifyMatchFailure(weight, "weight has other readers");
   Type element = weight.getResult().getType().getElementType();
-  if (element.isF16() || (weight.getTensorScale() && !element.isF32()))
+  if (weight.getTensorScale() && !element.isF32())
     return rewriter.notifyMatchFailure(weight, "is rounded when expanded");
   return weight;
 }

@@ -171,6 +171,36 @@ struct FuseBias final : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Rounds the result where it is still in registers.
+///
+///   %y = nn.linear ins(%x, %w) outs(%init : tensor<...xf32>)
+///   %z = linalg.generic: arith.truncf %y
+///
+/// becomes
+///
+///   %z = nn.linear ins(%x, %w) outs(%narrow : tensor<...xbf16>)
+template <typename MatmulTy>
+struct FuseRounding final : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern<linalg::GenericOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isElementwiseCast<arith::TruncFOp>(op) ||
+        !isFloatOperand(op.getResult(0)))
+      return rewriter.notifyMatchFailure(op, "is no rounding");
+    if (!hasStaticColumns(op.getOutputs()[0]))
+      return rewriter.notifyMatchFailure(op, "columns are not static");
+    auto matmul = getOnlyReadBy<MatmulTy>(op, op.getInputs()[0]);
+    if (!matmul)
+      return rewriter.notifyMatchFailure(op, "no matmul for this alone");
+    if (!matmul.getInit().getType().getElementType().isF32())
+      return rewriter.notifyMatchFailure(matmul, "result is rounded before");
+    auto fused = cloneInto(rewriter, matmul, op.getOutputs()[0]);
+    rewriter.replaceOp(op, fused->getResults());
+    return success();
+  }
+};
+
 /// Adds the residual where the sum is still in registers.
 ///
 ///   %y = nn.linear ins(%x, %w) outs(%init)
@@ -301,8 +331,10 @@ struct FuseEpiloguePass final
     RewritePatternSet patterns(&getContext());
     patterns.add<NameDenseMatmul, FuseBias<nn::LinearOp>, FuseBias<MatmulOp>,
                  FuseResidual<nn::LinearOp>, FuseResidual<MatmulOp>,
-                 FuseResidual<MatmulByExpertOp>, FuseExpertBias, FuseSwiGLU,
-                 FuseCombineExperts>(patterns.getContext());
+                 FuseResidual<MatmulByExpertOp>, FuseRounding<nn::LinearOp>,
+                 FuseRounding<MatmulOp>, FuseRounding<MatmulByExpertOp>,
+                 FuseExpertBias, FuseSwiGLU, FuseCombineExperts>(
+        patterns.getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

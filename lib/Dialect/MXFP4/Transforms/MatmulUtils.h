@@ -35,14 +35,27 @@ inline Value getZeroFilledInit(linalg::LinalgOp op) {
   return generic.getOutputs()[0];
 }
 
+/// True if `op` does nothing but an `OpTy`, a cast, for each element.
+template <typename OpTy> bool isElementwiseCast(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      !op.hasPureTensorSemantics() ||
+      !llvm::all_of(op.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return false;
+  auto cast =
+      op.getBody()->getTerminator()->getOperand(0).getDefiningOp<OpTy>();
+  return cast && cast.getIn() == op.getBody()->getArgument(0);
+}
+
 /// True for the float types that our ops compute with.
 inline bool isFloatOperand(Value value) {
   Type element = getElementTypeOrSelf(value);
   return element.isF32() || element.isBF16() || element.isF16();
 }
 
-/// True for `input [T, K] x weight [N, K]` on tensors of f32 results, with
-/// static K and N as our ops have them.
+/// True for `input [T, K] x weight [N, K]` on tensors, with static K and N as
+/// our ops have them.
 inline bool isTransposedMatmul(linalg::MatmulOp op) {
   if (!isa<linalg::MatmulTransposeBOp>(op.getOperation()) ||
       !op.hasPureTensorSemantics() ||

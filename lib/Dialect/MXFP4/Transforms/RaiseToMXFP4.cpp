@@ -15,6 +15,7 @@
 
 #include "Contractions.h"
 #include "ElementTrace.h"
+#include "MatmulUtils.h"
 #include "Nibbles.h"
 #include "RaiseTosa.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,6 +25,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+#include "mxfp4/Format/Bits.h"
 
 #include <cmath>
 
@@ -41,6 +43,10 @@ using namespace mlir::mxfp4;
 /// to 4e-6.
 static constexpr double kTolerance = 1e-5;
 
+/// Scales of a whole tensor that a computation is run for. It multiplies by the
+/// scale, or else it would have to be linear in it at all of these.
+static constexpr float kTensorScales[] = {1.0f, 0.7531f, 3.17e-4f, 1234.5f};
+
 namespace {
 /// Where the elements and scales of a tensor are.
 struct Blocks {
@@ -49,6 +55,9 @@ struct Blocks {
   Value scales;
   /// Two elements share a byte (F2); else each has its own.
   bool isPacked = false;
+  /// Of NVFP4 (F22): a tensor, or a constant, or none.
+  Value tensorScale;
+  float constantScale = 1.0f;
 };
 
 /// Finds out whether a tensor is expanded from blocks of one size.
@@ -100,7 +109,7 @@ private:
   /// Checks that one tensor is read where the code of `element` is and another
   /// where its scale is.
   bool checkReads(const ElementTrace &trace, int64_t element) {
-    Value values, scales;
+    Value values, scales, tensorScale;
     bool isPacked = false;
     LinearIndex block = getBlock();
     LinearIndex whole = block * blockSize + LinearIndex(sizes, element);
@@ -109,11 +118,12 @@ private:
     for (const ElementTrace::Node &node : trace.getNodes()) {
       if (node.kind != ElementTrace::Node::Kind::Read)
         continue;
-      Value &found = *node.place == block ? scales : values;
+      bool isBlock = *node.place == block, isTensor = isTensorScale(node);
+      Value &found = isBlock ? scales : isTensor ? tensorScale : values;
       if (found && found != node.tensor)
         return false;
       found = node.tensor;
-      if (*node.place == block)
+      if (isBlock || isTensor)
         continue;
       isPacked = node.type.isInteger(8) && *node.place == half;
       if (!isPacked && !(*node.place == whole))
@@ -123,11 +133,55 @@ private:
       return false;
     if (blocks.values)
       return blocks.values == values && blocks.scales == scales &&
-             blocks.isPacked == isPacked;
+             blocks.tensorScale == tensorScale && blocks.isPacked == isPacked;
     blocks.values = values;
     blocks.scales = scales;
+    blocks.tensorScale = tensorScale;
     blocks.isPacked = isPacked;
-    return findFormat();
+    return findFormat() && findConstantScale(trace);
+  }
+
+  /// True if `node` reads one number for all blocks, or for all of an expert.
+  bool isTensorScale(const ElementTrace::Node &node) const {
+    auto read = cast<ShapedType>(node.tensor.getType());
+    if (!node.type.isF32())
+      return false;
+    if (read.getNumElements() == 1)
+      return true;
+    return sizes.size() == 3 && read.getNumElements() == sizes[0] &&
+           *node.place == LinearIndex::variable(sizes, 0);
+  }
+
+  /// Sets the scale of the tensor if the computation has a constant for it.
+  bool findConstantScale(const ElementTrace &trace) {
+    if (blocks.format.scale != mx::ScaleFormat::E4M3)
+      return !blocks.tensorScale;
+    if (blocks.tensorScale)
+      return true;
+    constexpr uint8_t one = 0x38, oneInBothHalves = 0x22;
+    std::optional<ScalarValue> found = evaluate(
+        trace, blocks.isPacked ? oneInBothHalves : oneInBothHalves & 15, one,
+        /*tensorScale=*/1.0f);
+    if (!found || !std::isfinite(found->real) || found->real == 0)
+      return false;
+    blocks.constantScale = static_cast<float>(found->real);
+    return true;
+  }
+
+  /// The element for a code, the byte of a scale and the scale of the tensor.
+  std::optional<ScalarValue> evaluate(const ElementTrace &trace, unsigned code,
+                                      unsigned scale, float tensorScale) const {
+    ScalarValue ofCode =
+        decodeBits(getElementTypeOrSelf(blocks.values.getType()), code);
+    ScalarValue ofScale =
+        decodeBits(getElementTypeOrSelf(blocks.scales.getType()), scale);
+    ScalarValue ofTensor = decodeBits(Float32Type::get(tensor.getContext()),
+                                      mx::bitsOf(tensorScale));
+    return trace.evaluate([&](const ElementTrace::Node &node) {
+      return node.tensor == blocks.values   ? ofCode
+             : node.tensor == blocks.scales ? ofScale
+                                            : ofTensor;
+    });
   }
 
   bool findFormat() {
@@ -147,28 +201,31 @@ private:
 
   /// Compares the computation with the format for all codes and scales.
   bool checkValues(const ElementTrace &trace, int64_t parity) const {
-    Type valueType = getElementTypeOrSelf(blocks.values.getType());
-    Type scaleType = getElementTypeOrSelf(blocks.scales.getType());
+    if (!blocks.tensorScale)
+      return checkValues(trace, parity, blocks.constantScale);
+    return llvm::all_of(kTensorScales, [&](float tensorScale) {
+      return checkValues(trace, parity, tensorScale);
+    });
+  }
+
+  bool checkValues(const ElementTrace &trace, int64_t parity,
+                   float tensorScale) const {
     unsigned codes = blocks.isPacked ? 256 : 1u << blocks.format.element.bits;
     bool isE8M0 = blocks.format.scale == mx::ScaleFormat::E8M0;
     for (unsigned scale = 0; scale < 256; ++scale) {
       // Idioms on exponents take 0 for 0 and 255 for infinity.
       if (!isExact && isE8M0 && (scale == 0 || scale == mx::kScaleNaN))
         continue;
-      ScalarValue scaleValue = decodeBits(scaleType, scale);
       double factor =
           mx::decodeScale(blocks.format, static_cast<uint8_t>(scale));
       for (unsigned code = 0; code < codes; ++code) {
-        ScalarValue codeValue = decodeBits(valueType, code);
         std::optional<ScalarValue> found =
-            trace.evaluate([&](const ElementTrace::Node &node) {
-              return node.tensor == blocks.values ? codeValue : scaleValue;
-            });
+            evaluate(trace, code, scale, tensorScale);
         uint8_t element = blocks.isPacked ? code >> (4 * parity) & 15 : code;
-        double expected = roundToFloat(
-            type.getElementType(),
-            static_cast<float>(mx::decode(blocks.format.element, element) *
-                               factor));
+        auto value = static_cast<float>(
+            mx::decode(blocks.format.element, element) * factor);
+        double expected =
+            roundToFloat(type.getElementType(), value * tensorScale);
         if (!found || !isClose(found->real, expected))
           return false;
       }
@@ -215,6 +272,21 @@ static Value makeScales(ImplicitLocOpBuilder &b, const Blocks &blocks,
       .getResult(0);
 }
 
+/// The scale of the whole tensor, if it has one.
+static Value makeTensorScale(ImplicitLocOpBuilder &b, const Blocks &blocks) {
+  if (blocks.tensorScale) {
+    int64_t scales =
+        cast<ShapedType>(blocks.tensorScale.getType()).getNumElements();
+    return reshapeTensor(b, b.getLoc(), blocks.tensorScale,
+                         scales == 1 ? ArrayRef<int64_t>() : ArrayRef(scales));
+  }
+  if (blocks.constantScale == 1.0f)
+    return {};
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()),
+                                blocks.constantScale));
+}
+
 /// Expands `blocks` to what `tensor` is, after the op that computes that.
 static Value expandBlocks(RewriterBase &rewriter, Value tensor,
                           const Blocks &blocks) {
@@ -235,7 +307,7 @@ static Value expandBlocks(RewriterBase &rewriter, Value tensor,
   }
   return DequantizeOp::create(b, type, values,
                               makeScales(b, blocks, scalesShape),
-                              /*tensor_scale=*/Value());
+                              makeTensorScale(b, blocks));
 }
 
 /// What `tensor` is expanded from, if it is.
@@ -296,6 +368,23 @@ struct RaiseToMXFP4Pass final
       if (isOpTriviallyDead(op))
         rewriter.eraseOp(op);
     }
+
+    // Expanded to what it is rounded to after, a tensor is rounded once as
+    // well.
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (!isElementwiseCast<arith::TruncFOp>(op) ||
+          !isFloatOperand(op.getResult(0)))
+        return;
+      auto wide = op.getInputs()[0].getDefiningOp<DequantizeOp>();
+      if (!wide || !wide.getResult().getType().getElementType().isF32())
+        return;
+      rewriter.setInsertionPoint(op);
+      rewriter.replaceOpWithNewOp<DequantizeOp>(
+          op, op.getResult(0).getType(), wide.getValues(), wide.getScales(),
+          wide.getTensorScale());
+      if (wide->use_empty())
+        rewriter.eraseOp(wide);
+    });
 
     SmallVector<linalg::LinalgOp> contractions;
     getOperation().walk(

@@ -17,8 +17,9 @@ def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
   let summary = "Recognize what other compilers write for dequantization";
   let description = [{
     Replaces a tensor that is expanded from blocks by one `mxfp4.dequantize`, and
-    makes a contraction with it a `linalg.matmul` of `[T, K]` with `[N, K]`, or a
-    `linalg.batch_matmul` of `[B, T, K]` with `[B, N, K]`, as fusion takes it.
+    makes a contraction with it, on either side and with any dimensions, a
+    `linalg.matmul` of `[T, K]` with `[N, K]`, or a `linalg.batch_matmul` of
+    `[B, T, K]` with `[B, N, K]`, as fusion takes it.
 
     What a tensor is expanded from is found by what it computes. An element is
     traced back through elementwise `linalg`, `tensor` and `arith` ops, lookups
@@ -85,6 +86,18 @@ def MakeEntryPointsPass : Pass<"mxfp4-make-entry-points", "::mlir::ModuleOp"> {
                            "::mlir::mxfp4::MXFP4Dialect"];
 }
 
+def WidenSumsPass : Pass<"mxfp4-widen-sums", "::mlir::func::FuncOp"> {
+  let summary = "Add up products of bf16 and f16 in f32";
+  let description = [{
+    A contraction of `linalg` whose operands are all bf16 or f16 gets a result of
+    f32, which is rounded once. Exporters such as those of JAX and PyTorch write
+    it without saying how it is added up, and their own runtimes use f32, too.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
   let summary = "Fuse weight dequantization into the matmul that reads it";
   let description = [{
@@ -92,7 +105,10 @@ def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
     `mxfp4.dequantize` into one `mxfp4.matmul`, so that the wide weight is never
     written to memory. A `linalg.batch_matmul` with a weight for each batch becomes
     a `mxfp4.matmul_by_expert`, where the expert of a row is its batch. Weights
-    with other readers are left as they are.
+    that something else reads are left as they are.
+
+    The fused op takes the weight's own values: f16 would have those of MXFP4 with scales from 2^-23
+    to 2^13, and fewer and infinity beyond.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::mxfp4::MXFP4Dialect",
@@ -105,7 +121,7 @@ def FuseEpiloguePass : Pass<"mxfp4-fuse-epilogue", "::mlir::func::FuncOp"> {
     Makes a `linalg.matmul` with a transposed weight an `nn.linear`, and takes
     into `nn.linear`, `mxfp4.matmul` and `mxfp4.matmul_by_expert` the ops that
     read their result alone: bias, SwiGLU, routing weights with the sum over
-    experts, and residual.
+    experts, residual, and rounding.
   }];
   let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect",
                            "::mlir::nn::NNDialect"];

@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// bf16 values as the integers that have their bits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Conversion/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/AttrTypeSubElements.h"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_REPLACEBF16PASS
+#include "mxfp4/Conversion/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+namespace {
+struct ReplaceBF16Pass final
+    : mxfp4::impl::ReplaceBF16PassBase<ReplaceBF16Pass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    Type i16 = IntegerType::get(&getContext(), 16);
+    AttrTypeReplacer replacer;
+    replacer.addReplacement([&](BFloat16Type) { return i16; });
+    auto toInteger = [](const APFloat &value) {
+      return value.bitcastToAPInt();
+    };
+    replacer.addReplacement([&](FloatAttr attr) -> std::optional<Attribute> {
+      if (!attr.getType().isBF16())
+        return std::nullopt;
+      return IntegerAttr::get(i16, toInteger(attr.getValue()));
+    });
+    replacer.addReplacement(
+        [&](DenseFPElementsAttr attr) -> std::optional<Attribute> {
+          if (!attr.getElementType().isBF16())
+            return std::nullopt;
+          return attr.mapValues(i16, toInteger);
+        });
+    // Not the module itself: it has the table of buffers.
+    for (Operation &op : *getOperation().getBody())
+      replacer.recursivelyReplaceElementsIn(&op, /*replaceAttrs=*/true,
+                                            /*replaceLocs=*/false,
+                                            /*replaceTypes=*/true);
+  }
+};
+} // namespace
