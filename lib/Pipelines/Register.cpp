@@ -15,6 +15,7 @@
 #include "mxfp4/Conversion/Passes.h"
 #include "mxfp4/Dialect/MXFP4/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+#include "mxfp4/Dialect/MXFP4/Transforms/ValueBoundsOpInterfaceImpl.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
 using namespace mlir;
@@ -52,4 +53,5 @@ void mxfp4::registerPipelinesAndPasses() {
 void mxfp4::registerDialects(DialectRegistry &registry) {
   registry.insert<MXFP4Dialect, nn::NNDialect>();
   registerBufferizableOpInterfaceModels(registry);
+  registerValueBoundsOpInterfaceModels(registry);
 }

@@ -86,9 +86,23 @@ func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>, %n: tensor<1xi32>) -> tenso
 // -----
 
 func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>) -> tensor<6x4xf32> {
-  // expected-error @below {{cannot be in an entry point: expected no size to be fixed that calls have different ones of}}
+  // expected-error @below {{cannot be called by the runtime: expected no size to be fixed that calls have different ones of}}
   %y = tensor.cast %x : tensor<?x4xf32> to tensor<6x4xf32>
   return %y : tensor<6x4xf32>
+}
+
+// -----
+
+/// Nor in what an entry point calls, also if another size is forgotten.
+func.func private @callee(%x: tensor<?x4xf32>) -> tensor<6x?xf32> {
+  // expected-error @below {{cannot be called by the runtime: expected no size to be fixed that calls have different ones of}}
+  %y = tensor.cast %x : tensor<?x4xf32> to tensor<6x?xf32>
+  return %y : tensor<6x?xf32>
+}
+
+func.func @f(%x: tensor<?x4xf32>) -> tensor<6x?xf32> {
+  %y = func.call @callee(%x) : (tensor<?x4xf32>) -> tensor<6x?xf32>
+  return %y : tensor<6x?xf32>
 }
 
 // -----

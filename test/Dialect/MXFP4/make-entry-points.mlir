@@ -76,3 +76,19 @@ func.func @rows_through_blocks(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
       : tensor<?x64xf4E2M1FN>, tensor<?x2xf8E8M0FNU> -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
+
+// -----
+
+/// The rows of the result are found through ops on blocks, wherever they are.
+// CHECK-LABEL: func.func @between_ops.entry
+func.func @between_ops(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %c0 = arith.constant 0 : index
+  %values, %scales = mxfp4.quantize %x
+      : tensor<?x32xf32> -> tensor<?x32xf4E2M1FN>, tensor<?x1xf8E8M0FNU>
+  %y = mxfp4.dequantize %values, %scales
+      : tensor<?x32xf4E2M1FN>, tensor<?x1xf8E8M0FNU> -> tensor<?x32xf32>
+  %rows = tensor.dim %y, %c0 : tensor<?x32xf32>
+  %init = tensor.empty(%rows) : tensor<?x32xf32>
+  %z = linalg.exp ins(%y : tensor<?x32xf32>) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %z : tensor<?x32xf32>
+}

@@ -62,14 +62,6 @@ static RankedTensorType getSource(RankedTensorType type) {
 /// True if `value` has as many rows as an argument with dynamic rows, which are
 /// as many as the call has tokens.
 static bool hasRowsOfCall(func::FuncOp function, Value value) {
-  while (true) {
-    if (auto dequantize = value.getDefiningOp<DequantizeOp>())
-      value = dequantize.getValues();
-    else if (auto quantize = value.getDefiningOp<QuantizeOp>())
-      value = quantize.getInput();
-    else
-      break;
-  }
   return llvm::any_of(function.getArguments(), [&](BlockArgument argument) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || !hasDynamicRows(type))
@@ -78,6 +70,25 @@ static bool hasRowsOfCall(func::FuncOp function, Value value) {
         ValueBoundsConstraintSet::areEqual({value, 0}, {argument, 0});
     return succeeded(areEqual) && *areEqual;
   });
+}
+
+/// Fails if code of the module takes a size for another that it knows, which is
+/// undefined behavior where a call has another one.
+static LogicalResult verifyCasts(ModuleOp module) {
+  WalkResult walk = module.walk([](tensor::CastOp op) {
+    auto source = dyn_cast<RankedTensorType>(op.getSource().getType());
+    auto result = dyn_cast<RankedTensorType>(op.getType());
+    auto isFixed = [&](unsigned dim) {
+      return source.isDynamicDim(dim) && !result.isDynamicDim(dim);
+    };
+    if (source && result &&
+        llvm::none_of(llvm::seq<unsigned>(0, source.getRank()), isFixed))
+      return WalkResult::advance();
+    op.emitOpError("cannot be called by the runtime: expected no size to be "
+                   "fixed that calls have different ones of");
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
 }
 
 namespace {
@@ -174,19 +185,7 @@ private:
   /// What the runtime checks of a call is all that keeps the code inside of its
   /// arrays.
   LogicalResult verifyRows() {
-    WalkResult walk = function.walk([&](Operation *op) {
-      if (auto cast = dyn_cast<tensor::CastOp>(op)) {
-        auto source = dyn_cast<RankedTensorType>(cast.getSource().getType());
-        auto result = dyn_cast<RankedTensorType>(cast.getType());
-        if (!source || !result ||
-            (source.getNumDynamicDims() > result.getNumDynamicDims())) {
-          op->emitOpError("cannot be in an entry point: expected no size to be "
-                          "fixed that calls have different ones of");
-          return WalkResult::interrupt();
-        }
-      }
-      if (!isa<func::ReturnOp>(op))
-        return WalkResult::advance();
+    WalkResult walk = function.walk([&](func::ReturnOp op) {
       for (auto [i, value] : llvm::enumerate(op->getOperands())) {
         auto type = dyn_cast<RankedTensorType>(value.getType());
         if (!type || !hasDynamicRows(type) || hasRowsOfCall(function, value))
@@ -242,6 +241,8 @@ struct MakeEntryPointsPass final
     for (const std::string &weight : weights)
       missing.insert(weight);
     const llvm::StringSet<> all = missing;
+    if (failed(verifyCasts(module)))
+      return signalPassFailure();
     SymbolTable symbols(module);
     SymbolTableCollection collection;
     SymbolUserMap users(collection, module);
