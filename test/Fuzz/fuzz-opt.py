@@ -33,7 +33,8 @@ FUNCTION_PASSES = ["mxfp4-raise-to-mxfp4", "mxfp4-raise-to-mxfp4{exact=true}",
                    "mxfp4-fuse-dequantize", "mxfp4-fuse-epilogue",
                    "mxfp4-assign-layouts", "mxfp4-assign-layouts{lanes=16}",
                    "mxfp4-assign-destinations",
-                   "mxfp4-lower-copies", "convert-mxfp4-to-linalg",
+                   "mxfp4-lower-copies", "mxfp4-widen-sums",
+                   "mxfp4-expand-narrow-floats", "convert-mxfp4-to-linalg",
                    "convert-nn-to-linalg", "convert-mxfp4-to-scaling-extf",
                    "convert-mxfp4-to-tosa", "convert-mxfp4-to-vector",
                    "convert-nn-to-vector{isa=avx512}"]
@@ -43,7 +44,7 @@ MODULE_PASSES = ["mxfp4-raise", "mxfp4-make-entry-points",
                  "mxfp4-hoist-packs",
                  "mxfp4-resolve-layouts", "mxfp4-pack-storage",
                  "mxfp4-drop-entry-results", "mxfp4-distribute-loops",
-                 "mxfp4-plan-memory", "mxfp4-fuse", "canonicalize", "cse",
+                 "mxfp4-plan-memory", "mxfp4-replace-bf16", "mxfp4-fuse", "canonicalize", "cse",
                  "mxfp4-lower-to-loops", "mxfp4-lower-to-vector{isa=avx2}",
                  "mxfp4-lower-to-cpu{isa=baseline}", "mxfp4-lower-to-reference"]
 OURS = re.compile(r"mlir::(mxfp4|nn)::|mx::")

@@ -53,6 +53,7 @@ def main() -> None:
     )
     if arguments.compiler:
         tests += ["test_tokenizer.py", "test_generate.py", "test_module.py"]
+        tests += ["test_jax.py"]
         install(f"{arguments.build_dir}/compiler", tests=tests, has_compiler=True)
 
 
