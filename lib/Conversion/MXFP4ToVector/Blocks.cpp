@@ -63,6 +63,10 @@ template <typename OpTy> static LogicalResult checkElements(OpTy op) {
 /// scales are worked out in the lanes of one register.
 static constexpr int64_t kTileElements = 128;
 
+static constexpr int64_t kLineBytes = 64;
+/// A page, where the prefetcher of a processor stops.
+static constexpr int64_t kBytesAhead = 4096;
+
 /// Calls `body` for tiles of kTileElements, given as their first block and the
 /// number of their blocks, of all blocks that `scales` has one for, in
 /// parallel; and for the rest for one block at a time.
@@ -87,6 +91,21 @@ emitBlockTiles(ImplicitLocOpBuilder &b, const mx::BlockFormat &format,
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
     emitFor(b, first, blocks, 1, [&](Value block) { body(block, 1); });
   });
+}
+
+/// Asks for the `count` elements of `memref` that are kBytesAhead after
+/// `offset`, or the last. A tile is more code than a processor looks ahead in,
+/// and so it would wait for memory in each.
+static void emitPrefetch(ImplicitLocOpBuilder &b, Value memref, Value offset,
+                         int64_t count, bool isWrite) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t perLine = kLineBytes / getElementBytes(type.getElementType());
+  int64_t ahead = kBytesAhead / getElementBytes(type.getElementType());
+  Value last = subIndex(b, getSize(b, memref, 0), constantIndex(b, count));
+  Value start = arith::MinUIOp::create(b, addIndex(b, offset, ahead), last);
+  for (int64_t i = 0; i < count; i += perLine)
+    memref::PrefetchOp::create(b, memref, addIndex(b, start, i), isWrite,
+                               /*localityHint=*/3, /*isDataCache=*/true);
 }
 
 /// Lane `index` of `vector` in each lane of a vector of `lanes`.
@@ -225,6 +244,12 @@ LogicalResult mxfp4::lowerDequantize(DequantizeIntoOp op,
     }
   };
   emitBlockTiles(b, format, scales, [&](Value first, int64_t count) {
+    if (count > 1) {
+      emitPrefetch(b, values, mulIndex(b, first, format.blockBytes()),
+                   count * format.blockBytes(), /*isWrite=*/false);
+      emitPrefetch(b, init, mulIndex(b, first, format.blockSize),
+                   count * format.blockSize, /*isWrite=*/true);
+    }
     Value ofBlocks =
         decodeScale(b, format.scale, loadBytes(b, scales, first, count));
     Value ofTensor = tensorScale.load(first, count);
@@ -282,20 +307,22 @@ static Value reduceFour(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return foldMax(b, foldPairs(b, even, odd), 4);
 }
 
-/// The largest lane of each of one, four or eight vectors, in as many lanes.
+/// The largest lane of each of one vector, or of 4, 8, 16, ..., in as many
+/// lanes.
 static Value reduceMax(ImplicitLocOpBuilder &b, const VectorISA &isa,
                        ArrayRef<Value> vectors) {
-  if (vectors.size() == 1)
+  int64_t count = vectors.size();
+  if (count == 1)
     return vector::BroadcastOp::create(
         b, VectorType::get({1}, b.getI32Type()),
         vector::ReductionOp::create(b, vector::CombiningKind::MAXUI,
                                     vectors[0]));
-  Value first = reduceFour(b, isa, vectors.take_front(4));
-  if (vectors.size() == 4)
-    return first;
-  return vector::ShuffleOp::create(b, first,
-                                   reduceFour(b, isa, vectors.drop_front(4)),
-                                   ArrayRef<int64_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  if (count == 4)
+    return reduceFour(b, isa, vectors);
+  return vector::ShuffleOp::create(
+      b, reduceMax(b, isa, vectors.take_front(count / 2)),
+      reduceMax(b, isa, vectors.drop_front(count / 2)),
+      llvm::to_vector(llvm::seq<int64_t>(0, count)));
 }
 
 /// Pairs of codes, an i32 in each lane, as bytes (F2), in half as many lanes.
@@ -340,24 +367,35 @@ LogicalResult mxfp4::lowerQuantize(QuantizeIntoOp op, const VectorISA &isa) {
     random = flatten(b, op.getRandom());
   TensorScale encodeScale(b, op.getEncodeScale(), op.getScales());
 
-  auto encodeBlock = [&](Value block, Value numbers, Value inverse) {
+  // Both are i32 vectors: the bits of the numbers and of their magnitudes.
+  auto encodeBlock = [&](Value block, Value bits, Value magnitudes,
+                         Value inverse) {
     Value bytes;
     if (random)
       bytes = loadBytes(b, random, mulIndex(b, block, lanes), lanes);
-    Value codes = encodeElement(b, maker.format.element,
-                                arith::MulFOp::create(b, numbers, inverse),
-                                maker.rounding, bytes);
+    Value scaled = arith::MulFOp::create(
+        b, arith::BitcastOp::create(b, inverse.getType(), magnitudes), inverse);
+    Value codes = arith::OrIOp::create(
+        b,
+        encodeMagnitude(b, maker.format.element, scaled, maker.rounding, bytes),
+        getSignOfCode(b, maker.format.element, bits));
     return isPacked ? pairCodes(b, codes) : codes;
   };
   emitBlockTiles(b, maker.format, scales, [&](Value first, int64_t count) {
+    if (count > 1) {
+      emitPrefetch(b, input, mulIndex(b, first, lanes), count * lanes,
+                   /*isWrite=*/false);
+      emitPrefetch(b, values, mulIndex(b, first, maker.format.blockBytes()),
+                   count * maker.format.blockBytes(), /*isWrite=*/true);
+    }
     SmallVector<Value> numbers, magnitudes;
     for (int64_t i = 0; i < count; ++i) {
       Value start = mulIndex(b, addIndex(b, first, i), lanes);
-      numbers.push_back(loadF32(b, input, start, lanes));
+      numbers.push_back(
+          arith::BitcastOp::create(b, i32, loadF32(b, input, start, lanes)));
       // Magnitudes of f32 order like their bits; NaN and infinity come last.
       magnitudes.push_back(arith::AndIOp::create(
-          b, arith::BitcastOp::create(b, i32, numbers.back()),
-          constantInt(b, i32, mx::kMagnitudeMask)));
+          b, numbers.back(), constantInt(b, i32, mx::kMagnitudeMask)));
     }
     BlockMaker::Scale scale = maker.chooseScale(
         b, reduceMax(b, isa, magnitudes), encodeScale.load(first, count));
@@ -368,7 +406,7 @@ LogicalResult mxfp4::lowerQuantize(QuantizeIntoOp op, const VectorISA &isa) {
                                 constantInt(b, ofBlocks, -1));
     for (int64_t i = 0; i < count; ++i) {
       Value block = addIndex(b, first, i);
-      Value codes = encodeBlock(block, numbers[i],
+      Value codes = encodeBlock(block, numbers[i], magnitudes[i],
                                 broadcastLane(b, scale.inverse, i, lanes));
       storeBytes(b, maskBytes(b, codes, isFinite, i), values, // F11
                  mulIndex(b, block, maker.format.blockBytes()));

@@ -151,9 +151,9 @@ Value mxfp4::decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format,
                                          : decodeElement(b, mx::kE4M3, byte);
 }
 
-Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
-                           const mx::ElementFormat &format, Value value,
-                           Rounding rounding, Value random) {
+Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
+                             const mx::ElementFormat &format, Value value,
+                             Rounding rounding, Value random) {
   Type f32 = value.getType();
   Type i32 = withElement(f32, b.getI32Type());
   constexpr int64_t mantissaBits = 23;
@@ -164,10 +164,8 @@ Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
   auto toFloat = [&](Value bits) -> Value {
     return arith::BitcastOp::create(b, f32, bits);
   };
-  Value valueBits = toBits(value);
-  Value bits = arith::MinUIOp::create(
-      b, arith::AndIOp::create(b, valueBits, integer(mx::kMagnitudeMask)),
-      integer(mx::bitsOf(format.largestValue)));
+  Value bits = arith::MinUIOp::create(b, toBits(value),
+                                      integer(mx::bitsOf(format.largestValue)));
   Value magnitude = toFloat(bits);
   // The power of two below the number, from the smallest normal number on:
   // below that one neighbors are as far apart as above.
@@ -177,22 +175,30 @@ Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
       integer(smallest));
   // In the binade of `magic` the f32 numbers are as far apart as neighbors of
   // the format at `power`. So the sum is rounded to nearest, ties to even, and
-  // its low bits count the neighbors from zero.
+  // its low bits count the neighbors from zero. Each binade further up has the
+  // steps of one: to count those, too, `power` is added as a number of steps,
+  // and what the smallest power would be is taken away before. That is an even
+  // number, which leaves ties what they are.
   int64_t droppedBits = mantissaBits - format.mantissaBits;
-  Value magic =
+  constexpr int64_t byteMask = 0xFF;
+  int64_t stepsBelow = -(smallest >> droppedBits) & byteMask;
+  Value powerOfMagic =
       arith::AddIOp::create(b, power, integer(droppedBits << mantissaBits));
+  Value magic = arith::AddIOp::create(
+      b, power, integer((droppedBits << mantissaBits) + stepsBelow));
   Value sum = arith::AddFOp::create(b, magnitude, toFloat(magic));
-  Value steps = arith::SubIOp::create(b, toBits(sum), magic);
+  Value code = arith::AddIOp::create(
+      b, toBits(sum), arith::ShRUIOp::create(b, power, integer(droppedBits)));
 
   if (rounding != Rounding::NearestEven) {
     // How far the number is above the neighbor; all of this is exact.
     Value rest = arith::SubFOp::create(
         b, magnitude, arith::SubFOp::create(b, sum, toFloat(magic)));
     auto constantBelowMagic = [&](int64_t exponent) {
-      return toFloat(
-          arith::SubIOp::create(b, magic, integer(exponent << mantissaBits)));
+      return toFloat(arith::SubIOp::create(b, powerOfMagic,
+                                           integer(exponent << mantissaBits)));
     };
-    // `steps` moved by the number of comparisons that are true.
+    // `code` moved by the number of comparisons that are true.
     auto compare = [&](arith::CmpFPredicate predicate, Value x,
                        Value y) -> Value {
       return arith::CmpFOp::create(b, predicate, x, y);
@@ -205,13 +211,13 @@ Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
     case Rounding::NearestEven:
       break;
     case Rounding::NearestAway:
-      steps = arith::AddIOp::create(
-          b, steps, count(compare(arith::CmpFPredicate::OEQ, rest, half)));
+      code = arith::AddIOp::create(
+          b, code, count(compare(arith::CmpFPredicate::OEQ, rest, half)));
       break;
     case Rounding::NearestZero: {
       Value isTie = compare(arith::CmpFPredicate::OEQ, rest,
                             arith::NegFOp::create(b, half));
-      steps = arith::SubIOp::create(b, steps, count(isTie));
+      code = arith::SubIOp::create(b, code, count(isTie));
       break;
     }
     case Rounding::Stochastic: {
@@ -231,22 +237,33 @@ Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
           compare(arith::CmpFPredicate::OGE,
                   arith::MulFOp::create(b, rest, constantFloat(b, f32, 256.0)),
                   missing);
-      steps = arith::AddIOp::create(
-          b, arith::SubIOp::create(b, steps, count(isBelow)), count(isUp));
+      code = arith::AddIOp::create(
+          b, arith::SubIOp::create(b, code, count(isBelow)), count(isUp));
       break;
     }
     }
   }
-  // Each binade further up has the steps of one.
-  Value code = arith::AddIOp::create(
-      b, steps,
-      arith::ShRUIOp::create(b,
-                             arith::SubIOp::create(b, power, integer(smallest)),
-                             integer(droppedBits)));
-  Value sign = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, valueBits, integer(32 - format.bits)),
-      integer(int64_t(1) << (format.bits - 1)));
-  return arith::OrIOp::create(b, code, sign);
+  return arith::AndIOp::create(b, code, integer(byteMask));
+}
+
+Value mxfp4::getSignOfCode(ImplicitLocOpBuilder &b,
+                           const mx::ElementFormat &format, Value bits) {
+  Type i32 = bits.getType();
+  return arith::AndIOp::create(
+      b, arith::ShRUIOp::create(b, bits, constantInt(b, i32, 32 - format.bits)),
+      constantInt(b, i32, int64_t(1) << (format.bits - 1)));
+}
+
+Value mxfp4::encodeElement(ImplicitLocOpBuilder &b,
+                           const mx::ElementFormat &format, Value value,
+                           Rounding rounding, Value random) {
+  Type i32 = withElement(value.getType(), b.getI32Type());
+  Value bits = arith::BitcastOp::create(b, i32, value);
+  Value magnitude = arith::BitcastOp::create(
+      b, value.getType(),
+      arith::AndIOp::create(b, bits, constantInt(b, i32, mx::kMagnitudeMask)));
+  Value code = encodeMagnitude(b, format, magnitude, rounding, random);
+  return arith::OrIOp::create(b, code, getSignOfCode(b, format, bits));
 }
 
 Value mxfp4::emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up,

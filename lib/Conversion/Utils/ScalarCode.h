@@ -54,6 +54,13 @@ Value decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format, Value byte);
 Value encodeElement(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
                     Value value, Rounding rounding, Value random);
 
+/// The same for a `value` that has no sign, and the sign bit of a code of
+/// `format` for an f32 with the bits `bits`, an i32.
+Value encodeMagnitude(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
+                      Value value, Rounding rounding, Value random);
+Value getSignOfCode(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
+                    Value bits);
+
 /// g * sigmoid(alpha * g) * (u + 1) with both clamped to the limit, on f32 or
 /// vectors of f32. `exp` makes the exponential of a value.
 Value emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up, double alpha,
