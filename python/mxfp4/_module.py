@@ -159,7 +159,8 @@ class Function:
                 array.
 
         Returns:
-            The result, a tuple of several, or None if there are none.
+            The result, a tuple of several, or None if there are none. 4-bit
+            elements are two in a byte, as `quantize` makes them.
 
         Raises:
             TypeError: There are too few or too many arrays, or something is no
