@@ -29,6 +29,7 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
   manager.addPass(createResolveLayoutsPass());
   manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
   manager.addPass(createPackStoragePass());
+  manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToLinalgPass({/*slowPathOnly=*/true}));
   manager.addNestedPass<func::FuncOp>(

@@ -300,6 +300,9 @@ def test_weight_in_the_module() -> None:
 
     x = rng.standard_normal((3, COLUMNS), np.float32)
     module = export(function, x)
+    lowered = module.clone()
+    lowered.run_pipeline("mxfp4-adopt,mxfp4-fuse,mxfp4-lower-to-vector")
+    assert "mxfp4.pack" not in str(lowered)  # Arranged when it is compiled.
     expected = np.asarray(jax.jit(function)(x))
     tolerance = COLUMNS * 2**-24 * np.abs(expected).max()
     for fuse in (True, False):

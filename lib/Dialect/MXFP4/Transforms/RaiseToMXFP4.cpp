@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -254,10 +255,16 @@ private:
 /// The scales of `blocks` with a scale type, in the shape `shape`.
 static Value makeScales(ImplicitLocOpBuilder &b, const Blocks &blocks,
                         ArrayRef<int64_t> shape) {
-  Value scales = reshapeTensor(b, b.getLoc(), blocks.scales, shape);
-  if (!getElementTypeOrSelf(scales.getType()).isInteger(8))
-    return scales;
   Type scale = Float8E8M0FNUType::get(b.getContext());
+  bool isInteger = getElementTypeOrSelf(blocks.scales.getType()).isInteger(8);
+  DenseElementsAttr constant;
+  if (isInteger && matchPattern(blocks.scales, m_Constant(&constant)))
+    return arith::ConstantOp::create(
+        b,
+        constant.bitcast(scale).reshape(RankedTensorType::get(shape, scale)));
+  Value scales = reshapeTensor(b, b.getLoc(), blocks.scales, shape);
+  if (!isInteger)
+    return scales;
   Value init = tensor::EmptyOp::create(b, shape, scale);
   AffineMap identity = b.getMultiDimIdentityMap(shape.size());
   return linalg::GenericOp::create(

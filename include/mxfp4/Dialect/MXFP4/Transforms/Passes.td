@@ -195,6 +195,16 @@ def PackStoragePass : Pass<"mxfp4-pack-storage", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def EvaluatePacksPass : Pass<"mxfp4-evaluate-packs", "::mlir::func::FuncOp"> {
+  let summary = "Arrange weights that are constants";
+  let description = [{
+    Replaces an `mxfp4.pack` of a constant by the constant that it makes. Runs
+    after `mxfp4-resolve-layouts` and `mxfp4-pack-storage`, when both have their
+    form in memory. Elements of 4, 8 and 16 bits are arranged.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def LowerCopiesPass : Pass<"mxfp4-lower-copies", "::mlir::func::FuncOp"> {
   let summary = "Turn copies between memrefs with gaps into loops";
   let description = [{
