@@ -11,6 +11,7 @@
 #include "mxfp4/Compiler/CompileModule.h"
 
 #include "Lowering.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -34,6 +35,27 @@ void mxfp4::registerCompilerPasses() {
   }();
 }
 
+/// Fails on the first op that no pass has lowered, and names it; what is cast
+/// for it only follows.
+static LogicalResult verifyLowered(ModuleOp module) {
+  Operation *cast = nullptr;
+  auto fail = [](Operation *op) -> LogicalResult {
+    return op->emitOpError(
+        "cannot be compiled: expected an op that has a lowering to LLVM");
+  };
+  WalkResult walk = module.walk([&](Operation *op) -> WalkResult {
+    if (isa<ModuleOp>(op) ||
+        isa_and_present<LLVM::LLVMDialect>(op->getDialect()))
+      return success();
+    if (!isa<UnrealizedConversionCastOp>(op))
+      return fail(op);
+    cast = op;
+    return success();
+  });
+  return walk.wasInterrupted() || !cast ? failure(walk.wasInterrupted())
+                                        : fail(cast);
+}
+
 FailureOr<mx::Program> mxfp4::compileModule(ModuleOp module,
                                             const mx::CompileOptions &options) {
   mx::Result<Lowering> lowering = Lowering::create(options);
@@ -45,7 +67,8 @@ FailureOr<mx::Program> mxfp4::compileModule(ModuleOp module,
 
   OwningOpRef<ModuleOp> copy = module.clone();
   if (failed(lowering->adopt(*copy)) ||
-      failed(lowering->lower(*copy, Stage::LLVM)))
+      failed(lowering->lower(*copy, Stage::LLVM)) ||
+      failed(verifyLowered(*copy)))
     return failure();
   mx::Result<mx::Program> program = lowering->finish(*copy);
   if (!program)

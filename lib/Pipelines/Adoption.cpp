@@ -28,6 +28,9 @@ void mxfp4::buildRaisingPipeline(OpPassManager &manager) {
 
 void mxfp4::buildAdoptionPipeline(OpPassManager &manager,
                                   const AdoptionPipelineOptions &options) {
+  // What exporters make functions of, such as a lookup, is part of an idiom.
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
   if (options.raise)
     buildRaisingPipeline(manager);
   else

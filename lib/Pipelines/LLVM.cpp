@@ -16,6 +16,7 @@
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
@@ -36,6 +37,8 @@ void mxfp4::buildLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  // Before arithmetic is emulated, which makes more casts.
+  manager.addNestedPass<func::FuncOp>(createExpandNarrowFloatsPass());
   // Processors that have no bf16 would call functions for it, and LLVM has no
   // narrower floats.
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
@@ -49,6 +52,7 @@ void mxfp4::buildLLVMPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createArithToLLVMConversionPass());

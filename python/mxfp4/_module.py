@@ -160,7 +160,8 @@ class Function:
 
         Returns:
             The result, a tuple of several, or None if there are none. 4-bit
-            elements are two in a byte, as `quantize` makes them.
+            elements are two in a byte, as `quantize` makes them, and E8M0
+            scales are bytes.
 
         Raises:
             TypeError: There are too few or too many arrays, or something is no

@@ -232,9 +232,15 @@ TEST(ExecutableModules, RefusesWhatCanNotBeCalled) {
             "to compile");
   EXPECT_EQ(errorOf("func.func @f(%x: tensor<?x?xf32>) { return }"),
             "cannot compile the module: test:1:1: 'func.func' op cannot be an "
-            "entry point: expected argument 0 to be a tensor of numbers with "
-            "no dynamic dimension but the leading one, but got "
+            "entry point: expected argument 0 of 'f' to be a tensor of "
+            "numbers with no dynamic dimension but the leading one, but got "
             "'tensor<?x?xf32>'");
+  EXPECT_EQ(errorOf("func.func @f(%x: tensor<3xf32>) -> tensor<3xf32> {\n"
+                    "%y = linalg.softmax dimension(0) ins(%x : tensor<3xf32>) "
+                    "outs(%x : tensor<3xf32>) -> tensor<3xf32>\n"
+                    "return %y : tensor<3xf32> }"),
+            "cannot compile the module: test:2:6: 'linalg.softmax' op cannot "
+            "be compiled: expected an op that has a lowering to LLVM");
   EXPECT_EQ(errorOf("func.func @f(%x: tensor<4xi4>) { return }"),
             "cannot compile the module: buffer 'f.arg0': expected a type that "
             "safetensors files have, but got memref<4xi4>");

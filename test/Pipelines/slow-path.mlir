@@ -25,15 +25,9 @@ func.func @odd_columns(%x: tensor<4x63xf32>, %weight: tensor<32x63xbf16>,
 // CPU-LABEL:   llvm.func internal @blocks_by_f16
 func.func @blocks_by_f16(%x: tensor<4x64xf16>, %values: tensor<32x64xf4E2M1FN>,
     %scales: tensor<32x2xf8E8M0FNU>, %init: tensor<4x32xf32>) -> tensor<4x32xf32> {
-  %zero = arith.constant 0.0 : f32
-  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<4x32xf32>) -> tensor<4x32xf32>
-  %weight = mxfp4.dequantize %values, %scales
-      : tensor<32x64xf4E2M1FN>, tensor<32x2xf8E8M0FNU> -> tensor<32x64xf32>
-  %y = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
-                                        affine_map<(t, n, k) -> (n, k)>,
-                                        affine_map<(t, n, k) -> (t, n)>]
-      ins(%x, %weight : tensor<4x64xf16>, tensor<32x64xf32>)
-      outs(%zeros : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %y = mxfp4.matmul ins(%x, %values, %scales : tensor<4x64xf16>, tensor<32x64xf4E2M1FN>,
+                        tensor<32x2xf8E8M0FNU>)
+      outs(%init : tensor<4x32xf32>) -> tensor<4x32xf32>
   return %y : tensor<4x32xf32>
 }
 

@@ -431,3 +431,52 @@ except KeyboardInterrupt:
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.stdout == "interrupted\n", result
+
+
+#
+# Narrow floats
+#
+
+NARROW = {
+    "f4E2M1FN": "float4_e2m1fn",
+    "f6E2M3FN": "float6_e2m3fn",
+    "f6E3M2FN": "float6_e3m2fn",
+    "f8E4M3FN": "float8_e4m3fn",
+    "f8E5M2": "float8_e5m2",
+    "f8E8M0FNU": "float8_e8m0fnu",
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("wide", ["f32", "f64", "bf16", "f16"])
+def test_casts(name: str, wide: str) -> None:
+    """Around every number of the type, and halfway between two: as ml_dtypes, but
+    that a double is rounded once."""
+    dtype = np.dtype(getattr(ml_dtypes, NARROW[name]))
+    text = f"""
+func.func @f(%x: tensor<?x{wide}>) -> tensor<?xf32> {{
+  %narrow = arith.truncf %x : tensor<?x{wide}> to tensor<?x{name}>
+  %0 = arith.extf %narrow : tensor<?x{name}> to tensor<?xf32>
+  return %0 : tensor<?xf32>
+}}
+"""
+    types = {"f32": np.float32, "f64": np.float64, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
+    with np.errstate(all="ignore"):
+        codes = np.arange(1 << ml_dtypes.finfo(dtype).bits, dtype=np.uint8)
+        numbers = np.unique(codes.view(dtype).astype(np.float64))
+        numbers = numbers[np.isfinite(numbers)]
+        x = np.concatenate([numbers, (numbers[1:] + numbers[:-1]) / 2, 1.5 * numbers[-1:]])
+        fine = [np.nextafter(x, to) for to in (-np.inf, np.inf)] if wide == "f64" else []
+        near = [np.nextafter(x.astype(np.float32), np.float32(to)) for to in (-9e9, 9e9)]
+        special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3e38, 1e300]
+        x = np.concatenate([x, *fine, *near, special]).astype(types[wide])
+        # ml_dtypes takes doubles as floats: one on the same side of the middle.
+        as_float = x.astype(np.float32)
+        back = as_float.astype(np.float64)
+        other = np.nextafter(as_float, np.where(back < x, np.float32(np.inf), np.float32(-np.inf)))
+        as_float = np.where((back == x) | np.isnan(back), as_float, other)
+        expected = as_float.astype(dtype).astype(np.float32)
+    y = mxfp4.compile(text, max_rows=4096)(x)
+    np.testing.assert_array_equal(y, expected)
+    finite = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(y[finite]), np.signbit(expected[finite]))

@@ -124,22 +124,26 @@ def ExpandNarrowFloatsPass
     : Pass<"mxfp4-expand-narrow-floats", "::mlir::func::FuncOp"> {
   let summary = "Expand casts from and to floats of 8 bits and less";
   let description = [{
-    `arith.extf` and `arith.truncf` from and to `f4E2M1FN`, `f6E2M3FN`, `f6E3M2FN`,
-    `f8E4M3FN`, `f8E5M2` and `f8E8M0FNU` become arithmetic on bits, exact, rounded
-    to nearest even. Numbers too large become infinity or NaN, and the largest
-    in formats that have neither, where NaN becomes -0. This is what `ml_dtypes`
-    and JAX do. `arith-expand` handles two of the types, and is wrong for scale
-    byte 0 and for ties. Fails on casts of other floats of 8 bits and less.
+    `arith.extf` and `arith.truncf` of scalars and vectors from and to `f4E2M1FN`,
+    `f6E2M3FN`, `f6E3M2FN`, `f8E4M3FN`, `f8E5M2` and `f8E8M0FNU` become arithmetic
+    on bits, rounded once to nearest even. Numbers too large become infinity or
+    NaN, and the largest in formats that have neither, where NaN becomes -0. To
+    `f8E8M0FNU` ties go up, and so does all between the smallest two; what is
+    not above zero becomes NaN. This is what `ml_dtypes` and JAX do.
+    `arith-expand` handles two of the types, and is wrong for scale byte 0 and
+    for ties. `arith.scaling_extf` and `arith.scaling_truncf` with such a scale
+    are expanded as well, and casts between f64 and floats of 16 bits, for which
+    LLVM would call functions. Fails on casts of other floats of 8 bits and less.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def ReplaceBF16Pass : Pass<"mxfp4-replace-bf16", "::mlir::ModuleOp"> {
-  let summary = "Make bf16 in the LLVM dialect the integers with its bits";
+  let summary = "Replace bf16 in the LLVM dialect by the integer of its bits";
   let description = [{
     Where arithmetic on bf16 has been expanded, only moves are left. LLVM's code
     for processors without bf16 moves it as f32 at times, and calls functions for
-    the conversion that programs do not have.
+    the conversion that programs do not have. Fails on arithmetic that is left.
   }];
 }
 

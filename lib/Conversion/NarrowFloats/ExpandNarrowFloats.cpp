@@ -43,11 +43,20 @@ static bool isKnown(Type type) {
          getElementFormat(element);
 }
 
-/// True if no cast like `op` may remain.
-static bool isExpanded(Operation *op) {
-  return isa<arith::ExtFOp, arith::TruncFOp>(op) &&
-         (isNarrow(op->getOperand(0).getType()) ||
-          isNarrow(op->getResult(0).getType()));
+/// True if `op` casts from or to a type that LLVM does not have, or between a
+/// float of 16 bits and an f64, for which it would call a function.
+static bool isToBeExpanded(Operation *op) {
+  if (!isa<arith::ExtFOp, arith::TruncFOp>(op))
+    return false;
+  Type from = op->getOperand(0).getType(), to = op->getResult(0).getType();
+  if (isa<TensorType>(from))
+    return false;
+  auto areHalfAndDouble = [](Type x, Type y) {
+    return getElementTypeOrSelf(x).getIntOrFloatBitWidth() == 16 &&
+           getElementTypeOrSelf(y).isF64();
+  };
+  return isNarrow(from) || isNarrow(to) || areHalfAndDouble(from, to) ||
+         areHalfAndDouble(to, from);
 }
 
 /// The integer type, scalar or vector, that has the bits of `type`.
@@ -80,7 +89,7 @@ static Value roundToOdd(ImplicitLocOpBuilder &b, Value value) {
       b, arith::CmpIPredicate::ugt,
       arith::AndIOp::create(b, bitsOf(wide, i64), magnitudeMask),
       arith::AndIOp::create(b, bitsOf(value, i64), magnitudeMask));
-  // UNE: a NaN stays one, since its quiet bit is another.
+  // The last bit of a NaN may be set: it stays one.
   Value isInexact =
       arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, wide, value);
   Value truncated = arith::SubIOp::create(
@@ -151,13 +160,13 @@ static Value encodeE8M0(ImplicitLocOpBuilder &b, Value value) {
       arith::MinUIOp::create(b, rounded, integer(mx::kScaleNaN)));
 }
 
-/// `value` of any of the types as an f32, which fits to be rounded to `target`.
-static Value widen(ImplicitLocOpBuilder &b, Value value, Type target) {
+/// `value` of any of the types as an f32 that is to be rounded to fewer bits.
+static Value widen(ImplicitLocOpBuilder &b, Value value) {
   Type element = getElementTypeOrSelf(value);
+  if (element.isF64())
+    return roundToOdd(b, value);
   if (!isNarrow(element))
-    return element.isF64() && isNarrow(target)
-               ? roundToOdd(b, value)
-               : convertFloat(b, value, b.getF32Type());
+    return convertFloat(b, value, b.getF32Type());
   Value code = arith::ExtUIOp::create(
       b, withElement(value.getType(), b.getI32Type()),
       arith::BitcastOp::create(b, getBitsType(b, value.getType()), value));
@@ -183,12 +192,30 @@ template <typename CastOp> struct ExpandCast final : OpRewritePattern<CastOp> {
 
   LogicalResult matchAndRewrite(CastOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isExpanded(op) || !isKnown(op.getIn().getType()) ||
+    if (!isToBeExpanded(op) || !isKnown(op.getIn().getType()) ||
         !isKnown(op.getType()) || !isToNearestEven(op))
       return failure();
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(
-        op, narrow(b, widen(b, op.getIn(), op.getType()), op.getType()));
+    rewriter.replaceOp(op, narrow(b, widen(b, op.getIn()), op.getType()));
+    return success();
+  }
+};
+
+/// Multiplies or divides by an E8M0 scale in f32, and rounds then.
+template <typename ScalingOp, typename ProductOp>
+struct ExpandScaling final : OpRewritePattern<ScalingOp> {
+  using OpRewritePattern<ScalingOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ScalingOp op,
+                                PatternRewriter &rewriter) const override {
+    Type scale = getElementTypeOrSelf(op.getScale());
+    if (isa<TensorType>(op.getType()) || !isa<Float8E8M0FNUType>(scale) ||
+        !isKnown(op.getIn().getType()) || !isKnown(op.getType()))
+      return failure();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value product =
+        ProductOp::create(b, widen(b, op.getIn()), widen(b, op.getScale()));
+    rewriter.replaceOp(op, narrow(b, product, op.getType()));
     return success();
   }
 };
@@ -199,20 +226,23 @@ struct ExpandNarrowFloatsPass final
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandCast<arith::ExtFOp>, ExpandCast<arith::TruncFOp>>(
+    patterns.add<ExpandCast<arith::ExtFOp>, ExpandCast<arith::TruncFOp>,
+                 ExpandScaling<arith::ScalingExtFOp, arith::MulFOp>,
+                 ExpandScaling<arith::ScalingTruncFOp, arith::DivFOp>>(
         patterns.getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
-    WalkResult walk = getOperation().walk([](Operation *op) {
-      if (!isExpanded(op))
-        return WalkResult::advance();
-      op->emitOpError()
-          << "cannot be expanded: expected a cast, rounded to nearest even, "
-             "between f4E2M1FN, f6E2M3FN, f6E3M2FN, f8E4M3FN, f8E5M2, "
-             "f8E8M0FNU, f16, bf16, f32 and f64, but got "
-          << op->getOperand(0).getType() << " to "
-          << op->getResult(0).getType();
-      return WalkResult::interrupt();
-    });
+    WalkResult walk =
+        getOperation().walk([](Operation *op) {
+          if (!isToBeExpanded(op))
+            return WalkResult::advance();
+          op->emitOpError()
+              << "cannot be expanded: expected a cast, rounded to the nearest, "
+                 "between f4E2M1FN, f6E2M3FN, f6E3M2FN, f8E4M3FN, f8E5M2, "
+                 "f8E8M0FNU, f16, bf16, f32 and f64, but got "
+              << op->getOperand(0).getType() << " to "
+              << op->getResult(0).getType();
+          return WalkResult::interrupt();
+        });
     if (walk.wasInterrupted())
       signalPassFailure();
   }

@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/AttrTypeSubElements.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_REPLACEBF16PASS
@@ -27,6 +28,8 @@ struct ReplaceBF16Pass final
   using Base::Base;
 
   void runOnOperation() override {
+    if (failed(verifyMoves()))
+      return signalPassFailure();
     Type i16 = IntegerType::get(&getContext(), 16);
     AttrTypeReplacer replacer;
     replacer.addReplacement([&](BFloat16Type) { return i16; });
@@ -49,6 +52,23 @@ struct ReplaceBF16Pass final
       replacer.recursivelyReplaceElementsIn(&op, /*replaceAttrs=*/true,
                                             /*replaceLocs=*/false,
                                             /*replaceTypes=*/true);
+  }
+
+private:
+  LogicalResult verifyMoves() {
+    WalkResult walk = getOperation().walk([](Operation *op) {
+      // Which all arithmetic has, and of the moves a select.
+      if (!isa<LLVM::FastmathFlagsInterface>(op) || isa<LLVM::SelectOp>(op))
+        return WalkResult::advance();
+      for (Type type : op->getOperandTypes())
+        if (getElementTypeOrSelf(type).isBF16()) {
+          op->emitOpError("cannot be compiled: expected no arithmetic on bf16 "
+                          "to be left");
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
+    });
+    return failure(walk.wasInterrupted());
   }
 };
 } // namespace

@@ -101,6 +101,30 @@ func.func @weight_of_two_matmuls(%x: tensor<?x64xf32>, %z: tensor<?x64xf32>,
   return %0, %1 : tensor<?x12xf32>, tensor<?x12xf32>
 }
 
+/// One of them does: it adds to what is there.
+// CHECK-LABEL: func.func @weight_of_a_matmul_that_adds
+// CHECK:         mxfp4.dequantize
+// CHECK-NOT:     mxfp4.matmul
+func.func @weight_of_a_matmul_that_adds(%x: tensor<?x64xf32>, %sum: tensor<?x12xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<?x12xf32>) -> (tensor<?x12xf32>, tensor<?x12xf32>) {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %0 = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%zeros : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %1 = linalg.matmul indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                      affine_map<(t, n, k) -> (n, k)>,
+                                      affine_map<(t, n, k) -> (t, n)>]
+      ins(%x, %weight : tensor<?x64xf32>, tensor<12x64xf32>)
+      outs(%sum : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %0, %1 : tensor<?x12xf32>, tensor<?x12xf32>
+}
+
 // CHECK-LABEL: func.func @weight_is_in_by_out
 // CHECK-NOT:     mxfp4.matmul
 // CHECK:         linalg.matmul

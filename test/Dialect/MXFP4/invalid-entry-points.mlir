@@ -2,21 +2,21 @@
 // RUN: not mxfp4-opt %s --split-input-file --mxfp4-make-entry-points='max-tokens=0' 2>&1 | FileCheck %s
 // CHECK: error: expected 'max-tokens' to be 1 or more, but got 0
 
-// expected-error @below {{'func.func' op cannot be an entry point: expected argument 1 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4x?xf32>'}}
+// expected-error @below {{'func.func' op cannot be an entry point: expected argument 1 of 'f' to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4x?xf32>'}}
 func.func @f(%w: tensor<4xf32>, %x: tensor<4x?xf32>) {
   return
 }
 
 // -----
 
-// expected-error @below {{cannot be an entry point: expected argument 1 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'f32'}}
+// expected-error @below {{cannot be an entry point: expected argument 1 of 'f' to be a tensor of numbers with no dynamic dimension but the leading one, but got 'f32'}}
 func.func @f(%w: tensor<4xf32>, %x: f32) {
   return
 }
 
 // -----
 
-// expected-error @below {{cannot be an entry point: expected result 0 to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4xindex>'}}
+// expected-error @below {{cannot be an entry point: expected result 0 of 'f' to be a tensor of numbers with no dynamic dimension but the leading one, but got 'tensor<4xindex>'}}
 func.func @f(%w: tensor<4xf32>) -> tensor<4xindex> {
   %0 = arith.constant dense<0> : tensor<4xindex>
   return %0 : tensor<4xindex>
@@ -86,7 +86,7 @@ func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>, %n: tensor<1xi32>) -> tenso
 // -----
 
 func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>) -> tensor<6x4xf32> {
-  // expected-error @below {{cannot be called by the runtime: expected no size to be fixed that calls have different ones of}}
+  // expected-error @below {{cannot be in an entry point: expected no dynamic size to become a fixed one, but got 'tensor<?x4xf32>' to}}
   %y = tensor.cast %x : tensor<?x4xf32> to tensor<6x4xf32>
   return %y : tensor<6x4xf32>
 }
@@ -95,7 +95,7 @@ func.func @f(%w: tensor<4xf32>, %x: tensor<?x4xf32>) -> tensor<6x4xf32> {
 
 /// Nor in what an entry point calls, also if another size is forgotten.
 func.func private @callee(%x: tensor<?x4xf32>) -> tensor<6x?xf32> {
-  // expected-error @below {{cannot be called by the runtime: expected no size to be fixed that calls have different ones of}}
+  // expected-error @below {{cannot be in an entry point: expected no dynamic size to become a fixed one, but got 'tensor<?x4xf32>' to}}
   %y = tensor.cast %x : tensor<?x4xf32> to tensor<6x?xf32>
   return %y : tensor<6x?xf32>
 }

@@ -170,6 +170,15 @@ func.func private @unknown_result() -> tensor<?xf4E2M1FN>
 
 // -----
 
+// expected-error @below {{cannot be packed: expected one block in a function that uses 4-bit tensors, but got 2}}
+func.func @two_blocks(%x: tensor<2x4xf4E2M1FN>) -> tensor<2x4xf4E2M1FN> {
+  cf.br ^bb1(%x : tensor<2x4xf4E2M1FN>)
+^bb1(%y: tensor<2x4xf4E2M1FN>):
+  return %y : tensor<2x4xf4E2M1FN>
+}
+
+// -----
+
 func.func @elements_elsewhere() -> tensor<2xf4E2M1FN> {
   // expected-error @below {{cannot be packed: expected dense elements, but got dense_resource<elements> : tensor<2xf4E2M1FN>}}
   %0 = arith.constant dense_resource<elements> : tensor<2xf4E2M1FN>

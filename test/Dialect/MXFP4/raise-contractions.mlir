@@ -112,3 +112,45 @@ func.func @dot(%x: tensor<64xf32>, %values: tensor<64xf4E2M1FN>,
       outs(%init : tensor<f32>) -> tensor<f32>
   return %0 : tensor<f32>
 }
+
+/// Nor for one with elements that are changed before.
+// CHECK-LABEL: func.func @of_exponentials
+// CHECK:         linalg.generic
+// CHECK:           math.exp
+func.func @of_exponentials(%x: tensor<5x64xf32>, %values: tensor<12x64xf4E2M1FN>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<5x12xf32>) -> tensor<5x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                        affine_map<(t, n, k) -> (n, k)>,
+                                        affine_map<(t, n, k) -> (t, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %weight : tensor<5x64xf32>, tensor<12x64xf32>) outs(%init : tensor<5x12xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %1 = math.exp %a : f32
+    %2 = arith.mulf %1, %b : f32
+    %3 = arith.addf %c, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<5x12xf32>
+  return %0 : tensor<5x12xf32>
+}
+
+/// Or with a loop that only the result has.
+// CHECK-LABEL: func.func @repeated
+// CHECK:         linalg.generic
+func.func @repeated(%x: tensor<3x64xf32>, %values: tensor<12x64xf4E2M1FN>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<5x12xf32>) -> tensor<5x12xf32> {
+  %weight = mxfp4.dequantize %values, %scales
+      : tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU> -> tensor<12x64xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(q, n, r, k) -> (r, k)>,
+                                        affine_map<(q, n, r, k) -> (n, k)>,
+                                        affine_map<(q, n, r, k) -> (q, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %weight : tensor<3x64xf32>, tensor<12x64xf32>) outs(%init : tensor<5x12xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %1 = arith.mulf %a, %b : f32
+    %2 = arith.addf %c, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<5x12xf32>
+  return %0 : tensor<5x12xf32>
+}

@@ -110,6 +110,28 @@ func.func @nvfp4_by_tensor(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf
 #scale = affine_map<(n, k) -> (n, k floordiv 16)>
 #tensor = affine_map<(n, k) -> ()>
 
+/// A scale that is not taken as it is.
+// CHECK-LABEL: func.func @nvfp4_clamped
+// CHECK-NOT:     mxfp4.dequantize
+func.func @nvfp4_clamped(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x4xf8E4M3FN>,
+                         %factor: tensor<f32>) -> tensor<8x64xf32> {
+  %init = tensor.empty() : tensor<8x64xf32>
+  %small = arith.constant 1.0e-4 : f32
+  %0 = linalg.generic {indexing_maps = [#row, #scale, #tensor, #row],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%values, %scales, %factor : tensor<8x64xf4E2M1FN>, tensor<8x4xf8E4M3FN>, tensor<f32>)
+      outs(%init : tensor<8x64xf32>) {
+  ^bb0(%value: f4E2M1FN, %scale: f8E4M3FN, %all: f32, %out: f32):
+    %1 = arith.extf %value : f4E2M1FN to f32
+    %2 = arith.extf %scale : f8E4M3FN to f32
+    %3 = arith.maximumf %all, %small : f32
+    %4 = arith.mulf %1, %2 : f32
+    %5 = arith.mulf %4, %3 : f32
+    linalg.yield %5 : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
 /// Divided by, it is no scale.
 // CHECK-LABEL: func.func @nvfp4_divided
 // CHECK-NOT:     mxfp4.dequantize
@@ -222,6 +244,24 @@ func.func @rounded(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x2xf8E8M0FNU
       ins(%wide : tensor<8x64xf32>) outs(%init : tensor<8x64xbf16>) {
   ^bb0(%in: f32, %out: bf16):
     %1 = arith.truncf %in : f32 to bf16
+    linalg.yield %1 : bf16
+  } -> tensor<8x64xbf16>
+  return %0 : tensor<8x64xbf16>
+}
+
+/// Rounded in another way than the op does it.
+// CHECK-LABEL: func.func @rounded_upward
+// CHECK:         arith.truncf %{{.+}} upward
+func.func @rounded_upward(%values: tensor<8x64xf4E2M1FN>, %scales: tensor<8x2xf8E8M0FNU>)
+    -> tensor<8x64xbf16> {
+  %wide = mxfp4.dequantize %values, %scales
+      : tensor<8x64xf4E2M1FN>, tensor<8x2xf8E8M0FNU> -> tensor<8x64xf32>
+  %init = tensor.empty() : tensor<8x64xbf16>
+  %0 = linalg.generic {indexing_maps = [affine_map<(n, k) -> (n, k)>, affine_map<(n, k) -> (n, k)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%wide : tensor<8x64xf32>) outs(%init : tensor<8x64xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %1 = arith.truncf %in upward : f32 to bf16
     linalg.yield %1 : bf16
   } -> tensor<8x64xbf16>
   return %0 : tensor<8x64xbf16>

@@ -44,3 +44,32 @@ func.func @others(%x: tensor<3x64xbf16>, %w: tensor<64x12xbf16>, %wide: tensor<3
       outs(%narrow : tensor<3x12xbf16>) -> tensor<3x12xbf16>
   return %0, %1 : tensor<3x12xf32>, tensor<3x12xbf16>
 }
+
+/// More than products: what a body does to an element before stays.
+// CHECK-LABEL: func.func @of_negated
+// CHECK:         linalg.generic {{.*}} outs(%{{.+}} : tensor<3x12xbf16>)
+// CHECK:           arith.negf
+func.func @of_negated(%x: tensor<3x64xbf16>, %w: tensor<64x12xbf16>, %sum: tensor<3x12xbf16>)
+    -> tensor<3x12xbf16> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(t, n, k) -> (t, k)>,
+                                        affine_map<(t, n, k) -> (k, n)>,
+                                        affine_map<(t, n, k) -> (t, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<3x64xbf16>, tensor<64x12xbf16>) outs(%sum : tensor<3x12xbf16>) {
+  ^bb0(%a: bf16, %b: bf16, %c: bf16):
+    %1 = arith.negf %a : bf16
+    %2 = arith.mulf %1, %b : bf16
+    %3 = arith.addf %c, %2 : bf16
+    linalg.yield %3 : bf16
+  } -> tensor<3x12xbf16>
+  return %0 : tensor<3x12xbf16>
+}
+
+// CHECK-LABEL: func.func @with_encoding
+// CHECK:         linalg.matmul ins({{.*}}) outs(%{{.+}} : tensor<3x12xbf16, "e">)
+func.func @with_encoding(%x: tensor<3x64xbf16>, %w: tensor<64x12xbf16>, %sum: tensor<3x12xbf16, "e">)
+    -> tensor<3x12xbf16, "e"> {
+  %0 = linalg.matmul ins(%x, %w : tensor<3x64xbf16>, tensor<64x12xbf16>)
+      outs(%sum : tensor<3x12xbf16, "e">) -> tensor<3x12xbf16, "e">
+  return %0 : tensor<3x12xbf16, "e">
+}

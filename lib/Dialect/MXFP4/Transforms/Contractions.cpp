@@ -305,16 +305,27 @@ static SmallVector<int64_t> flattenShape(ArrayRef<int64_t> shape,
   return flat;
 }
 
-/// `tensor` in the shape that flattenShape gives; null if its sizes would have
-/// to be known for that.
+/// True if each group is one dimension already.
+static bool isFlat(ArrayRef<size_t> groups) {
+  return groups[0] <= 1 && llvm::all_of(groups.drop_front(),
+                                        [](size_t dims) { return dims == 1; });
+}
+
+/// True if flattenTensor can be called for a tensor of `type`.
+static bool canFlatten(Type type, ArrayRef<size_t> groups) {
+  return cast<RankedTensorType>(type).hasStaticShape() ||
+         !llvm::is_contained(groups.drop_front(), 0u);
+}
+
+/// `tensor` in the shape that flattenShape gives.
 static Value flattenTensor(OpBuilder &builder, Location loc, Value tensor,
                            ArrayRef<size_t> groups) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (type.hasStaticShape())
     return reshapeTensor(builder, loc, tensor,
                          flattenShape(type.getShape(), groups));
-  if (llvm::is_contained(groups.drop_front(), 0u))
-    return {};
+  if (isFlat(groups))
+    return tensor;
   SmallVector<ReassociationIndices> dims;
   int64_t dim = 0;
   for (size_t group : groups)
@@ -322,21 +333,16 @@ static Value flattenTensor(OpBuilder &builder, Location loc, Value tensor,
       dims.push_back(llvm::to_vector(llvm::seq<int64_t>(dim, dim + group)));
       dim += group;
     }
-  if (int64_t(dims.size()) == type.getRank())
-    return tensor;
   return tensor::CollapseShapeOp::create(builder, loc, tensor, dims);
 }
 
-/// `weight` in the shape that flattenShape gives; null if that cannot be.
+/// `weight` in the shape that flattenShape gives.
 static Value flattenWeight(OpBuilder &builder, DequantizeOp weight,
                            ArrayRef<size_t> groups) {
+  if (isFlat(groups))
+    return weight.getResult();
   RankedTensorType type = weight.getResult().getType();
   SmallVector<int64_t> shape = flattenShape(type.getShape(), groups);
-  if (type.getShape() == ArrayRef(shape))
-    return weight.getResult();
-  if (weight.getTensorScale() &&
-      weight.getTensorScale().getType().getRank() != 0)
-    return {};
   Location loc = weight.getLoc();
   return DequantizeOp::create(
       builder, loc, RankedTensorType::get(shape, type.getElementType()),
@@ -374,9 +380,13 @@ static FailureOr<LoopKinds> classifyLoops(ArrayRef<unsigned> input,
     if (!isInput && !llvm::is_contained(result, loop))
       return failure();
   }
-  for (unsigned loop : input)
-    if (!llvm::is_contained(weight, loop))
-      kinds.rows.push_back(loop);
+  for (unsigned loop : input) {
+    if (llvm::is_contained(weight, loop))
+      continue;
+    if (!llvm::is_contained(result, loop))
+      return failure();
+    kinds.rows.push_back(loop);
+  }
   bool areAllThere = result.size() == kinds.batches.size() + kinds.rows.size() +
                                           kinds.features.size();
   if (!areAllThere || kinds.features.empty() || kinds.columns.empty())
@@ -393,11 +403,38 @@ concatenate(std::initializer_list<ArrayRef<unsigned>> groups) {
   return all;
 }
 
+bool mxfp4::isSumOfProducts(linalg::LinalgOp op) {
+  if (!linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics() ||
+      llvm::any_of(op->getOperandTypes(), [](Type type) {
+        auto tensor = dyn_cast<RankedTensorType>(type);
+        return !tensor || tensor.getEncoding();
+      }))
+    return false;
+  Block *body = op.getBlock();
+  auto sum =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!sum)
+    return false;
+  Value output = body->getArgument(2);
+  Value added = sum.getLhs() == output ? sum.getRhs() : sum.getLhs();
+  auto product = added.getDefiningOp<arith::MulFOp>();
+  if (!product || (sum.getLhs() != output && sum.getRhs() != output))
+    return false;
+  auto skipWidening = [](Value value) {
+    while (auto widening = value.getDefiningOp<arith::ExtFOp>())
+      value = widening.getIn();
+    return value;
+  };
+  Value x = skipWidening(product.getLhs()), y = skipWidening(product.getRhs());
+  return (x == body->getArgument(0) && y == body->getArgument(1)) ||
+         (x == body->getArgument(1) && y == body->getArgument(0));
+}
+
 LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
                                           linalg::LinalgOp op) {
   if (isa<linalg::MatmulTransposeBOp, linalg::BatchMatmulTransposeBOp>(
           op.getOperation()) ||
-      !linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics())
+      !isSumOfProducts(op))
     return failure();
   auto getOperand = [&](OpOperand *operand) -> std::optional<Operand> {
     auto loops = getLoops(op.getMatchingIndexingMap(operand));
@@ -423,39 +460,42 @@ LogicalResult mxfp4::makeTransposedMatmul(RewriterBase &rewriter,
     if (failed(kinds))
       continue;
     const auto &[batches, rows, features, columns] = *kinds;
-    if (weight->loops != concatenate({batches, features, columns}))
+    SmallVector<size_t> inputGroups = {batches.size(), rows.size(),
+                                       columns.size()};
+    SmallVector<size_t> weightGroups = {batches.size(), features.size(),
+                                        columns.size()};
+    SmallVector<size_t> resultGroups = {batches.size(), rows.size(),
+                                        features.size()};
+    bool hasScales = dequantize.getTensorScale() &&
+                     dequantize.getTensorScale().getType().getRank() != 0;
+    auto resultType = cast<RankedTensorType>(result->tensor.getType());
+    if (weight->loops != concatenate({batches, features, columns}) ||
+        (hasScales && !isFlat(weightGroups)) ||
+        !canFlatten(input->tensor.getType(), inputGroups) ||
+        (!isFlat(resultGroups) && !resultType.hasStaticShape()))
       continue;
 
     rewriter.setInsertionPoint(op);
-    Value flatWeight =
-        flattenWeight(rewriter, dequantize,
-                      {batches.size(), features.size(), columns.size()});
+    Value flatWeight = flattenWeight(rewriter, dequantize, weightGroups);
     Value flatInput =
         flattenTensor(rewriter, loc,
                       arrangeTensor(rewriter, loc, *input,
                                     concatenate({batches, rows, columns})),
-                      {batches.size(), rows.size(), columns.size()});
+                      inputGroups);
     Operand arranged = {Value(), concatenate({batches, rows, features})};
     arranged.tensor = arrangeTensor(rewriter, loc, *result, arranged.loops);
-    Value init = flattenTensor(rewriter, loc, arranged.tensor,
-                               {batches.size(), rows.size(), features.size()});
-    if (!flatWeight || !flatInput || !init)
-      continue;
-    auto type = cast<RankedTensorType>(arranged.tensor.getType());
-    bool isFlat = init == arranged.tensor;
-    if (!isFlat && !type.hasStaticShape())
-      continue;
+    Value init = flattenTensor(rewriter, loc, arranged.tensor, resultGroups);
     auto create = [&](auto kind) -> Value {
       return decltype(kind)::create(rewriter, loc, init.getType(),
                                     ValueRange{flatInput, flatWeight}, init)
           ->getResult(0);
     };
+    auto shape = cast<RankedTensorType>(arranged.tensor.getType()).getShape();
     arranged.tensor = batches.empty()
                           ? create(linalg::MatmulTransposeBOp())
                           : create(linalg::BatchMatmulTransposeBOp());
-    if (!isFlat)
-      arranged.tensor =
-          reshapeTensor(rewriter, loc, arranged.tensor, type.getShape());
+    if (!isFlat(resultGroups))
+      arranged.tensor = reshapeTensor(rewriter, loc, arranged.tensor, shape);
     rewriter.replaceOp(op,
                        arrangeTensor(rewriter, loc, arranged, result->loops));
     if (dequantize->use_empty())

@@ -24,10 +24,15 @@ namespace mlir::mxfp4 {
 void hoistFactor(RewriterBase &rewriter, linalg::GenericOp op,
                  function_ref<Value(Value)> raise);
 
-/// Makes a contraction with an `mxfp4.dequantize`, on either side and with any
-/// dimensions, a `linalg.matmul` of [T, K] with [N, K], or a
-/// `linalg.batch_matmul` of [B, T, K] with [B, N, K]. Fails on a contraction
-/// that is none of these, or with a weight in another order.
+/// True if `op` adds up products of an element of each of two tensors, which it
+/// may widen before, and does nothing else. Tensors have no encoding.
+bool isSumOfProducts(linalg::LinalgOp op);
+
+/// Makes a sum of products with an `mxfp4.dequantize`, on either side and with
+/// any dimensions, a `linalg.matmul` of [T, K] with [N, K], or a
+/// `linalg.batch_matmul` of [B, T, K] with [B, N, K]. Fails on other ops, on a
+/// weight in another order, and if dimensions would have to be made one whose
+/// sizes are dynamic.
 LogicalResult makeTransposedMatmul(RewriterBase &rewriter, linalg::LinalgOp op);
 
 /// `tensor`, of static shape, in the shape `shape` of as many elements.

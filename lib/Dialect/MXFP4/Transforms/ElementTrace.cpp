@@ -556,6 +556,22 @@ bool ElementTrace::isSameComputation(const ElementTrace &other) const {
   return true;
 }
 
+bool ElementTrace::isMultipleOf(Value factor) const {
+  // How often it is a factor of each node.
+  SmallVector<int> degrees;
+  for (const Node &node : nodes) {
+    int degree = node.kind == Node::Kind::Read && node.tensor == factor;
+    for (unsigned operand : node.operands)
+      degree += degrees[operand];
+    bool isProduct = node.kind == Node::Kind::Read ||
+                     isa_and_present<arith::MulFOp, arith::ExtFOp>(node.op);
+    if (degree != 0 && !isProduct)
+      return false;
+    degrees.push_back(degree);
+  }
+  return degrees.back() == 1;
+}
+
 std::optional<ScalarValue> ElementTrace::evaluate(
     llvm::function_ref<ScalarValue(const Node &)> readValue) const {
   SmallVector<std::optional<ScalarValue>, 64> values;

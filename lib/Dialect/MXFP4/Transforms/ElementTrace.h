@@ -54,6 +54,9 @@ public:
   /// True if both do the same with what they read, in the same tensors.
   bool isSameComputation(const ElementTrace &other) const;
 
+  /// True if what is read of `factor` is a factor of the element, once.
+  bool isMultipleOf(Value factor) const;
+
   /// The element, with `readValue` for each read in the order of nodes; nothing
   /// if it is not defined.
   std::optional<ScalarValue>

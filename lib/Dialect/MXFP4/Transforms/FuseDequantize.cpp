@@ -31,29 +31,71 @@ using namespace mlir::mxfp4;
 /// Rows whose experts are worth a constant.
 static constexpr int64_t kMaxRows = 1 << 20;
 
-/// The weight of a matmul, if an op that decodes it while it multiplies is the
-/// same.
-///
-/// A weight that something else reads stays expanded: it has to be in memory
-/// anyway, and decoding it twice would cost more than reading it. So does an
-/// NVFP4 weight that is rounded when it is expanded, since the fused op would
-/// not.
+/// True if `op` can multiply by the blocks that its weight is expanded from.
+static bool canTakeBlocks(linalg::LinalgOp op, DequantizeOp weight) {
+  if (!op.hasPureTensorSemantics() ||
+      !llvm::all_of(op.getDpsInputs(), isFloatOperand) ||
+      !getZeroFilledInit(op))
+    return false;
+  // The fused op would not round after it multiplied by the scale of a tensor.
+  int64_t scaleRank = 0;
+  if (auto scale = weight.getTensorScale()) {
+    if (!weight.getResult().getType().getElementType().isF32())
+      return false;
+    scaleRank = scale.getType().getRank();
+  }
+  if (auto matmul = dyn_cast<linalg::MatmulOp>(op.getOperation()))
+    return isTransposedMatmul(matmul) && scaleRank == 0;
+  if (!isa<linalg::BatchMatmulTransposeBOp>(op.getOperation()) || scaleRank > 1)
+    return false;
+  auto hasFixedSize = [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return tensor.hasStaticShape() && tensor.getNumElements() != 0;
+  };
+  auto result = cast<RankedTensorType>(op->getResult(0).getType());
+  return result.getElementType().isF32() &&
+         llvm::all_of(op->getOperandTypes(), hasFixedSize) &&
+         multiplySizes(result.getDimSize(0), result.getDimSize(1)) <= kMaxRows;
+}
+
+/// The weight of `op`, if all its readers multiply by the blocks instead. One
+/// that something else reads stays expanded: it has to be in memory anyway, and
+/// decoding it twice would cost more than reading it.
 static FailureOr<DequantizeOp> getFusedWeight(linalg::LinalgOp op,
                                               PatternRewriter &rewriter) {
   auto weight = op.getDpsInputs()[1].getDefiningOp<DequantizeOp>();
   if (!weight)
     return rewriter.notifyMatchFailure(op, "weight is not dequantized here");
-  bool isReadByMatmuls = llvm::all_of(weight->getUses(), [](OpOperand &use) {
-    return isa<linalg::MatmulTransposeBOp, linalg::BatchMatmulTransposeBOp>(
-               use.getOwner()) &&
-           use.getOperandNumber() == 1;
+  bool isFused = llvm::all_of(weight->getUses(), [&](OpOperand &use) {
+    auto reader = dyn_cast<linalg::LinalgOp>(use.getOwner());
+    return reader && use.getOperandNumber() == 1 &&
+           canTakeBlocks(reader, weight);
   });
-  if (!isReadByMatmuls)
-    return rewriter.notifyMatchFailure(weight, "weight has other readers");
-  Type element = weight.getResult().getType().getElementType();
-  if (weight.getTensorScale() && !element.isF32())
-    return rewriter.notifyMatchFailure(weight, "is rounded when expanded");
+  if (!isFused)
+    return rewriter.notifyMatchFailure(weight, "weight is read as it is");
   return weight;
+}
+
+/// `input` in a type that kernels multiply, which all are but f16.
+static Value widenInput(PatternRewriter &rewriter, Location loc, Value input) {
+  auto type = cast<RankedTensorType>(input.getType());
+  if (!type.getElementType().isF16())
+    return input;
+  Value init = tensor::EmptyOp::create(
+      rewriter, loc, tensor::getMixedSizes(rewriter, loc, input),
+      rewriter.getF32Type());
+  AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
+  return linalg::GenericOp::create(
+             rewriter, loc, init.getType(), input, init,
+             ArrayRef{identity, identity},
+             SmallVector<utils::IteratorType>(type.getRank(),
+                                              utils::IteratorType::parallel),
+             [](OpBuilder &b, Location loc, ValueRange arguments) {
+               Value wide =
+                   arith::ExtFOp::create(b, loc, b.getF32Type(), arguments[0]);
+               linalg::YieldOp::create(b, loc, wide);
+             })
+      .getResult(0);
 }
 
 namespace {
@@ -70,22 +112,14 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
 
   LogicalResult matchAndRewrite(linalg::MatmulOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isTransposedMatmul(op))
-      return rewriter.notifyMatchFailure(op, "is not input x [out, in]");
     FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
     if (failed(weight))
       return failure();
-    if (weight->getTensorScale() &&
-        weight->getTensorScale().getType().getRank() != 0)
-      return rewriter.notifyMatchFailure(*weight, "rows have their own scales");
-    Value init = getZeroFilledInit(op);
-    if (!init)
-      return rewriter.notifyMatchFailure(op, "does not start from zero");
-
+    Value input = widenInput(rewriter, op.getLoc(), op.getInputs()[0]);
     rewriter.replaceOpWithNewOp<MatmulOp>(
-        op, op->getResultTypes(), op.getInputs()[0], weight->getValues(),
+        op, op->getResultTypes(), input, weight->getValues(),
         weight->getScales(), weight->getTensorScale(), /*bias=*/Value(),
-        /*residual=*/Value(), init,
+        /*residual=*/Value(), getZeroFilledInit(op),
         /*layout=*/LayoutAttr());
     return success();
   }
@@ -108,32 +142,11 @@ struct FuseDequantizeIntoBatchMatmul final
 
   LogicalResult matchAndRewrite(linalg::BatchMatmulOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<linalg::BatchMatmulTransposeBOp>(op.getOperation()) ||
-        !op.hasPureTensorSemantics() ||
-        !llvm::all_of(op.getInputs(), isFloatOperand))
-      return rewriter.notifyMatchFailure(op, "is not input x [b, out, in]");
-    auto result = cast<RankedTensorType>(op.getResult(0).getType());
-    if (!result.getElementType().isF32())
-      return rewriter.notifyMatchFailure(op, "is not of f32");
-    auto hasFixedSize = [](Type type) {
-      auto tensor = cast<RankedTensorType>(type);
-      return tensor.hasStaticShape() && tensor.getNumElements() != 0;
-    };
-    if (!llvm::all_of(op->getOperandTypes(), hasFixedSize))
-      return rewriter.notifyMatchFailure(op, "is dynamic or empty");
-    int64_t batches = result.getDimSize(0), rows = result.getDimSize(1);
-    if (multiplySizes(batches, rows) > kMaxRows)
-      return rewriter.notifyMatchFailure(op, "has too many rows");
     FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
     if (failed(weight))
       return failure();
-    if (weight->getTensorScale() &&
-        weight->getTensorScale().getType().getRank() > 1)
-      return rewriter.notifyMatchFailure(*weight, "rows have their own scales");
-    Value init = getZeroFilledInit(op);
-    if (!init)
-      return rewriter.notifyMatchFailure(op, "does not start from zero");
-
+    auto result = cast<RankedTensorType>(op.getResult(0).getType());
+    int64_t batches = result.getDimSize(0), rows = result.getDimSize(1);
     Location loc = op.getLoc();
     auto reshape = [&](Value tensor, ArrayRef<int64_t> shape) {
       return reshapeTensor(rewriter, loc, tensor, shape);
@@ -147,8 +160,10 @@ struct FuseDequantizeIntoBatchMatmul final
         rewriter, loc, DenseElementsAttr::get(expertsType, ArrayRef(experts)));
     int64_t columns =
         cast<ShapedType>(op.getInputs()[0].getType()).getDimSize(2);
-    Value input = reshape(op.getInputs()[0], {batches * rows, columns});
-    Value flat = reshape(init, {batches * rows, 1, result.getDimSize(2)});
+    Value input = reshape(widenInput(rewriter, loc, op.getInputs()[0]),
+                          {batches * rows, columns});
+    Value flat = reshape(getZeroFilledInit(op),
+                         {batches * rows, 1, result.getDimSize(2)});
     auto product = MatmulByExpertOp::create(
         rewriter, loc, TypeRange(flat.getType()), input, weight->getValues(),
         weight->getScales(), ofRows, weight->getTensorScale(), /*bias=*/Value(),

@@ -185,8 +185,7 @@ struct FuseRounding final : OpRewritePattern<linalg::GenericOp> {
 
   LogicalResult matchAndRewrite(linalg::GenericOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isElementwiseCast<arith::TruncFOp>(op) ||
-        !isFloatOperand(op.getResult(0)))
+    if (!isElementwiseRounding(op) || !isFloatOperand(op.getResult(0)))
       return rewriter.notifyMatchFailure(op, "is no rounding");
     if (!hasStaticColumns(op.getOutputs()[0]))
       return rewriter.notifyMatchFailure(op, "columns are not static");
@@ -195,6 +194,9 @@ struct FuseRounding final : OpRewritePattern<linalg::GenericOp> {
       return rewriter.notifyMatchFailure(op, "no matmul for this alone");
     if (!matmul.getInit().getType().getElementType().isF32())
       return rewriter.notifyMatchFailure(matmul, "result is rounded before");
+    if constexpr (std::is_same_v<MatmulTy, MatmulByExpertOp>)
+      if (matmul.getWeights())
+        return rewriter.notifyMatchFailure(matmul, "kernels add experts up");
     auto fused = cloneInto(rewriter, matmul, op.getOutputs()[0]);
     rewriter.replaceOp(op, fused->getResults());
     return success();

@@ -44,7 +44,8 @@ static LogicalResult verifyType(func::FuncOp function, StringRef what,
     return success();
   return function.emitOpError()
          << "cannot be an entry point: expected " << what << " " << index
-         << " to be a tensor of numbers with no dynamic dimension but the "
+         << " of '" << function.getSymName()
+         << "' to be a tensor of numbers with no dynamic dimension but the "
             "leading one, but got "
          << type;
 }
@@ -72,10 +73,13 @@ static bool hasRowsOfCall(func::FuncOp function, Value value) {
   });
 }
 
-/// Fails if code of the module takes a size for another that it knows, which is
-/// undefined behavior where a call has another one.
-static LogicalResult verifyCasts(ModuleOp module) {
-  WalkResult walk = module.walk([](tensor::CastOp op) {
+/// Fails if `function`, or what it calls, takes a size for another one that it
+/// knows, which is undefined where a call has another.
+static LogicalResult verifyCasts(func::FuncOp function, SymbolTable &symbols,
+                                 DenseSet<Operation *> &verified) {
+  if (!verified.insert(function).second)
+    return success();
+  auto verifyCast = [](tensor::CastOp op) -> LogicalResult {
     auto source = dyn_cast<RankedTensorType>(op.getSource().getType());
     auto result = dyn_cast<RankedTensorType>(op.getType());
     auto isFixed = [&](unsigned dim) {
@@ -83,10 +87,19 @@ static LogicalResult verifyCasts(ModuleOp module) {
     };
     if (source && result &&
         llvm::none_of(llvm::seq<unsigned>(0, source.getRank()), isFixed))
-      return WalkResult::advance();
-    op.emitOpError("cannot be called by the runtime: expected no size to be "
-                   "fixed that calls have different ones of");
-    return WalkResult::interrupt();
+      return success();
+    return op.emitOpError()
+           << "cannot be in an entry point: expected no "
+              "dynamic size to become a fixed one, but got "
+           << op.getSource().getType() << " to " << op.getType();
+  };
+  WalkResult walk = function.walk([&](Operation *op) -> WalkResult {
+    if (auto cast = dyn_cast<tensor::CastOp>(op))
+      return verifyCast(cast);
+    if (auto call = dyn_cast<func::CallOp>(op))
+      if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
+        return verifyCasts(callee, symbols, verified);
+    return success();
   });
   return failure(walk.wasInterrupted());
 }
@@ -241,8 +254,6 @@ struct MakeEntryPointsPass final
     for (const std::string &weight : weights)
       missing.insert(weight);
     const llvm::StringSet<> all = missing;
-    if (failed(verifyCasts(module)))
-      return signalPassFailure();
     SymbolTable symbols(module);
     SymbolTableCollection collection;
     SymbolUserMap users(collection, module);
@@ -251,6 +262,7 @@ struct MakeEntryPointsPass final
         function.emitError("expected a body: code calls nothing outside");
         return signalPassFailure();
       }
+    DenseSet<Operation *> verified;
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       if (!function.isPublic() || function.isExternal() ||
@@ -258,6 +270,7 @@ struct MakeEntryPointsPass final
         continue;
       EntryMaker maker(function, all);
       if (failed(verifyNotCalled(function, users)) ||
+          failed(verifyCasts(function, symbols, verified)) ||
           failed(maker.run(maxTokens, symbols)))
         return signalPassFailure();
       for (StringRef weight : maker.getWeights())

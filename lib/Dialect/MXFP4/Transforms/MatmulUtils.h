@@ -4,13 +4,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What passes ask about a linalg.matmul before they rewrite it.
+// What passes ask about a linalg.matmul, and what follows it, before they
+// rewrite it.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_MATMULUTILS_H
 #define MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_MATMULUTILS_H
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -35,17 +37,21 @@ inline Value getZeroFilledInit(linalg::LinalgOp op) {
   return generic.getOutputs()[0];
 }
 
-/// True if `op` does nothing but an `OpTy`, a cast, for each element.
-template <typename OpTy> bool isElementwiseCast(linalg::GenericOp op) {
+/// True if `op` does nothing but to round each element to nearest even.
+inline bool isElementwiseRounding(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
       op.getNumParallelLoops() != op.getNumLoops() ||
       !op.hasPureTensorSemantics() ||
       !llvm::all_of(op.getIndexingMapsArray(),
                     [](AffineMap map) { return map.isIdentity(); }))
     return false;
-  auto cast =
-      op.getBody()->getTerminator()->getOperand(0).getDefiningOp<OpTy>();
-  return cast && cast.getIn() == op.getBody()->getArgument(0);
+  auto cast = op.getBody()
+                  ->getTerminator()
+                  ->getOperand(0)
+                  .getDefiningOp<arith::TruncFOp>();
+  constexpr auto nearest = arith::RoundingMode::to_nearest_even;
+  return cast && cast.getIn() == op.getBody()->getArgument(0) &&
+         cast.getRoundingmode().value_or(nearest) == nearest;
 }
 
 /// True for the float types that our ops compute with.
@@ -54,8 +60,8 @@ inline bool isFloatOperand(Value value) {
   return element.isF32() || element.isBF16() || element.isF16();
 }
 
-/// True for `input [T, K] x weight [N, K]` on tensors, with static K and N as
-/// our ops have them.
+/// True for `input [T, K] x weight [N, K]` on tensors of f32 results, with
+/// static K and N as our ops have them.
 inline bool isTransposedMatmul(linalg::MatmulOp op) {
   if (!isa<linalg::MatmulTransposeBOp>(op.getOperation()) ||
       !op.hasPureTensorSemantics() ||

@@ -61,7 +61,8 @@ static bool takesBytes(Operation *op);
 static bool isPacked(Value value) {
   if (Operation *op = value.getDefiningOp())
     return takesBytes(op);
-  return isa<func::FuncOp>(value.getParentBlock()->getParentOp());
+  Block *block = value.getParentBlock();
+  return block->isEntryBlock() && isa<func::FuncOp>(block->getParentOp());
 }
 
 static bool canBePacked(Value value) {
@@ -84,14 +85,27 @@ static bool takesBytes(Operation *op) {
   // All readers of such an op are of one kind.
   if (isCheap(op))
     return !op->use_empty() && takesBytes(*op->user_begin());
-  return isa<bufferization::MaterializeInDestinationOp, func::FuncOp,
-             func::CallOp, func::ReturnOp>(op) ||
+  if (auto copy = dyn_cast<bufferization::MaterializeInDestinationOp>(op))
+    return isa<TensorType>(copy.getDest().getType());
+  return isa<func::FuncOp, func::CallOp, func::ReturnOp>(op) ||
          isa_and_present<MXFP4Dialect>(op->getDialect());
 }
 
 /// Fails unless `type`, which `op` uses, has a storage form if it needs one.
 static LogicalResult checkPackable(Operation *op, RankedTensorType type) {
-  if (!holdsElements(type) || hasStorageForm(type) || !takesBytes(op))
+  if (!holdsElements(type))
+    return success();
+  if (type.getEncoding() && !takesBytes(op))
+    return op->emitOpError()
+           << "cannot be packed: expected only mxfp4 ops to use 4-bit tensors "
+              "with an encoding, but got "
+           << type;
+  auto function = dyn_cast<func::FuncOp>(op);
+  if (function && function.getBlocks().size() > 1)
+    return op->emitOpError() << "cannot be packed: expected one block in a "
+                                "function that uses 4-bit tensors, but got "
+                             << function.getBlocks().size();
+  if (hasStorageForm(type) || !takesBytes(op))
     return success();
   return op->emitOpError()
          << "cannot be packed: expected an even static last dimension, but got "

@@ -300,7 +300,8 @@ private:
     WalkResult result = function.walk([&](memref::AllocOp alloc) {
       if (alloc->getBlock() != block) {
         alloc.emitOpError("cannot be placed in the arena: expected it at the "
-                          "top level of a function");
+                          "top level of a function, but got it in '")
+            << alloc->getParentOp()->getName() << "'";
         return WalkResult::interrupt();
       }
       Temporary temporary;

@@ -44,9 +44,9 @@ using namespace mlir::mxfp4;
 /// to 4e-6.
 static constexpr double kTolerance = 1e-5;
 
-/// Scales of a whole tensor that a computation is run for. It multiplies by the
-/// scale, or else it would have to be linear in it at all of these.
-static constexpr float kTensorScales[] = {1.0f, 0.7531f, 3.17e-4f, 1234.5f};
+/// A scale of the whole tensor that a computation is run for, which it only
+/// multiplies by.
+static constexpr float kTensorScale = 0.7531f;
 
 namespace {
 /// Where the elements and scales of a tensor are.
@@ -158,7 +158,7 @@ private:
     if (blocks.format.scale != mx::ScaleFormat::E4M3)
       return !blocks.tensorScale;
     if (blocks.tensorScale)
-      return true;
+      return trace.isMultipleOf(blocks.tensorScale);
     constexpr uint8_t one = 0x38, oneInBothHalves = 0x22;
     std::optional<ScalarValue> found = evaluate(
         trace, blocks.isPacked ? oneInBothHalves : oneInBothHalves & 15, one,
@@ -202,11 +202,9 @@ private:
 
   /// Compares the computation with the format for all codes and scales.
   bool checkValues(const ElementTrace &trace, int64_t parity) const {
-    if (!blocks.tensorScale)
-      return checkValues(trace, parity, blocks.constantScale);
-    return llvm::all_of(kTensorScales, [&](float tensorScale) {
-      return checkValues(trace, parity, tensorScale);
-    });
+    return checkValues(trace, parity,
+                       blocks.tensorScale ? kTensorScale
+                                          : blocks.constantScale);
   }
 
   bool checkValues(const ElementTrace &trace, int64_t parity,
@@ -376,11 +374,9 @@ struct RaiseToMXFP4Pass final
         rewriter.eraseOp(op);
     }
 
-    // Expanded to what it is rounded to after, a tensor is rounded once as
-    // well.
+    // What is rounded after is expanded to that.
     getOperation().walk([&](linalg::GenericOp op) {
-      if (!isElementwiseCast<arith::TruncFOp>(op) ||
-          !isFloatOperand(op.getResult(0)))
+      if (!isElementwiseRounding(op) || !isFloatOperand(op.getResult(0)))
         return;
       auto wide = op.getInputs()[0].getDefiningOp<DequantizeOp>();
       if (!wide || !wide.getResult().getType().getElementType().isF32())

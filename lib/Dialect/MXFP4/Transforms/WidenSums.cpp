@@ -11,9 +11,9 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
+#include "Contractions.h"
 #include "MatmulUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -109,8 +109,7 @@ struct WidenSumsPass final : mxfp4::impl::WidenSumsPassBase<WidenSumsPass> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (linalg::isaContractionOpInterface(op) &&
-          op.hasPureTensorSemantics() && isHalf(op->getResult(0)) &&
+      if (isSumOfProducts(op) && isHalf(op->getResult(0)) &&
           llvm::all_of(op.getDpsInputs(), isHalf))
         ops.push_back(op);
     });

@@ -107,8 +107,9 @@ def FuseDequantizePass : Pass<"mxfp4-fuse-dequantize", "::mlir::func::FuncOp"> {
     a `mxfp4.matmul_by_expert`, where the expert of a row is its batch. Weights
     that something else reads are left as they are.
 
-    The fused op takes the weight's own values: f16 would have those of MXFP4 with scales from 2^-23
-    to 2^13, and fewer and infinity beyond.
+    The fused op takes the values of the blocks as they are. A weight expanded to
+    f16 has the same for MXFP4 with scales from 2^-23 to 2^13; beyond, f16 would
+    have zero and infinity.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::mxfp4::MXFP4Dialect",
