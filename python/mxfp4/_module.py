@@ -224,6 +224,7 @@ class Executable:
 
         Raises:
             TypeError: An argument has the wrong type.
+            ValueError: There is no such weight.
             OSError: There is no such file.
             Error: The file is damaged, of another version or for another
                 machine, or a weight is not as it needs it.
@@ -298,8 +299,9 @@ def compile(
     """Compile the public functions of a module.
 
     They go from tensors to tensors, as those that JAX and PyTorch export to
-    linalg do; dimensions are fixed, but for leading ones. Dequantization that
-    other compilers wrote is recognized and fused into matmuls.
+    linalg do; dimensions are fixed, but for leading ones. (No linalg is made of
+    what JAX writes for symbolic sizes.) Dequantization that other compilers
+    wrote is recognized and fused into matmuls.
 
     Args:
         module: A module, which does not change, or the source of one.
