@@ -169,4 +169,6 @@ def test_module_without_llvm_exports_only_its_start() -> None:
         command = [nm, "-D", "-C", "--defined-only", str(file)]
         names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert f"PyInit_{file.name.split('.')[0]}\n" in names
-        assert not re.search(r"\b(llvm|mlir|lld|mx|pybind11)::", names)
+        # Those of std are g++'s, whatever they are made with.
+        ours = [name for name in names.splitlines() if not re.search(r"^\w+ \w std::", name)]
+        assert not re.search(r"\b(llvm|mlir|lld|mx|pybind11)::", "\n".join(ours))
