@@ -63,13 +63,14 @@ uint8_t mx::encode(const ElementFormat &format, float value, Rounding rounding,
 
   // The value is significand * 2^(exponent - 150). Below the smallest normal
   // number of the format its steps stay as they are.
-  int exponent = std::max<int>(magnitude >> 23, 1);
+  int exponent = std::max<int>(magnitude >> kMantissaBits, 1);
   uint64_t significand = magnitude & 0x007FFFFF;
   if (magnitude >= 0x00800000)
     significand |= 0x00800000;
   int smallest = 128 - format.bias;
   // A rest of all that a significand has is as good as one of less.
-  int shift = 23 - format.mantissaBits + std::clamp(smallest - exponent, 0, 16);
+  int shift = kMantissaBits - format.mantissaBits +
+              std::clamp(smallest - exponent, 0, 16);
   uint64_t steps = significand >> shift;
   uint64_t rest = significand & ((uint64_t(1) << shift) - 1);
   steps += roundsUp(rest, shift, steps & 1, rounding, random);
@@ -84,5 +85,5 @@ float mx::decodeE8M0(uint8_t scale) {
     return floatOf(0x00400000);
   if (scale == 0xFF)
     return floatOf(0x7FC00000);
-  return floatOf(static_cast<uint32_t>(scale) << 23);
+  return floatOf(static_cast<uint32_t>(scale) << kMantissaBits);
 }

@@ -21,8 +21,6 @@
 
 using namespace mx;
 
-/// Number of mantissa bits of an f32.
-static constexpr uint32_t kMantissaBits = 23;
 static constexpr uint32_t kMantissaMask = (1 << kMantissaBits) - 1;
 
 /// The most elements in a block of any format.

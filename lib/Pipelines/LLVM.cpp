@@ -37,7 +37,8 @@ void mxfp4::buildLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  // Before arithmetic is emulated, which makes more casts.
+  // Before arithmetic is emulated, which does not know arith.scaling_extf and
+  // arith.scaling_truncf, and again for the casts that it makes.
   manager.addNestedPass<func::FuncOp>(createExpandNarrowFloatsPass());
   // Processors that have no bf16 would call functions for it, and LLVM has no
   // narrower floats.

@@ -496,6 +496,15 @@ Rounds::Rounds(const std::vector<Choice> &legal, int strength, Random &random)
     : order(legal) {
   shuffle(order, random);
   size = strength == kAll ? order.size() : cover(order, strength, random);
+  std::vector<Choice> kept;
+  std::set<Choice> seen;
+  for (const Choice &choice : order) {
+    Choice onAny = choice;
+    onAny.erase(kMachine);
+    if (seen.insert(onAny).second || kept.size() < size)
+      kept.push_back(choice);
+  }
+  order = kept;
 }
 
 std::vector<Choice> Rounds::next() {

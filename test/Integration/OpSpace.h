@@ -133,6 +133,9 @@ std::vector<std::string> allFormats();
 /// The words of `text`.
 std::vector<std::string> splitWords(const std::string &text);
 
+/// The slot of the instruction set that a choice is run on, if it has one.
+constexpr const char *kMachine = "machine";
+
 /// Stands for the number of values that a round combines where it combines all.
 constexpr int kAll = 0;
 
@@ -141,10 +144,14 @@ class Rounds {
 public:
   /// Each round takes all of `legal` if `strength` is kAll. Else the first
   /// takes choices that have all sets of `strength` values, 2 or 3, that any
-  /// legal choice has, and the next ones as many of those that are left.
+  /// legal choice has, and the next ones as many of those that are left, each
+  /// on one machine.
   Rounds(const std::vector<Choice> &legal, int strength, Random &random);
 
   std::vector<Choice> next();
+
+  /// The number of rounds until each legal choice has been taken.
+  int64_t count() const { return int64_t((order.size() + size - 1) / size); }
 
 private:
   std::vector<Choice> order;

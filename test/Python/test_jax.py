@@ -174,6 +174,25 @@ def test_products(product: str, rows: tuple[int, ...], shape: tuple[int, ...], d
         assert error <= tolerance * np.abs(expected).max()
 
 
+@pytest.mark.parametrize(("dtype", "step"), [("bfloat16", 2**-7), ("float16", 2**-10)])
+def test_plain_products_add_up_in_f32(dtype: str, step: float) -> None:
+    """A product without blocks, which is not fused: in the type of its result the
+    sum would be off by many steps."""
+
+    def function(x: Any, weight: Any) -> Any:
+        return x @ weight
+
+    rng = np.random.default_rng(13)
+    x = rng.standard_normal((5, COLUMNS), np.float32).astype(dtype)
+    weight = rng.standard_normal((COLUMNS, ROWS), np.float32).astype(dtype)
+    y = mxfp4.compile(export(function, x, weight))(x, weight)
+    assert y.dtype == x.dtype
+    expected = np.asarray(jax.jit(function)(x, weight)).astype(np.float32)
+    # Each rounds once, by half a step of at most `step`; sums in another order.
+    tolerance = step * np.abs(expected) + COLUMNS * 2**-24 * np.abs(expected).max()
+    assert (np.abs(y.astype(np.float32) - expected) <= tolerance).all()
+
+
 @pytest.mark.parametrize("order", ["scales first", "tensor last", "constant", "after"])
 def test_nvfp4(order: str) -> None:
     """The scale of a whole tensor, an argument or a constant."""

@@ -19,6 +19,9 @@ namespace mx {
 /// The bits of everything in an f32 but its sign.
 constexpr uint32_t kMagnitudeMask = 0x7FFFFFFF;
 
+/// The bits of a significand without the leading one.
+constexpr int kMantissaBits = 23;
+
 /// The bits of infinity. A magnitude that is not below them is not finite.
 constexpr uint32_t kInfinityBits = 0x7F800000;
 

@@ -212,7 +212,7 @@ struct CastToNVFP4OpLowering final : OpRewritePattern<CastToNVFP4Op> {
             integer(b, 1)));
     Value tensorScale = arith::BitcastOp::create(
         b, b.getF32Type(),
-        arith::ShLIOp::create(b, exponentByte, integer(b, 23)));
+        arith::ShLIOp::create(b, exponentByte, integer(b, mx::kMantissaBits)));
 
     ReifiedRankedShapedTypeDims shapes;
     if (failed(op.reifyResultShapes(rewriter, shapes)))

@@ -63,6 +63,7 @@ template <typename OpTy> static LogicalResult checkElements(OpTy op) {
 /// scales are worked out in the lanes of one register.
 static constexpr int64_t kTileElements = 128;
 
+/// A cache line, which is what a prefetch asks for.
 static constexpr int64_t kLineBytes = 64;
 /// A page, where the prefetcher of a processor stops.
 static constexpr int64_t kBytesAhead = 4096;
@@ -307,8 +308,8 @@ static Value reduceFour(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return foldMax(b, foldPairs(b, even, odd), 4);
 }
 
-/// The largest lane of each of one vector, or of 4, 8, 16, ..., in as many
-/// lanes.
+/// The largest lane of each of `vectors`, which are one, four or eight, in as
+/// many lanes.
 static Value reduceMax(ImplicitLocOpBuilder &b, const VectorISA &isa,
                        ArrayRef<Value> vectors) {
   int64_t count = vectors.size();

@@ -28,8 +28,6 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-static constexpr int kMantissaBits = 23;
-
 static bool isNarrow(Type type) {
   Type element = getElementTypeOrSelf(type);
   return isa<FloatType>(element) && element.getIntOrFloatBitWidth() <= 8;
@@ -142,15 +140,15 @@ static Value encodeE8M0(ImplicitLocOpBuilder &b, Value value) {
   Type i32 = withElement(value.getType(), b.getI32Type());
   auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
   Value bits = arith::BitcastOp::create(b, i32, value);
-  constexpr int64_t half = 1 << (kMantissaBits - 1);
+  constexpr int64_t half = 1 << (mx::kMantissaBits - 1);
   Value isNormal = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, bits,
-                                         integer((1 << kMantissaBits) - 1));
+                                         integer((1 << mx::kMantissaBits) - 1));
   Value rounded = arith::ShRUIOp::create(
       b,
       arith::AddIOp::create(b,
                             arith::AddIOp::create(b, bits, integer(half - 1)),
                             arith::ExtUIOp::create(b, i32, isNormal)),
-      integer(kMantissaBits));
+      integer(mx::kMantissaBits));
   // Zero, and all with a sign, which come after infinity.
   Value hasNone = arith::CmpIOp::create(
       b, arith::CmpIPredicate::uge, arith::SubIOp::create(b, bits, integer(1)),

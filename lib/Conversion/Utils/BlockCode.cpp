@@ -28,7 +28,8 @@ static Value chooseE8M0(ImplicitLocOpBuilder &b,
   auto exponentOf = [&](Value bits, int64_t carry) -> Value {
     if (carry != 0)
       bits = arith::AddIOp::create(b, bits, constantInt(b, i32, carry));
-    return arith::ShRUIOp::create(b, bits, constantInt(b, i32, 23));
+    return arith::ShRUIOp::create(b, bits,
+                                  constantInt(b, i32, mx::kMantissaBits));
   };
   if (rule == ScaleRule::Nearest) {
     // Between 2^-127, which is subnormal, and 2^-126 the middle is further up.
@@ -77,7 +78,8 @@ static Value invertE8M0(ImplicitLocOpBuilder &b, Value byte) {
   Value exponent = arith::SubIOp::create(b, constantInt(b, i32, 254), byte);
   return arith::BitcastOp::create(
       b, withElement(i32, b.getF32Type()),
-      arith::ShLIOp::create(b, exponent, constantInt(b, i32, 23)));
+      arith::ShLIOp::create(b, exponent,
+                            constantInt(b, i32, mx::kMantissaBits)));
 }
 
 /// 1 / (scale * decode scale) for the E4M3 scale `byte` (F22).

@@ -108,8 +108,10 @@ Value mxfp4::decodeElement(ImplicitLocOpBuilder &b,
   // Exponent and mantissa stand as in f32, but the exponent has another bias.
   int64_t hidden = int64_t(1) << format.mantissaBits;
   Value bits = arith::AddIOp::create(
-      b, arith::ShLIOp::create(b, magnitude, integer(23 - format.mantissaBits)),
-      integer(int64_t(127 - format.bias) << 23));
+      b,
+      arith::ShLIOp::create(b, magnitude,
+                            integer(mx::kMantissaBits - format.mantissaBits)),
+      integer(int64_t(127 - format.bias) << mx::kMantissaBits));
   // Subnormal numbers are multiples of the smallest.
   Value subnormal = arith::BitcastOp::create(
       b, i32,
@@ -136,7 +138,7 @@ static Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
   Type f32 = withElement(i32, b.getF32Type());
   // Byte 0 is 2^-127, a subnormal; 255 is NaN and not infinity.
   Value bits = arith::MaxUIOp::create(
-      b, arith::ShLIOp::create(b, byte, constantInt(b, i32, 23)),
+      b, arith::ShLIOp::create(b, byte, constantInt(b, i32, mx::kMantissaBits)),
       constantInt(b, i32, 0x00400000));
   Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
                                       constantInt(b, i32, mx::kScaleNaN));
@@ -156,7 +158,6 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
                              Rounding rounding, Value random) {
   Type f32 = value.getType();
   Type i32 = withElement(f32, b.getI32Type());
-  constexpr int64_t mantissaBits = 23;
   auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
   auto toBits = [&](Value value) -> Value {
     return arith::BitcastOp::create(b, i32, value);
@@ -169,7 +170,7 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
   Value magnitude = toFloat(bits);
   // The power of two below the number, from the smallest normal number on:
   // below that one neighbors are as far apart as above.
-  int64_t smallest = int64_t(128 - format.bias) << mantissaBits;
+  int64_t smallest = int64_t(128 - format.bias) << mx::kMantissaBits;
   Value power = arith::MaxUIOp::create(
       b, arith::AndIOp::create(b, bits, integer(mx::kInfinityBits)),
       integer(smallest));
@@ -179,13 +180,13 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
   // steps of one: to count those, too, `power` is added as a number of steps,
   // and what the smallest power would be is taken away before. That is an even
   // number, which leaves ties what they are.
-  int64_t droppedBits = mantissaBits - format.mantissaBits;
+  int64_t droppedBits = mx::kMantissaBits - format.mantissaBits;
   constexpr int64_t byteMask = 0xFF;
   int64_t stepsBelow = -(smallest >> droppedBits) & byteMask;
-  Value powerOfMagic =
-      arith::AddIOp::create(b, power, integer(droppedBits << mantissaBits));
+  Value powerOfMagic = arith::AddIOp::create(
+      b, power, integer(droppedBits << mx::kMantissaBits));
   Value magic = arith::AddIOp::create(
-      b, power, integer((droppedBits << mantissaBits) + stepsBelow));
+      b, power, integer((droppedBits << mx::kMantissaBits) + stepsBelow));
   Value sum = arith::AddFOp::create(b, magnitude, toFloat(magic));
   Value code = arith::AddIOp::create(
       b, toBits(sum), arith::ShRUIOp::create(b, power, integer(droppedBits)));
@@ -195,8 +196,8 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
     Value rest = arith::SubFOp::create(
         b, magnitude, arith::SubFOp::create(b, sum, toFloat(magic)));
     auto constantBelowMagic = [&](int64_t exponent) {
-      return toFloat(arith::SubIOp::create(b, powerOfMagic,
-                                           integer(exponent << mantissaBits)));
+      return toFloat(arith::SubIOp::create(
+          b, powerOfMagic, integer(exponent << mx::kMantissaBits)));
     };
     // `code` moved by the number of comparisons that are true.
     auto compare = [&](arith::CmpFPredicate predicate, Value x,
@@ -206,7 +207,7 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
     auto count = [&](Value isTrue) -> Value {
       return arith::ExtUIOp::create(b, i32, isTrue);
     };
-    Value half = constantBelowMagic(mantissaBits + 1);
+    Value half = constantBelowMagic(mx::kMantissaBits + 1);
     switch (rounding) {
     case Rounding::NearestEven:
       break;
@@ -223,7 +224,7 @@ Value mxfp4::encodeMagnitude(ImplicitLocOpBuilder &b,
     case Rounding::Stochastic: {
       // F21: the rest from the lower neighbor and random / 256 of a step are
       // together at least one step.
-      Value step = constantBelowMagic(mantissaBits);
+      Value step = constantBelowMagic(mx::kMantissaBits);
       Value isBelow =
           compare(arith::CmpFPredicate::OLT, rest, constantFloat(b, f32, 0.0));
       rest = arith::SelectOp::create(

@@ -54,10 +54,11 @@ Value decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format, Value byte);
 Value encodeElement(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
                     Value value, Rounding rounding, Value random);
 
-/// The same for a `value` that has no sign, and the sign bit of a code of
-/// `format` for an f32 with the bits `bits`, an i32.
+/// The same for a `value` that has no sign.
 Value encodeMagnitude(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
                       Value value, Rounding rounding, Value random);
+
+/// The sign bit of a code of `format` for an f32 with the bits `bits`, an i32.
 Value getSignOfCode(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
                     Value bits);
 

@@ -10,40 +10,16 @@
 
 #include "Contractions.h"
 
+#include "TensorCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
-#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
-
-//===----------------------------------------------------------------------===//
-// Reshaping
-//===----------------------------------------------------------------------===//
-
-Value mxfp4::reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
-                           ArrayRef<int64_t> shape) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  if (type.getShape() == shape)
-    return tensor;
-  auto target = RankedTensorType::get(shape, type.getElementType());
-  auto reassociation = getReassociationIndicesForReshape(type, target);
-  if (!reassociation && type.getNumElements() == 0)
-    return tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
-  if (!reassociation) {
-    tensor = reshapeTensor(builder, loc, tensor, {type.getNumElements()});
-    return reshapeTensor(builder, loc, tensor, shape);
-  }
-  if (type.getRank() > target.getRank())
-    return tensor::CollapseShapeOp::create(builder, loc, target, tensor,
-                                           *reassociation);
-  return tensor::ExpandShapeOp::create(builder, loc, target, tensor,
-                                       *reassociation);
-}
 
 //===----------------------------------------------------------------------===//
 // Hoisting
@@ -82,8 +58,8 @@ static Slice getSlice(linalg::GenericOp op, Value scalar, Value known = {}) {
 }
 
 /// The factors of the product that the body adds to its output.
-static std::optional<std::pair<Value, Value>> getFactors(linalg::GenericOp op) {
-  auto sum = op.getBody()
+static std::optional<std::pair<Value, Value>> getFactors(linalg::LinalgOp op) {
+  auto sum = op.getBlock()
                  ->getTerminator()
                  ->getOperand(0)
                  .getDefiningOp<arith::AddFOp>();
@@ -373,12 +349,13 @@ static FailureOr<LoopKinds> classifyLoops(ArrayRef<unsigned> input,
   LoopKinds kinds;
   for (unsigned loop : weight) {
     bool isInput = llvm::is_contained(input, loop);
-    if (!llvm::is_contained(result, loop))
+    bool isResult = llvm::is_contained(result, loop);
+    if (!isInput && !isResult)
+      return failure();
+    if (!isResult)
       kinds.columns.push_back(loop);
     else
       (isInput ? kinds.batches : kinds.features).push_back(loop);
-    if (!isInput && !llvm::is_contained(result, loop))
-      return failure();
   }
   for (unsigned loop : input) {
     if (llvm::is_contained(weight, loop))
@@ -410,22 +387,16 @@ bool mxfp4::isSumOfProducts(linalg::LinalgOp op) {
         return !tensor || tensor.getEncoding();
       }))
     return false;
-  Block *body = op.getBlock();
-  auto sum =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!sum)
-    return false;
-  Value output = body->getArgument(2);
-  Value added = sum.getLhs() == output ? sum.getRhs() : sum.getLhs();
-  auto product = added.getDefiningOp<arith::MulFOp>();
-  if (!product || (sum.getLhs() != output && sum.getRhs() != output))
+  auto factors = getFactors(op);
+  if (!factors)
     return false;
   auto skipWidening = [](Value value) {
     while (auto widening = value.getDefiningOp<arith::ExtFOp>())
       value = widening.getIn();
     return value;
   };
-  Value x = skipWidening(product.getLhs()), y = skipWidening(product.getRhs());
+  Value x = skipWidening(factors->first), y = skipWidening(factors->second);
+  Block *body = op.getBlock();
   return (x == body->getArgument(0) && y == body->getArgument(1)) ||
          (x == body->getArgument(1) && y == body->getArgument(0));
 }

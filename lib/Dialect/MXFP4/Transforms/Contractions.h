@@ -35,10 +35,6 @@ bool isSumOfProducts(linalg::LinalgOp op);
 /// sizes are dynamic.
 LogicalResult makeTransposedMatmul(RewriterBase &rewriter, linalg::LinalgOp op);
 
-/// `tensor`, of static shape, in the shape `shape` of as many elements.
-Value reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
-                    ArrayRef<int64_t> shape);
-
 } // namespace mlir::mxfp4
 
 #endif // MXFP4_LIB_DIALECT_MXFP4_TRANSFORMS_CONTRACTIONS_H

@@ -29,8 +29,7 @@ using namespace mlir::mxfp4;
 
 /// What `op` makes of `source`; null if that is not known here.
 static DenseElementsAttr evaluatePack(PackOp op, DenseElementsAttr source) {
-  auto result = dyn_cast<RankedTensorType>(op.getInit().getType());
-  if (!result || !op.getLayout() || source.isSplat())
+  if (!op.getLayout() || source.isSplat())
     return {};
   bool isPacked = isPackedStorage(source.getType());
   int64_t bits = isPacked ? 4 : source.getElementType().getIntOrFloatBitWidth();
@@ -44,6 +43,7 @@ static DenseElementsAttr evaluatePack(PackOp op, DenseElementsAttr source) {
   int64_t matrices = ShapedType::getNumElements(shape);
   if (!layout.check(rows, columns, bits))
     return {};
+  auto result = cast<RankedTensorType>(op.getInit().getType());
   int64_t sourceBytes = rows * columns * bits / 8;
   int64_t resultBytes = layout.byteCount(rows, columns, bits);
   std::vector<char> packed(matrices * resultBytes);

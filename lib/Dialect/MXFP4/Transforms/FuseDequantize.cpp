@@ -10,8 +10,8 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
-#include "Contractions.h"
 #include "MatmulUtils.h"
+#include "TensorCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -78,24 +78,9 @@ static FailureOr<DequantizeOp> getFusedWeight(linalg::LinalgOp op,
 
 /// `input` in a type that kernels multiply, which all are but f16.
 static Value widenInput(PatternRewriter &rewriter, Location loc, Value input) {
-  auto type = cast<RankedTensorType>(input.getType());
-  if (!type.getElementType().isF16())
+  if (!getElementTypeOrSelf(input).isF16())
     return input;
-  Value init = tensor::EmptyOp::create(
-      rewriter, loc, tensor::getMixedSizes(rewriter, loc, input),
-      rewriter.getF32Type());
-  AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
-  return linalg::GenericOp::create(
-             rewriter, loc, init.getType(), input, init,
-             ArrayRef{identity, identity},
-             SmallVector<utils::IteratorType>(type.getRank(),
-                                              utils::IteratorType::parallel),
-             [](OpBuilder &b, Location loc, ValueRange arguments) {
-               Value wide =
-                   arith::ExtFOp::create(b, loc, b.getF32Type(), arguments[0]);
-               linalg::YieldOp::create(b, loc, wide);
-             })
-      .getResult(0);
+  return convertTensor(rewriter, loc, input, rewriter.getF32Type());
 }
 
 namespace {

@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Takes bias, activation, routing weights and residual into the matmul that
-// feeds them. Each pattern adds one part, so parts fuse in any combination.
+// Takes bias, activation, routing weights, residual and rounding into the
+// matmul that feeds them. Each pattern adds one part, so parts fuse in any
+// combination.
 //
 //===----------------------------------------------------------------------===//
 

@@ -10,7 +10,7 @@
 
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
-#include "Nibbles.h"
+#include "TensorCode.h"
 #include "TensorTypes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"

@@ -16,8 +16,8 @@
 #include "Contractions.h"
 #include "ElementTrace.h"
 #include "MatmulUtils.h"
-#include "Nibbles.h"
 #include "RaiseTosa.h"
+#include "TensorCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -263,18 +263,7 @@ static Value makeScales(ImplicitLocOpBuilder &b, const Blocks &blocks,
   Value scales = reshapeTensor(b, b.getLoc(), blocks.scales, shape);
   if (!isInteger)
     return scales;
-  Value init = tensor::EmptyOp::create(b, shape, scale);
-  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
-  return linalg::GenericOp::create(
-             b, init.getType(), scales, init, ArrayRef{identity, identity},
-             SmallVector<utils::IteratorType>(shape.size(),
-                                              utils::IteratorType::parallel),
-             [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-               Value cast =
-                   arith::BitcastOp::create(builder, loc, scale, arguments[0]);
-               linalg::YieldOp::create(builder, loc, cast);
-             })
-      .getResult(0);
+  return bitcastTensor(b, b.getLoc(), scales, scale);
 }
 
 /// The scale of the whole tensor, if it has one.

@@ -11,7 +11,7 @@
 
 #include "RaiseTosa.h"
 
-#include "Contractions.h"
+#include "TensorCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

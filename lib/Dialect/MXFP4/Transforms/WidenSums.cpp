@@ -13,6 +13,7 @@
 
 #include "Contractions.h"
 #include "MatmulUtils.h"
+#include "TensorCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -33,34 +34,6 @@ static bool isHalf(Value value) {
          getElementTypeOrSelf(value).getIntOrFloatBitWidth() == 16;
 }
 
-/// `value`, a scalar, as `type`.
-static Value convert(OpBuilder &builder, Location loc, Value value, Type type) {
-  if (value.getType() == type)
-    return value;
-  if (type.isF32())
-    return arith::ExtFOp::create(builder, loc, type, value);
-  return arith::TruncFOp::create(builder, loc, type, value);
-}
-
-/// `tensor` in the element type `element`.
-static Value convertTensor(OpBuilder &builder, Location loc, Value tensor,
-                           Type element) {
-  Value init = tensor::EmptyOp::create(
-      builder, loc, tensor::getMixedSizes(builder, loc, tensor), element);
-  int64_t rank = cast<ShapedType>(tensor.getType()).getRank();
-  AffineMap identity = builder.getMultiDimIdentityMap(rank);
-  return linalg::GenericOp::create(
-             builder, loc, init.getType(), tensor, init,
-             ArrayRef{identity, identity},
-             SmallVector<utils::IteratorType>(rank,
-                                              utils::IteratorType::parallel),
-             [&](OpBuilder &inner, Location loc, ValueRange arguments) {
-               linalg::YieldOp::create(
-                   inner, loc, convert(inner, loc, arguments[0], element));
-             })
-      .getResult(0);
-}
-
 /// What the sum starts from, in f32.
 static Value widenInit(OpBuilder &builder, Location loc, Value init) {
   Type f32 = builder.getF32Type();
@@ -69,7 +42,7 @@ static Value widenInit(OpBuilder &builder, Location loc, Value init) {
     return convertTensor(builder, loc, init, f32);
   Value empty = tensor::EmptyOp::create(
       builder, loc, tensor::getMixedSizes(builder, loc, init), f32);
-  Value scalar = convert(builder, loc, fill.getInputs()[0], f32);
+  Value scalar = convertFloat(builder, loc, fill.getInputs()[0], f32);
   return linalg::FillOp::create(builder, loc, scalar, empty).getResult(0);
 }
 
@@ -92,8 +65,9 @@ static Value widen(OpBuilder &builder, linalg::LinalgOp op, Value init) {
                    [&](OpBuilder &inner, Location loc, ValueRange arguments) {
                      Type f32 = inner.getF32Type();
                      Value product = arith::MulFOp::create(
-                         inner, loc, convert(inner, loc, arguments[0], f32),
-                         convert(inner, loc, arguments[1], f32));
+                         inner, loc,
+                         convertFloat(inner, loc, arguments[0], f32),
+                         convertFloat(inner, loc, arguments[1], f32));
                      Value sum = arith::AddFOp::create(inner, loc, arguments[2],
                                                        product);
                      linalg::YieldOp::create(inner, loc, sum);

@@ -28,6 +28,10 @@ def RaiseToMXFP4Pass : Pass<"mxfp4-raise-to-mxfp4", "::mlir::func::FuncOp"> {
     The computation is then run for all codes and scales, and compared with the
     format. Codes are of a 4-, 6- or 8-bit float type, 4-bit codes in `i8`, two in
     a byte (F2) or one; scales are `f8E8M0FNU` or `i8`, or `f8E4M3FN` for NVFP4.
+    NVFP4's scale of whole tensors may be a constant, a tensor of one `f32`, or
+    of one for each expert of `[E, N, K]`; the elements have to be multiples of
+    it. A tensor that is expanded in `f32` and only rounded to `bf16` or `f16`
+    is expanded to that type at once.
 
     Most idioms on exponents expand scale byte 0 to zeros and 255 to infinities,
     and some write powers of two as `exp`. So values may be off by 1e-5 of
@@ -201,7 +205,8 @@ def EvaluatePacksPass : Pass<"mxfp4-evaluate-packs", "::mlir::func::FuncOp"> {
   let description = [{
     Replaces an `mxfp4.pack` of a constant by the constant that it makes. Runs
     after `mxfp4-resolve-layouts` and `mxfp4-pack-storage`, when both have their
-    form in memory. Elements of 4, 8 and 16 bits are arranged.
+    form in memory. Elements of 4, 8 and 16 bits are arranged; a constant whose
+    elements are all the same is left to be arranged in each call.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
