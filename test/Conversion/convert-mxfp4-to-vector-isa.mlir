@@ -13,7 +13,7 @@
 // CHECK-LABEL: func.func @matmul
 // CHECK:         %[[TABLE:.+]] = arith.constant dense<[0.000000e+00, 5.000000e-01, 1.000000e+00, 1.500000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00, 6.000000e+00, -0.000000e+00, -5.000000e-01, -1.000000e+00, -1.500000e+00, -2.000000e+00, -3.000000e+00, -4.000000e+00, -6.000000e+00]> : vector<16xf32>
 // CHECK:         %[[WEIGHT:.+]] = llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%[[TABLE]], %{{.+}}) : (vector<16xf32>, vector<16xi32>) -> vector<16xf32>
-// CHECK-NEXT:    vector.fma %[[WEIGHT]], %{{.+}}, %{{.+}} : vector<16xf32>
+// CHECK:         vector.fma %[[WEIGHT]], %{{.+}}, %{{.+}} : vector<16xf32>
 // CHECK-NOT:     avx2
 func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x64xi8>,
     %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<1x64xf32>) {

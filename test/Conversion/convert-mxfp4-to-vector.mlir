@@ -12,15 +12,15 @@
 // CHECK:         %[[SUMS:.+]]:4 = scf.for
 // CHECK:           %[[BYTES:.+]] = vector.load %[[VALUES]][%{{.+}}] : memref<4x8x32xi8>, vector<32xi8>
 // CHECK:           %[[WORDS:.+]] = vector.bitcast %[[BYTES]] : vector<32xi8> to vector<8xi32>
-// CHECK:           %[[SCALAR:.+]] = memref.load %[[X]]
-// CHECK:           %[[ACTIVATION:.+]] = vector.broadcast %[[SCALAR]]
 // CHECK:           %[[MAGNITUDES:.+]] = llvm.call_intrinsic "llvm.x86.avx2.permps"(%[[TABLE]], %[[WORDS]])
 // CHECK:           %[[MOVED:.+]] = arith.shli %[[WORDS]], %{{.+}}
 // CHECK:           %[[SIGNS:.+]] = arith.andi %[[MOVED]], %[[SIGN]]
 // CHECK:           %[[BITS:.+]] = arith.bitcast %[[MAGNITUDES]] : vector<8xf32> to vector<8xi32>
 // CHECK:           %[[SIGNED:.+]] = arith.ori %[[BITS]], %[[SIGNS]]
 // CHECK:           %[[WEIGHT:.+]] = arith.bitcast %[[SIGNED]] : vector<8xi32> to vector<8xf32>
-// CHECK:           vector.fma %[[WEIGHT]], %[[ACTIVATION]], %[[ZEROS]]
+// CHECK:           %[[SCALAR:.+]] = memref.load %[[X]]
+// CHECK-NEXT:      %[[ACTIVATION:.+]] = vector.broadcast %[[SCALAR]]
+// CHECK-NEXT:      vector.fma %[[WEIGHT]], %[[ACTIVATION]], %[[ZEROS]]
 // CHECK:           vector.load %[[SCALES]]
 // CHECK:           vector.fma
 // CHECK:           scf.yield
@@ -37,15 +37,25 @@ func.func @matmul_of_one_token(%x: memref<1x64xf32>, %values: memref<4x8x32xi8>,
 
 // -----
 
-/// A weight that is decoded once is used for two tokens. Lanes past the end of a
-/// row are not written.
+/// Activations are widened once. A weight that is decoded once is used for four
+/// tokens, each activation for two groups. Lanes past the end of a row are not
+/// written.
 // CHECK-LABEL: func.func @matmul_of_tokens
+// CHECK:         %[[WIDE:.+]] = memref.alloc(%{{.+}}) : memref<?x32xf32>
+// CHECK:         scf.parallel
+// CHECK:           vector.store %{{.+}}, %[[WIDE]]
 // CHECK:         scf.parallel
 // CHECK:           "llvm.x86.avx2.permps"
 // CHECK:           arith.ori
 // CHECK-NEXT:      %[[WEIGHT:.+]] = arith.bitcast %{{.+}} : vector<8xi32> to vector<8xf32>
-// CHECK-NEXT:      vector.fma %[[WEIGHT]],
-// CHECK-NEXT:      vector.fma %[[WEIGHT]],
+// CHECK:           arith.ori
+// CHECK-NEXT:      %[[SECOND:.+]] = arith.bitcast %{{.+}} : vector<8xi32> to vector<8xf32>
+// CHECK-NEXT:      memref.load %[[WIDE]]
+// CHECK-NEXT:      %[[ACTIVATION:.+]] = vector.broadcast
+// CHECK-NEXT:      vector.fma %[[WEIGHT]], %[[ACTIVATION]],
+// CHECK-NEXT:      vector.fma %[[SECOND]], %[[ACTIVATION]],
+// CHECK:           vector.fma %[[WEIGHT]],
+// CHECK-NEXT:      vector.fma %[[SECOND]],
 // CHECK:           vector.create_mask
 // CHECK:           vector.maskedload
 // CHECK:           vector.maskedstore

@@ -37,7 +37,7 @@
 // CHECK:         %[[BITS:.+]] = arith.bitcast %[[MAGNITUDES]]
 // CHECK:         %[[SIGNED:.+]] = arith.ori %[[BITS]], %{{.+}}
 // CHECK:         %[[WEIGHT:.+]] = arith.bitcast %[[SIGNED]] : vector<8xi32> to vector<8xf32>
-// CHECK-NEXT:    vector.fma %[[WEIGHT]],
+// CHECK:         vector.fma %[[WEIGHT]],
 // CHECK:         vector.load %{{.+}} : memref<32x360x360x32xi8>, vector<32xi8>
 // CHECK:         "llvm.x86.avx2.permps"
 // CHECK-NOT:     memref.alloc
@@ -49,7 +49,7 @@
 // AVX512:         %[[BYTES:.+]] = vector.load %{{.+}} : memref<32x360x360x64xi8>, vector<64xi8>
 // AVX512:         %[[WORDS:.+]] = vector.bitcast %[[BYTES]] : vector<64xi8> to vector<16xi32>
 // AVX512:         %[[WEIGHT:.+]] = llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%{{.+}}, %[[WORDS]])
-// AVX512-NEXT:    vector.fma %[[WEIGHT]],
+// AVX512:         vector.fma %[[WEIGHT]],
 
 // Bytes of all temporaries: the gated half of 4 slots, and the slots in order.
 // SIZES: 9 temporaries in {{46[0-9]+}} bytes, 0 errors

@@ -35,8 +35,9 @@ struct VectorISA {
   Lookup lookup;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
-  /// How many groups of rows times tokens fit the registers as sums.
-  int64_t tileSums;
+  /// By how many rows of activations two groups of weight rows are multiplied
+  /// at a time, falling to one: the first is what fits the registers as sums.
+  llvm::ArrayRef<int64_t> rowTiles;
   /// The processor, as LLVM names it, that code is made for, and the features
   /// that a machine must have to run that code.
   llvm::StringRef processor;

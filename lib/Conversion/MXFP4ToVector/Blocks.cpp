@@ -63,11 +63,6 @@ template <typename OpTy> static LogicalResult checkElements(OpTy op) {
 /// scales are worked out in the lanes of one register.
 static constexpr int64_t kTileElements = 128;
 
-/// A cache line, which is what a prefetch asks for.
-static constexpr int64_t kLineBytes = 64;
-/// A page, where the prefetcher of a processor stops.
-static constexpr int64_t kBytesAhead = 4096;
-
 /// Calls `body` for tiles of kTileElements, given as their first block and the
 /// number of their blocks, of all blocks that `scales` has one for, in
 /// parallel; and for the rest for one block at a time.

@@ -206,10 +206,8 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
       getTileShape(isa, op.getExperts().getType().getDimSize(0) == 1);
 
   bool perSlot = op.getInput().getType().getRank() == 3;
-  Value input = op.getInput();
-  if (perSlot)
-    input = memref::CollapseShapeOp::create(
-        b, input, ArrayRef<ReassociationIndices>{{0, 1}, {2}});
+  Value input =
+      makeActivationRows(b, isa, op.getInput(), getSize(b, op.getInit(), 0));
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 

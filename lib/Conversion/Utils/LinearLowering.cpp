@@ -16,9 +16,37 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
+  static constexpr int64_t one[] = {1};
   if (isOneToken)
-    return {4, 1};
-  return {2, isa.tileSums / 2};
+    return {4, one};
+  return {2, isa.rowTiles};
+}
+
+Value mxfp4::makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                                Value input, Value tokens) {
+  auto type = cast<MemRefType>(input.getType());
+  auto flatten = [&](Value memref) -> Value {
+    if (type.getRank() == 2)
+      return memref;
+    return memref::CollapseShapeOp::create(
+        b, memref, ArrayRef<ReassociationIndices>{{0, 1}, {2}});
+  };
+  Value rows = flatten(input);
+  if (type.getElementType().isF32() || type.getDimSize(0) == 1)
+    return rows;
+  SmallVector<Value> dynamicSizes;
+  if (type.isDynamicDim(0))
+    dynamicSizes.push_back(tokens);
+  Value wide = flatten(memref::AllocOp::create(
+      b, MemRefType::get(type.getShape(), b.getF32Type()), dynamicSizes));
+  emitParallel(b, getSize(b, rows, 0), [&](ValueRange indices) {
+    emitRow(
+        b, type.getShape().back(), isa.lanes, [&](Value offset, Value tail) {
+          SmallVector<Value> at = {indices[0], offset};
+          storeF32(b, loadF32(b, rows, at, isa.lanes, tail), wide, at, tail);
+        });
+  });
+  return wide;
 }
 
 Value mxfp4::loadTensorScale(ImplicitLocOpBuilder &b, Value scales,
@@ -64,6 +92,7 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   Value tokens = getSize(b, init, 0);
   TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
+  input = makeActivationRows(b, isa, input, tokens);
 
   emitGroupTiles(
       b, groups, tile.groups, 1, [&](Value firstGroup, int64_t groupCount) {

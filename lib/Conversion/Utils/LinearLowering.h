@@ -27,14 +27,21 @@ void emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
 /// with a dimension for each index; null if `scales` is null.
 Value loadTensorScale(ImplicitLocOpBuilder &b, Value scales, ValueRange prefix);
 
-/// Groups and activation rows of one tile of the panel product. With one token
-/// all sums are of different groups; otherwise half of them are of different
-/// tokens, so that a decoded weight is used more than once.
+/// Groups and activation rows of the tiles of a panel product. With one token
+/// all sums are of different groups; otherwise of two groups and many tokens,
+/// so that a decoded weight is used more than once.
 struct TileShape {
   int64_t groups;
-  int64_t rows;
+  /// Falling to one.
+  ArrayRef<int64_t> rows;
 };
 TileShape getTileShape(const VectorISA &isa, bool isOneToken);
+
+/// The activations `input` [T, K] or [T, S, K] of `tokens` tokens as rows
+/// [T * S, K]. Those of more than one token are in f32: each is read for every
+/// group of weight rows, so it is converted once before.
+Value makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                         Value input, Value tokens);
 
 /// Fails with a reason unless the emitter handles these types and `layout`,
 /// which may be null.

@@ -87,36 +87,65 @@ public:
                            b, i32, arith::BitcastOp::create(b, bytes, raw)));
   }
 
-  /// The activations of `row` in `count` columns from `column` on, each in all
-  /// lanes.
+  /// How many activations of a row are loaded together: bf16 in pairs.
+  int64_t getActivationStep(const ActivationRow &row, int64_t depth) {
+    Type type = cast<MemRefType>(row.memref.getType()).getElementType();
+    return type.isBF16() && depth % 2 == 0 ? 2 : 1;
+  }
+
+  /// The activations of `row` in `count` columns from `column` on, as many as
+  /// are loaded together, each in all lanes.
   SmallVector<Value> loadActivations(const ActivationRow &row, Value column,
                                      int64_t count) {
-    SmallVector<Value> result;
     VectorType f32 = getF32Vector(b, isa.lanes);
     Type type = cast<MemRefType>(row.memref.getType()).getElementType();
-    bool inPairs = type.isBF16() && count % 2 == 0;
-    for (int64_t i = 0; i < count; i += inPairs ? 2 : 1) {
-      SmallVector<Value> indices(row.prefix);
-      indices.push_back(addIndex(b, column, i));
-      if (!inPairs) {
-        Value scalar = memref::LoadOp::create(b, row.memref, indices);
-        result.push_back(vector::BroadcastOp::create(
-            b, f32, convertFloat(b, scalar, b.getF32Type())));
-        continue;
-      }
-      Value pair = vector::LoadOp::create(b, VectorType::get({2}, type),
-                                          row.memref, indices);
-      Value word = vector::ExtractOp::create(
-          b,
-          vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()),
-                                    pair),
-          0);
-      Type i32 = f32.clone(b.getI32Type());
-      Value words = vector::BroadcastOp::create(b, i32, word);
-      result.push_back(splitBF16(words, i32, f32, 0));
-      result.push_back(splitBF16(words, i32, f32, 1));
+    SmallVector<Value> indices(row.prefix);
+    indices.push_back(column);
+    if (count == 1) {
+      Value scalar = memref::LoadOp::create(b, row.memref, indices);
+      return {vector::BroadcastOp::create(
+          b, f32, convertFloat(b, scalar, b.getF32Type()))};
     }
-    return result;
+    Value pair = vector::LoadOp::create(b, VectorType::get({2}, type),
+                                        row.memref, indices);
+    Value word = vector::ExtractOp::create(
+        b,
+        vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()),
+                                  pair),
+        0);
+    Type i32 = f32.clone(b.getI32Type());
+    Value words = vector::BroadcastOp::create(b, i32, word);
+    return {splitBF16(words, i32, f32, 0), splitBF16(words, i32, f32, 1)};
+  }
+
+  /// Asks for the `count` words of each of `groups` that are kBytesAhead after
+  /// `word`, or so far into the next tile.
+  void prefetchWords(ArrayRef<Value> groups, Value word, int64_t count) {
+    auto type = cast<MemRefType>(panel.values.getType());
+    int64_t numGroups = type.getDimSize(type.getRank() - 3);
+    int64_t numWords = type.getDimSize(type.getRank() - 2);
+    int64_t wordBytes = 4 * isa.lanes;
+    Value ahead = addIndex(b, word, kBytesAhead / wordBytes);
+    Value isNext = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, ahead,
+                                         constantIndex(b, numWords));
+    ahead = arith::SelectOp::create(
+        b, isNext, subIndex(b, ahead, constantIndex(b, numWords)), ahead);
+    ahead =
+        arith::MinUIOp::create(b, ahead, constantIndex(b, numWords - count));
+    Value offset = arith::SelectOp::create(
+        b, isNext, constantIndex(b, groups.size()), constantIndex(b, 0));
+    for (Value group : groups) {
+      Value next =
+          arith::MinUIOp::create(b, arith::AddIOp::create(b, group, offset),
+                                 constantIndex(b, numGroups - 1));
+      for (int64_t i = 0; i < count;
+           i += std::max<int64_t>(1, kLineBytes / wordBytes)) {
+        SmallVector<Value> indices(panel.prefix);
+        indices.append({next, addIndex(b, ahead, i), constantIndex(b, 0)});
+        memref::PrefetchOp::create(b, panel.values, indices, /*isWrite=*/false,
+                                   /*localityHint=*/3, /*isDataCache=*/true);
+      }
+    }
   }
 
 private:
@@ -147,6 +176,10 @@ private:
 };
 } // namespace
 
+/// The code of a block is unrolled for up to so many rows. For more it would be
+/// larger than what processors keep decoded.
+static constexpr size_t kRowsOfLoop = 4;
+
 /// How many columns the loop over a dense panel takes at a time.
 static int64_t getDenseStep(int64_t columns, int64_t depth) {
   for (int64_t step : {16, 8, 4, 2})
@@ -172,29 +205,46 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
   SmallVector<Value> sums = emitFor(
       b, constantIndex(b, 0), constantIndex(b, panel.columns / step), 1, zeros,
       [&](Value iteration, ValueRange carried) {
-        Value column = mulIndex(b, iteration, step);
         Value firstWord = mulIndex(b, iteration, step / depth);
+        if (rows.size() == 1)
+          reader.prefetchWords(groups, firstWord, step / depth);
+        auto addWord = [&](Value word, SmallVector<Value> partial) {
+          SmallVector<Value> words;
+          for (Value group : groups)
+            words.push_back(reader.loadWords(group, word));
+          Value column = mulIndex(b, word, depth);
+          int64_t together = reader.getActivationStep(rows[0], depth);
+          for (int64_t i = 0; i < depth; i += together) {
+            SmallVector<SmallVector<Value>> weights(together);
+            for (int64_t j = 0; j < together; ++j)
+              for (Value ofGroup : words)
+                weights[j].push_back(reader.decode(ofGroup, i + j));
+            // Each activation is loaded right before it is multiplied: there
+            // are no registers to keep them in.
+            for (size_t row = 0; row < rows.size(); ++row) {
+              SmallVector<Value> activations = reader.loadActivations(
+                  rows[row], addIndex(b, column, i), together);
+              for (int64_t j = 0; j < together; ++j)
+                for (size_t group = 0; group < groups.size(); ++group) {
+                  Value &sum = partial[group * rows.size() + row];
+                  sum = emitMultiplyAdd(b, isa, weights[j][group],
+                                        activations[j], sum);
+                }
+            }
+          }
+          return partial;
+        };
         // The sums of this block, or of all columns so far.
         SmallVector<Value> partial(format ? zeros
                                           : SmallVector<Value>(carried));
-        for (int64_t word = 0; word < step / depth; ++word) {
-          SmallVector<Value> words;
-          for (Value group : groups)
-            words.push_back(
-                reader.loadWords(group, addIndex(b, firstWord, word)));
-          Value wordColumn = addIndex(b, column, word * depth);
-          SmallVector<SmallVector<Value>> activations;
-          for (const ActivationRow &row : rows)
-            activations.push_back(
-                reader.loadActivations(row, wordColumn, depth));
-          for (int64_t i = 0; i < depth; ++i)
-            for (size_t group = 0; group < groups.size(); ++group) {
-              Value weight = reader.decode(words[group], i);
-              for (size_t row = 0; row < rows.size(); ++row) {
-                Value &sum = partial[group * rows.size() + row];
-                sum = emitMultiplyAdd(b, isa, weight, activations[row][i], sum);
-              }
-            }
+        if (rows.size() > kRowsOfLoop) {
+          partial = emitFor(b, firstWord, addIndex(b, firstWord, step / depth),
+                            1, partial, [&](Value word, ValueRange sums) {
+                              return addWord(word, SmallVector<Value>(sums));
+                            });
+        } else {
+          for (int64_t i = 0; i < step / depth; ++i)
+            partial = addWord(addIndex(b, firstWord, i), std::move(partial));
         }
         if (!format)
           return partial;
@@ -243,13 +293,16 @@ void mxfp4::emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups,
 }
 
 void mxfp4::emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
-                         int64_t tile,
+                         ArrayRef<int64_t> tiles,
                          function_ref<void(Value, int64_t)> body) {
-  if (tile == 1)
-    return emitFor(b, begin, end, 1, [&](Value row) { body(row, 1); });
-  Value count = arith::SubIOp::create(b, end, begin);
-  Value rest = arith::RemUIOp::create(b, count, constantIndex(b, tile));
-  Value middle = arith::SubIOp::create(b, end, rest);
-  emitFor(b, begin, middle, tile, [&](Value row) { body(row, tile); });
-  emitFor(b, middle, end, 1, [&](Value row) { body(row, 1); });
+  for (int64_t tile : tiles) {
+    Value middle = end;
+    if (tile != 1) {
+      Value count = arith::SubIOp::create(b, end, begin);
+      Value rest = arith::RemUIOp::create(b, count, constantIndex(b, tile));
+      middle = arith::SubIOp::create(b, end, rest);
+    }
+    emitFor(b, begin, middle, tile, [&](Value row) { body(row, tile); });
+    begin = middle;
+  }
 }

@@ -87,6 +87,15 @@ Value decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa, Value words,
 Value emitExp(ImplicitLocOpBuilder &b, Value x);
 
 //===----------------------------------------------------------------------===//
+// Caches
+//===----------------------------------------------------------------------===//
+
+/// A cache line, which is what a prefetch asks for.
+constexpr int64_t kLineBytes = 64;
+/// A page, where the prefetcher of a processor stops.
+constexpr int64_t kBytesAhead = 4096;
+
+//===----------------------------------------------------------------------===//
 // Panels
 //===----------------------------------------------------------------------===//
 
@@ -132,9 +141,10 @@ void emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups, int64_t tile,
                     int64_t unit,
                     function_ref<void(Value first, int64_t count)> body);
 
-/// Calls `body` for tiles of `tile` consecutive rows from `begin` to `end` and
-/// for the rest for one row at a time.
-void emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t tile,
+/// Calls `body` for tiles of consecutive rows from `begin` to `end`: of as many
+/// as the first of `tiles` says, then of the next, down to one.
+void emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
+                  ArrayRef<int64_t> tiles,
                   function_ref<void(Value first, int64_t count)> body);
 
 } // namespace mlir::mxfp4

@@ -19,12 +19,22 @@ static constexpr llvm::StringLiteral kAVX512Features[] = {
 static constexpr llvm::StringLiteral kAVX2Features[] = {
     "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
 
+static constexpr int64_t kAVX512Tiles[] = {12, 4, 1};
+static constexpr int64_t kAVX2Tiles[] = {4, 1};
+static constexpr int64_t kBaselineTiles[] = {2, 1};
+
 static const VectorISA kTable[] = {
-    {"avx512", 16, VectorISA::Lookup::Permute16, true, 8, "x86-64-v4",
-     kAVX512Features},
-    {"avx2", 8, VectorISA::Lookup::Permute8, true, 4, "x86-64-v3",
+    {"avx512", 16, VectorISA::Lookup::Permute16, true, kAVX512Tiles,
+     "x86-64-v4", kAVX512Features},
+    {"avx2", 8, VectorISA::Lookup::Permute8, true, kAVX2Tiles, "x86-64-v3",
      kAVX2Features},
-    {"baseline", 4, VectorISA::Lookup::Arithmetic, false, 4, "", {}},
+    {"baseline",
+     4,
+     VectorISA::Lookup::Arithmetic,
+     false,
+     kBaselineTiles,
+     "",
+     {}},
 };
 
 llvm::ArrayRef<VectorISA> VectorISA::all() { return kTable; }
