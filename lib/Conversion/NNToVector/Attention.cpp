@@ -6,7 +6,8 @@
 //
 // Lowers attention and what belongs to it to vector code. Each token and query
 // head goes over its keys in blocks of as many as a register has lanes, with a
-// running maximum and sum, so scores are never in memory.
+// running maximum and sum, so scores are never in memory. The blocks of a token
+// are the same in every call, so its result is, too, to the bit.
 //
 //===----------------------------------------------------------------------===//
 
@@ -132,7 +133,7 @@ public:
   }
 
   void emit() {
-    Value zero = constantIndex(b, 0), position = op.getPosition();
+    Value zero = constantIndex(b, 0);
     // The sink takes part in the maximum and the sum and has no value.
     Value sink = convertFloat(b, memref::LoadOp::create(b, op.getSinks(), head),
                               b.getF32Type());
@@ -140,32 +141,19 @@ public:
     Value zeros = constantFloat(b, getF32Vector(b, lanes), 0.0);
     state.append(query.size(), zeros);
 
-    // Old positions from `first` on, then those of this call.
-    Value first = zero, firstToken = zero;
-    if (op.getWindow()) {
-      Value reach = constantIndex(b, *op.getWindow() - 1);
-      Value own = addIndex(b, position, token);
-      first = arith::MaxSIOp::create(b, subIndex(b, own, reach), zero);
-      firstToken = arith::MaxSIOp::create(b, subIndex(b, token, reach), zero);
-    }
-    Value rows = getSize(b, op.getKeyCache(), 0);
-    Value numOld =
-        arith::MaxSIOp::create(b, subIndex(b, position, first), zero);
-    Value start = arith::RemUIOp::create(b, first, rows);
-    state = emitSegment(
-        op.getKeyCache(), op.getValueCache(), numOld,
-        [&](Value j) -> Value {
-          Value row = addIndex(b, start, j);
-          Value isPast =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::uge, row, rows);
-          return arith::SelectOp::create(b, isPast, subIndex(b, row, rows),
-                                         row);
-        },
-        state);
-    Value numNew = addIndex(b, subIndex(b, token, firstToken), 1);
-    state = emitSegment(
-        op.getKey(), op.getValue(), numNew,
-        [&](Value j) { return addIndex(b, firstToken, j); }, state);
+    own = addIndex(b, op.getPosition(), token);
+    first = zero;
+    if (op.getWindow())
+      first = arith::MaxSIOp::create(
+          b, subIndex(b, own, constantIndex(b, *op.getWindow() - 1)), zero);
+    firstRow =
+        arith::RemUIOp::create(b, first, getSize(b, op.getKeyCache(), 0));
+    // Blocks begin at multiples of their size, wherever the call begins.
+    Value start = mulIndex(b, divIndex(b, first, isa.lanes), isa.lanes);
+    state = emitFor(b, start, addIndex(b, own, 1), isa.lanes, state,
+                    [&](Value block, ValueRange carried) {
+                      return emitBlock(block, carried);
+                    });
 
     Value sum =
         vector::BroadcastOp::create(b, getF32Vector(b, lanes), state[1]);
@@ -177,82 +165,143 @@ public:
 private:
   /// The maximum and the sum so far, and the weighted values.
   using State = SmallVector<Value>;
+  using Vectors = SmallVector<Value>;
 
-  /// Takes `count` positions of which `rowOf` gives the row in `keys`,
-  /// `values`.
-  State emitSegment(Value keys, Value values, Value count,
-                    function_ref<Value(Value)> rowOf, const State &state) {
-    return emitFor(b, constantIndex(b, 0), count, isa.lanes, state,
-                   [&](Value j, ValueRange carried) {
-                     return emitBlock(keys, values, count, j, rowOf, carried);
-                   });
+  /// Takes the positions from `block` on, as many as there are lanes: all from
+  /// the caches, or some or all of this call.
+  State emitBlock(Value block, ValueRange carried) {
+    Value isOld =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                              addIndex(b, block, isa.lanes), op.getPosition());
+    auto takeOld = [&] {
+      return emitBlock(block, carried, [&](Value cache, Value, Value position) {
+        return loadOld(cache, position);
+      });
+    };
+    auto takeAny = [&] {
+      return emitBlock(
+          block, carried, [&](Value cache, Value fresh, Value position) {
+            Value isOfCache = arith::CmpIOp::create(
+                b, arith::CmpIPredicate::slt, position, op.getPosition());
+            return emitIf(
+                isOfCache, [&] { return loadOld(cache, position); },
+                [&] {
+                  return loadRow(fresh,
+                                 subIndex(b, position, op.getPosition()));
+                });
+          });
+    };
+    return emitIf(isOld, takeOld, takeAny);
   }
 
-  State emitBlock(Value keys, Value values, Value count, Value firstKey,
-                  function_ref<Value(Value)> rowOf, ValueRange carried) {
-    VectorType block = getF32Vector(b, isa.lanes);
+  SmallVector<Value> emitIf(Value condition,
+                            function_ref<SmallVector<Value>()> then,
+                            function_ref<SmallVector<Value>()> otherwise) {
+    auto branch = scf::IfOp::create(
+        b, condition,
+        [&](OpBuilder &builder, Location) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(builder.getInsertionBlock(),
+                              builder.getInsertionPoint());
+          scf::YieldOp::create(b, then());
+        },
+        [&](OpBuilder &builder, Location) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(builder.getInsertionBlock(),
+                              builder.getInsertionPoint());
+          scf::YieldOp::create(b, otherwise());
+        });
+    return branch.getResults();
+  }
+
+  /// The same; `load` gives the row of a position, given the cache and the
+  /// tensor of this call that have it.
+  State emitBlock(Value block, ValueRange carried,
+                  function_ref<Vectors(Value, Value, Value)> load) {
+    VectorType ofScores = getF32Vector(b, isa.lanes);
     auto add = [&](Value x, Value y) -> Value {
       return arith::AddFOp::create(b, x, y);
     };
     auto larger = [&](Value x, Value y) -> Value {
       return arith::MaximumFOp::create(b, x, y);
     };
-    // Lanes past the end repeat the last key and then count for nothing.
-    Value last = subIndex(b, count, constantIndex(b, 1));
-    SmallVector<Value> rows;
-    Value scores = constantFloat(b, block, 0.0);
+    // Lanes of no key repeat the first or last key and then count for nothing.
+    SmallVector<Value> positions;
+    Value scores = constantFloat(b, ofScores, 0.0);
+    Value isKey = constantInt(b, withElement(ofScores, b.getI1Type()), 0);
     for (int64_t i = 0; i < isa.lanes; ++i) {
-      Value j = arith::MinSIOp::create(b, addIndex(b, firstKey, i), last);
-      rows.push_back(rowOf(j));
+      Value position = addIndex(b, block, i);
+      positions.push_back(arith::MaxSIOp::create(
+          b, arith::MinSIOp::create(b, position, own), first));
+      isKey = vector::InsertOp::create(
+          b,
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, position,
+                                positions[i]),
+          isKey, i);
+      Vectors key = load(op.getKeyCache(), op.getKey(), positions[i]);
       Value sum = constantFloat(b, getF32Vector(b, lanes), 0.0);
       for (size_t d = 0; d < query.size(); ++d)
-        sum = emitMultiplyAdd(b, isa, query[d], loadRow(keys, rows[i], d), sum);
+        sum = emitMultiplyAdd(b, isa, query[d], key[d], sum);
       scores = vector::InsertOp::create(b, reduceLanes(b, sum, add), scores, i);
     }
     scores = arith::MulFOp::create(
-        b, scores, constantFloat(b, block, op.getScale().convertToFloat()));
-    Value isKey = vector::CreateMaskOp::create(
-        b, VectorType::get({isa.lanes}, b.getI1Type()),
-        subIndex(b, count, firstKey));
+        b, scores, constantFloat(b, ofScores, op.getScale().convertToFloat()));
     scores = arith::SelectOp::create(
         b, isKey, scores,
-        constantFloat(b, block, -std::numeric_limits<float>::infinity()));
+        constantFloat(b, ofScores, -std::numeric_limits<float>::infinity()));
 
     Value maximum = larger(carried[0], reduceLanes(b, scores, larger));
     auto expBelowMaximum = [&](Value x) {
-      Value top = vector::BroadcastOp::create(b, block, maximum);
+      Value top = vector::BroadcastOp::create(b, ofScores, maximum);
       return emitExp(b, arith::SubFOp::create(b, x, top));
     };
     Value weights = expBelowMaximum(scores);
     Value correction = vector::ExtractOp::create(
-        b, expBelowMaximum(vector::BroadcastOp::create(b, block, carried[0])),
+        b,
+        expBelowMaximum(vector::BroadcastOp::create(b, ofScores, carried[0])),
         0);
     State next = {maximum, add(arith::MulFOp::create(b, carried[1], correction),
                                reduceLanes(b, weights, add))};
     Value corrections =
         vector::BroadcastOp::create(b, getF32Vector(b, lanes), correction);
-    for (size_t d = 0; d < query.size(); ++d) {
-      Value sum = arith::MulFOp::create(b, carried[2 + d], corrections);
-      for (int64_t i = 0; i < isa.lanes; ++i) {
-        Value weight = vector::BroadcastOp::create(
-            b, getF32Vector(b, lanes),
-            vector::ExtractOp::create(b, weights, i));
-        sum = emitMultiplyAdd(b, isa, weight, loadRow(values, rows[i], d), sum);
-      }
-      next.push_back(sum);
+    for (Value values : carried.drop_front(2))
+      next.push_back(arith::MulFOp::create(b, values, corrections));
+    for (int64_t i = 0; i < isa.lanes; ++i) {
+      Value weight = vector::BroadcastOp::create(
+          b, getF32Vector(b, lanes), vector::ExtractOp::create(b, weights, i));
+      Vectors value = load(op.getValueCache(), op.getValue(), positions[i]);
+      for (size_t d = 0; d < query.size(); ++d)
+        next[2 + d] = emitMultiplyAdd(b, isa, weight, value[d], next[2 + d]);
     }
     return next;
   }
 
-  Value loadRow(Value memref, Value row, int64_t d) {
-    return loadF32(b, memref, {row, kvHead, constantIndex(b, d * lanes)},
-                   lanes);
+  /// The row of `position` in a cache of C rows, which is `position mod C`.
+  Vectors loadOld(Value cache, Value position) {
+    Value rows = getSize(b, cache, 0);
+    Value row = addIndex(b, firstRow, subIndex(b, position, first));
+    Value isPast =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::uge, row, rows);
+    return loadRow(
+        cache, arith::SelectOp::create(b, isPast, subIndex(b, row, rows), row));
+  }
+
+  Vectors loadRow(Value memref, Value row) {
+    Vectors vectors;
+    for (size_t d = 0; d < query.size(); ++d)
+      vectors.push_back(loadF32(
+          b, memref, {row, kvHead, constantIndex(b, d * lanes)}, lanes));
+    return vectors;
   }
 
   ImplicitLocOpBuilder &b;
   AttentionOp op;
   const VectorISA &isa;
   Value token, head, kvHead;
+  /// The positions that the token attends to, both inclusive.
+  Value first, own;
+  /// The row of `first` in the caches.
+  Value firstRow;
   int64_t headDim, lanes;
   SmallVector<Value> query;
 };
