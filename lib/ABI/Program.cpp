@@ -104,6 +104,7 @@ static std::string serialize(const Program &program) {
   writer.integer(uint64_t(program.maxThreads));
   writer.integer(uint64_t(program.vocabSize));
   writer.integer(uint64_t(program.maxPositions));
+  writer.integer(uint64_t(program.maxRewind));
 
   writer.integer(program.buffers.size());
   for (const Buffer &buffer : program.buffers) {
@@ -254,6 +255,7 @@ static Result<Program> parseBody(std::string_view body,
   program.maxThreads = reader.integerIn("threads", 0, kMaxCount);
   program.vocabSize = reader.integerIn("vocabulary size", 0, kMaxCount);
   program.maxPositions = reader.integerIn("positions", 0, kMaxCount);
+  program.maxRewind = reader.integerIn("tokens to take back", 0, kMaxCount);
 
   // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
   uint64_t bufferCount = reader.length("buffers", 52, kMaxBuffers);

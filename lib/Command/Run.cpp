@@ -40,6 +40,10 @@ void mx::addRunFlags(CLI::App &app, RunFlags &flags) {
   app.add_option("--seed", flags.seed,
                  "Start of the random numbers (default: 0)")
       ->check(CLI::Range(int64_t(0), std::numeric_limits<int64_t>::max()));
+  app.add_option("--speculate", flags.draftTokens,
+                 "Tokens to draft at most from earlier text and to check "
+                 "together; the text stays the same (default: 0)")
+      ->check(CLI::Range(int64_t(0), kMaxRewind));
   app.add_flag("--ignore-eos", flags.ignoreEnd,
                "Go on when a token ends the text");
   app.add_flag("--no-special", flags.noSpecial,
@@ -63,6 +67,7 @@ Result<Prompt> mx::readPrompt(const Checkpoint &checkpoint,
   GenerateOptions options;
   options.sampler = applyFlags(flags, checkpoint.generationConfig());
   options.maxTokens = flags.maxTokens;
+  options.draftTokens = flags.draftTokens;
   options.interrupt = [&flag = catchInterrupt()] { return flag.load(); };
   if (Status status = checkSampling(options.sampler); !status)
     return status.error();

@@ -108,6 +108,7 @@ private:
 static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
   program.vocabSize = config.vocabSize;
   program.maxPositions = config.maxPositionEmbeddings;
+  program.maxRewind = mx::kMaxRewind;
 }
 
 mx::Status mx::checkOptions(const CompileOptions &options) {

@@ -144,7 +144,8 @@ private:
   }
 
   RankedTensorType getCacheType(bool isSliding) {
-    int64_t rows = isSliding ? config.slidingWindow : ShapedType::kDynamic;
+    int64_t rows = isSliding ? config.slidingWindow + mx::kMaxRewind
+                             : ShapedType::kDynamic;
     return RankedTensorType::get(
         {rows, config.numKeyValueHeads, config.headDim}, activation);
   }

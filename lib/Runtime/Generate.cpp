@@ -31,6 +31,10 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
           checkPrompt(prompt, session.vocabSize(), session.context());
       !status)
     return status.error();
+  if (options.draftTokens < 0 || options.draftTokens > session.maxRewind())
+    return Error{"expected 0 to " + std::to_string(session.maxRewind()) +
+                 " tokens to draft, which the program can take back, but got " +
+                 std::to_string(options.draftTokens)};
   Result<Sampler> sampler = Sampler::create(
       options.sampler,
       std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
@@ -70,23 +74,106 @@ std::optional<std::string> Generator::end(StopReason reason) {
   return rest;
 }
 
-/// Feeds the last token back, unless there is none yet, and chooses the next.
-Result<std::optional<std::string>> Generator::step() {
-  if (int64_t(done.tokens.size()) >= options.maxTokens)
-    return end(StopReason::MaxTokens);
-  if (options.interrupt && options.interrupt())
-    return end(StopReason::Interrupted);
-  if (chosen) {
-    if (session->position() == session->context())
-      return end(StopReason::ContextFull);
+/// What followed the last tokens where as many as possible of them,
+/// kLongestMatch at most, stand earlier, and of several such places the last.
+/// Nothing if not even kShortestMatch of them do.
+std::vector<int32_t> Generator::makeDraft() const {
+  constexpr ptrdiff_t kShortestMatch = 2, kLongestMatch = 4;
+  int64_t room = std::min({options.draftTokens,
+                           options.maxTokens - int64_t(done.tokens.size()) - 1,
+                           session->context() - session->position() - 1});
+  if (room < 1)
+    return {};
+  std::vector<int32_t> all = prompt;
+  all.insert(all.end(), done.tokens.begin(), done.tokens.end());
+  for (ptrdiff_t length = kLongestMatch; length >= kShortestMatch; --length) {
+    if (ptrdiff_t(all.size()) <= length)
+      continue;
+    auto match = std::find_end(all.begin(), all.end() - 1, all.end() - length,
+                               all.end());
+    if (match == all.end() - 1)
+      continue;
+    auto next = match + length;
+    return {next, next + std::min<ptrdiff_t>(room, all.end() - next)};
+  }
+  return {};
+}
+
+/// Feeds the chosen token and a draft of those after it back, and chooses anew
+/// after each, as if they came one by one: up to the first that is not as in
+/// the draft.
+Status Generator::checkDraft(const std::vector<int32_t> &draft) {
+  std::vector<int32_t> tokens = {*chosen};
+  tokens.insert(tokens.end(), draft.begin(), draft.end());
+  int64_t first = session->position();
+  bool isRefused = false;
+  Status status =
+      session->prefill(tokens.data(), int64_t(tokens.size()), Rows::All,
+                       [&](int64_t position, const float *row) -> Status {
+                         if (isRefused)
+                           return {};
+                         Result<int32_t> token = sampler.sample(row);
+                         if (!token)
+                           return token.error();
+                         checked.push_back(*token);
+                         size_t next = size_t(position - first);
+                         isRefused = next == draft.size() ||
+                                     *token != draft[next] ||
+                                     isStop(options, *token);
+                         return {};
+                       });
+  if (!status) {
+    checked.clear();
+    (void)session->rewind(first);
+    return status;
+  }
+  done.decodeSteps += int64_t(checked.size());
+  done.draftedTokens += int64_t(draft.size());
+  done.acceptedTokens += int64_t(checked.size()) - 1;
+  return session->rewind(first + int64_t(checked.size()));
+}
+
+/// Feeds the chosen token back: then there is a row of logits, or a token that
+/// was chosen from it.
+Status Generator::feedBack() {
+  std::vector<int32_t> draft = makeDraft();
+  if (!draft.empty()) {
+    if (Status status = checkDraft(draft); !status)
+      return status;
+  } else {
     Result<const float *> next = session->decode(*chosen);
     if (!next)
       return next.error();
     logits = *next;
     ++done.decodeSteps;
-    chosen.reset();
   }
-  Result<int32_t> token = sampler.sample(logits);
+  chosen.reset();
+  return {};
+}
+
+/// Gives out a token that has been chosen, or feeds the last one back, unless
+/// there is none yet, and chooses the next.
+Result<std::optional<std::string>> Generator::step() {
+  if (int64_t(done.tokens.size()) >= options.maxTokens)
+    return end(StopReason::MaxTokens);
+  if (options.interrupt && options.interrupt())
+    return end(StopReason::Interrupted);
+  if (chosen && checked.empty()) {
+    if (session->position() == session->context())
+      return end(StopReason::ContextFull);
+    if (Status status = feedBack(); !status) {
+      if (options.interrupt && options.interrupt())
+        return end(StopReason::Interrupted);
+      return status.error();
+    }
+  }
+  Result<int32_t> token = 0;
+  if (checked.empty()) {
+    token = sampler.sample(logits);
+  } else {
+    token = checked.front();
+    checked.pop_front();
+  }
   if (!token)
     return token.error();
   if (isStop(options, *token))
@@ -176,10 +263,17 @@ static const char *describeReason(StopReason reason) {
   return "";
 }
 
+static std::string describeDraft(const Generation &generation) {
+  if (generation.draftedTokens == 0)
+    return "";
+  return ", drafted " + std::to_string(generation.draftedTokens) +
+         " and accepted " + std::to_string(generation.acceptedTokens);
+}
+
 std::string mx::describe(const Generation &generation) {
   return "prompt " + std::to_string(generation.promptTokens) + " tokens" +
          formatRate(generation.promptTokens, generation.promptSeconds) +
          ", generated " + std::to_string(generation.tokens.size()) + " tokens" +
          formatRate(generation.decodeSteps, generation.decodeSeconds) +
-         describeReason(generation.reason);
+         describeDraft(generation) + describeReason(generation.reason);
 }

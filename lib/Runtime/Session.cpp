@@ -136,6 +136,7 @@ Session::create(const Program &program, Checkpoint &checkpoint,
   session->interrupt = options.interrupt;
   session->vocabulary = program.vocabSize;
   session->maxLength = *context;
+  session->rewindable = program.maxRewind;
   if (Status status = session->allocateBuffers(program); !status)
     return status.error();
   if (Status status = session->bindEntries(program); !status)
@@ -329,6 +330,7 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
     std::copy_n(tokens + done, chunk, tokenBuffer);
     run(prefillCall, chunk, length);
     length += chunk;
+    highest = std::max(highest, length);
     done += chunk;
 
     Status status;
@@ -356,8 +358,19 @@ Result<const float *> Session::decode(int32_t token) {
     run(unembedCall, 1, 0);
   }
   ++length;
+  highest = std::max(highest, length);
   lastLogits = logitBuffer;
   return lastLogits;
+}
+
+Status Session::rewind(int64_t position) {
+  int64_t lowest = std::max<int64_t>(highest - rewindable, 0);
+  if (position < lowest || position > length)
+    return Error{"expected a position of " + std::to_string(lowest) + " to " +
+                 std::to_string(length) + " to go back to, but got " +
+                 std::to_string(position)};
+  length = position;
+  return {};
 }
 
 uint64_t Session::bytes() const {

@@ -1,6 +1,7 @@
 // RUN: mxfp4-opt %s --split-input-file --convert-mxfp4-to-vector --canonicalize --cse | FileCheck %s
 
-/// One loop over blocks holds the sums of four groups in registers. Eight elements
+/// One loop over blocks holds the sums of four groups in registers, and asks for
+/// their blocks a page ahead, two cache lines each. Eight elements
 /// are in the 32 bits of a lane: their low three bits choose a magnitude, and the
 /// fourth is the sign. The scale is applied to the sum over the block (F5).
 // CHECK-LABEL: func.func @matmul_of_one_token
@@ -10,6 +11,7 @@
 // CHECK-DAG:     %[[ZEROS:.+]] = arith.constant dense<0.000000e+00> : vector<8xf32>
 // CHECK-NOT:     memref.alloc
 // CHECK:         %[[SUMS:.+]]:4 = scf.for
+// CHECK-COUNT-8:   memref.prefetch %[[VALUES]]
 // CHECK:           %[[BYTES:.+]] = vector.load %[[VALUES]][%{{.+}}] : memref<4x8x32xi8>, vector<32xi8>
 // CHECK:           %[[WORDS:.+]] = vector.bitcast %[[BYTES]] : vector<32xi8> to vector<8xi32>
 // CHECK:           %[[MAGNITUDES:.+]] = llvm.call_intrinsic "llvm.x86.avx2.permps"(%[[TABLE]], %[[WORDS]])

@@ -139,17 +139,26 @@ func.func @rotary_embedding(%q: memref<?x2x12xf32>, %position: index,
 
 // -----
 
-/// One loop over keys of the cache and one over those of this call; scores are
-/// never in memory.
+/// One loop over blocks of keys, from a multiple of their size on. All keys of a
+/// block are of the cache, or each is where it is; scores are never in memory.
 // CHECK-LABEL: func.func @attention
 // CHECK-SAME:    %[[K:[^:]+]]: memref<?x2x16xf32>, %[[KEYS:[^:]+]]: memref<16x2x16xbf16>
 // CHECK-NOT:     memref.alloc
 // CHECK:         scf.parallel
-// CHECK:           scf.for {{.*}} iter_args
-// CHECK:             vector.load %[[KEYS]]
-// CHECK:             arith.maximumf
-// CHECK:           scf.for {{.*}} iter_args
-// CHECK:             vector.load %[[K]]
+// CHECK:           %[[FIRST:.+]] = arith.maxsi
+// CHECK:           %[[BLOCK:.+]] = arith.divui %[[FIRST]], %[[LANES:.+]] : index
+// CHECK:           %[[START:.+]] = arith.muli %[[BLOCK]], %[[LANES]] : index
+// CHECK:           scf.for %{{.+}} = %[[START]] {{.*}} iter_args
+// CHECK:             scf.if
+// CHECK-NOT:           scf.if
+// CHECK:               vector.load %[[KEYS]]
+// CHECK:               arith.maximumf
+// CHECK:             } else {
+// CHECK:               scf.if
+// CHECK:                 vector.load %[[KEYS]]
+// CHECK:               } else {
+// CHECK:                 vector.load %[[K]]
+// CHECK:               arith.maximumf
 // CHECK:           arith.divf
 // CHECK:           vector.store
 // CHECK-NOT:     nn.

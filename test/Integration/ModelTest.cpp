@@ -12,6 +12,7 @@
 
 #include "mxfp4/Checkpoint/Checkpoint.h"
 #include "mxfp4/Compiler/Compiler.h"
+#include "mxfp4/Runtime/Generate.h"
 #include "mxfp4/Runtime/Session.h"
 
 #include <algorithm>
@@ -214,29 +215,28 @@ TEST(TinyModel, UnfusedMatchesFused) {
 
 /// Chunks that end before, at and after the end of the window and of the
 /// original length.
-TEST(TinyModel, ChunksDoNotMatter) {
+TEST(TinyModel, BitsDoNotDependOnChunks) {
   std::vector<int32_t> tokens = makeTokens(2 * kOriginalLength + 60);
-  std::unique_ptr<Session> session = makeSession(makeOptions("f32"));
-  Logits expected;
-  decode(*session, tokens.data(), int64_t(tokens.size()), expected);
-  session = makeSession(makeOptions("f32", 7));
-  EXPECT_LE(
-      largestError(prefill(*session, tokens), expected, session->vocabSize()),
-      kOrderError)
-      << "in chunks of 7, the most that the program takes";
-  session = makeSession(makeOptions("f32"));
-  for (int64_t size : {int64_t(1), kWindow, int64_t(100), int64_t(512)}) {
-    session->reset();
-    Logits logits;
-    for (size_t first = 0; first < tokens.size(); first += size_t(size))
-      prefill(*session, &tokens[first],
-              std::min(size, int64_t(tokens.size() - first)), logits);
-    EXPECT_LE(largestError(logits, expected, session->vocabSize()), kOrderError)
-        << "in chunks of " << size;
+  for (const char *activations : {"f32", "bf16"}) {
+    std::unique_ptr<Session> session = makeSession(makeOptions(activations));
+    Logits expected;
+    decode(*session, tokens.data(), int64_t(tokens.size()), expected);
+    for (int64_t size : {int64_t(1), kWindow, int64_t(100), int64_t(512)}) {
+      session->reset();
+      Logits logits;
+      for (size_t first = 0; first < tokens.size(); first += size_t(size))
+        prefill(*session, &tokens[first],
+                std::min(size, int64_t(tokens.size() - first)), logits);
+      EXPECT_TRUE(logits == expected)
+          << activations << " in chunks of " << size;
+    }
+    session = makeSession(makeOptions(activations, 7));
+    EXPECT_TRUE(prefill(*session, tokens) == expected)
+        << activations << " in chunks of 7, the most that the program takes";
   }
 }
 
-TEST(TinyModel, PrefillAndDecodeInTurn) {
+TEST(TinyModel, BitsOfPrefillAndDecodeInTurn) {
   std::vector<int32_t> tokens = makeTokens(kOriginalLength + 100);
   std::unique_ptr<Session> session = makeSession(makeOptions("f32"));
   Logits expected = prefill(*session, tokens);
@@ -255,7 +255,56 @@ TEST(TinyModel, PrefillAndDecodeInTurn) {
   }
   ASSERT_EQ(session->position(), next - tokens.data());
   expected.resize(logits.size());
-  EXPECT_LE(largestError(logits, expected, session->vocabSize()), kOrderError);
+  EXPECT_TRUE(logits == expected);
+}
+
+/// As many tokens as can be are taken back, again and again, while the window
+/// goes around its cache.
+TEST(TinyModel, BitsAfterTokensWereTakenBack) {
+  std::vector<int32_t> tokens = makeTokens(3 * kWindow);
+  std::unique_ptr<Session> session = makeSession(makeOptions("bf16"));
+  Logits expected = prefill(*session, tokens);
+  session->reset();
+  Logits logits;
+  std::vector<int32_t> wrong(size_t(session->maxRewind()), 5);
+  ASSERT_FALSE(wrong.empty());
+  for (size_t next = 0; next < tokens.size(); next += 2) {
+    prefill(*session, &tokens[next], 2, logits);
+    Logits ignored;
+    prefill(*session, wrong.data(), int64_t(wrong.size()), ignored);
+    Status status = session->rewind(int64_t(next) + 2);
+    ASSERT_TRUE(status) << status.error().message;
+  }
+  EXPECT_TRUE(logits == expected);
+}
+
+TEST(TinyModel, DraftsDoNotChangeTheText) {
+  Result<Tokenizer> tokenizer = Tokenizer::load(kModel);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  std::vector<int32_t> prompt =
+      *tokenizer->encode("First Citizen:\nWe are accounted poor citizens.\n\n"
+                         "First Citizen:\nWe are");
+  std::unique_ptr<Session> session = makeSession(makeOptions("bf16"));
+  for (float temperature : {0.0f, 0.7f}) {
+    GenerateOptions options;
+    options.sampler.temperature = temperature;
+    options.maxTokens = 300;
+    std::vector<int32_t> expected;
+    int64_t accepted = 0;
+    for (int64_t draftTokens : {0, 1, 3, 16}) {
+      session->reset();
+      options.draftTokens = draftTokens;
+      Result<Generation> generation =
+          generate(*session, *tokenizer, prompt, options,
+                   [](std::string_view) { return Status(); });
+      ASSERT_TRUE(generation) << generation.error().message;
+      if (draftTokens == 0)
+        expected = generation->tokens;
+      EXPECT_EQ(generation->tokens, expected);
+      accepted += generation->acceptedTokens;
+    }
+    EXPECT_GT(accepted, 0) << temperature;
+  }
 }
 
 TEST(TinyModel, ExactPathChunksDoNotMatter) {

@@ -231,8 +231,23 @@ ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"seed": -1}, ValueError, "expected 'seed' to be 0 to 2^64 - 1, but got -1"),
     ({"stop_tokens": 3}, TypeError, "expected 'stop_tokens' to be a sequence of ints or None, but got int"),
     ({"stop_tokens": ["a"]}, TypeError, "expected 'stop_tokens[0]' to be an int, but got str"),
+    ({"speculate": 17}, ValueError, "expected 'speculate' to be 0 to 16, but got 17"),
+    ({"speculate": None}, TypeError, "expected 'speculate' to be an int, but got NoneType"),
     ({"parse_special": None}, TypeError, "expected 'parse_special' to be a bool, but got NoneType"),
 ]
+
+
+@pytest.mark.parametrize("temperature", [0, 0.7])
+def test_drafts_do_not_change_the_text(temperature: float) -> None:
+    model = models.load()
+    plain = model.generate(PROMPT, max_tokens=200, temperature=temperature)
+    text = "".join(plain)
+    assert plain.drafted_tokens == plain.accepted_tokens == 0
+    drafted = model.generate(PROMPT, max_tokens=200, temperature=temperature, speculate=3)
+    assert "".join(drafted) == text
+    assert drafted.tokens == plain.tokens
+    assert drafted.decode_steps == plain.decode_steps
+    assert 0 < drafted.accepted_tokens <= drafted.drafted_tokens
 
 
 @pytest.mark.parametrize("change, error, message", ERRORS)

@@ -50,7 +50,7 @@ typedef void (*MXEntryFunction)(const MXInvocation *);
 namespace mx {
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 3;
+constexpr uint32_t kABIVersion = 4;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -127,6 +127,9 @@ struct Entry {
   std::vector<uint32_t> arguments;
 };
 
+/// Program::maxRewind of models that are compiled here.
+constexpr int64_t kMaxRewind = 16;
+
 /// A compiled model or module: code, and the buffers it works on. The sizes of
 /// all buffers are known before the first byte of a weight is read.
 struct Program {
@@ -142,6 +145,9 @@ struct Program {
   /// for.
   int64_t vocabSize = 0;
   int64_t maxPositions = 0;
+  /// Of a model: how many tokens at the end of a sequence can be taken back,
+  /// because caches of windows still have what came before the window then.
+  int64_t maxRewind = 0;
 
   std::vector<Buffer> buffers;
   std::vector<Entry> entries;

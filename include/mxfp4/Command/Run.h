@@ -34,6 +34,7 @@ struct RunFlags {
   std::optional<float> topP;
   int64_t topK = 0;
   uint64_t seed = 0;
+  int64_t draftTokens = 0;
   bool ignoreEnd = false;
   bool noSpecial = false;
 };

@@ -17,6 +17,7 @@
 #include "mxfp4/Text/Tokenizer.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -31,6 +32,10 @@ struct GenerateOptions {
   int64_t maxTokens = 256;
   /// Tokens that end the text; they are not part of it.
   std::vector<int32_t> stopTokens;
+  /// Tokens to draft at most, from what followed the last ones when they
+  /// occurred before, and to check in one pass of the model: the text is the
+  /// same, to the bit. 0 to Session::maxRewind().
+  int64_t draftTokens = 0;
   /// Asked before each token; true ends the generation. May be empty.
   InterruptCallback interrupt;
 };
@@ -46,9 +51,12 @@ struct Generation {
 
   int64_t promptTokens = 0;
   double promptSeconds = 0;
-  /// Calls of Session::decode, and their time with choosing.
+  /// Tokens that were fed back, and the time of that with choosing.
   int64_t decodeSteps = 0;
   double decodeSeconds = 0;
+  /// Tokens that were drafted, and how many of them were chosen.
+  int64_t draftedTokens = 0;
+  int64_t acceptedTokens = 0;
 };
 
 /// Makes the text after a prompt, one token at a time, when it is asked for.
@@ -80,6 +88,9 @@ private:
             std::vector<int32_t> prompt, GenerateOptions options);
 
   Status start();
+  Status feedBack();
+  Status checkDraft(const std::vector<int32_t> &draft);
+  std::vector<int32_t> makeDraft() const;
   Result<std::optional<std::string>> step();
   std::optional<std::string> end(StopReason reason);
 
@@ -94,6 +105,9 @@ private:
   const float *logits = nullptr;
   /// The token that was chosen last, until it is fed back.
   std::optional<int32_t> chosen;
+  /// Tokens that were chosen when a draft was checked, and not given out yet.
+  /// All but the last are in the sequence.
+  std::deque<int32_t> checked;
   bool ended = false;
 };
 

@@ -93,13 +93,18 @@ public:
   const float *logits() const { return lastLogits; }
 
   /// Starts a new sequence.
-  void reset() { length = 0; }
+  void reset() { length = highest = 0; }
+
+  /// Takes tokens back, so that the sequence has `position` of them again.
+  /// Fails if that is not among the maxRewind() before the most that it had.
+  Status rewind(int64_t position);
 
   /// How many tokens the sequence has.
   int64_t position() const { return length; }
   /// How many it can have.
   int64_t context() const { return maxLength; }
   int64_t vocabSize() const { return vocabulary; }
+  int64_t maxRewind() const { return rewindable; }
   int64_t threads() const { return device->pool().threads(); }
   /// Bytes of all buffers.
   uint64_t bytes() const;
@@ -137,7 +142,10 @@ private:
 
   int64_t vocabulary = 0;
   int64_t maxLength = 0;
+  int64_t rewindable = 0;
   int64_t length = 0;
+  /// The most tokens that the sequence had.
+  int64_t highest = 0;
 };
 
 } // namespace mx

@@ -257,10 +257,13 @@ static std::unique_ptr<TextIterator>
 makeText(const std::shared_ptr<Model> &model, const py::object &prompt,
          const py::object &maxTokens, const py::object &temperature,
          const py::object &topK, const py::object &topP, const py::object &seed,
-         const py::object &stopTokens, const py::object &parseSpecial) {
+         const py::object &stopTokens, const py::object &parseSpecial,
+         const py::object &speculate) {
   const Tokenizer &tokenizer = getTokenizer(*model);
   GenerateOptions options;
   options.maxTokens = getInteger(maxTokens, "max_tokens", 0, kMaxPositions);
+  options.draftTokens =
+      getInteger(speculate, "speculate", 0, model->session->maxRewind());
   options.sampler = model->sampler;
   if (!temperature.is_none())
     options.sampler.temperature =
@@ -355,6 +358,14 @@ static void bindGeneration(py::module_ &module) {
       .def_property_readonly("decode_seconds",
                              makeFigure([](const Generation &figures) {
                                return figures.decodeSeconds;
+                             }))
+      .def_property_readonly("drafted_tokens",
+                             makeFigure([](const Generation &figures) {
+                               return figures.draftedTokens;
+                             }))
+      .def_property_readonly("accepted_tokens",
+                             makeFigure([](const Generation &figures) {
+                               return figures.acceptedTokens;
                              }));
 }
 
@@ -367,7 +378,8 @@ void mx::python::bindModel(py::module_ &module) {
                   py::arg("threads"), py::arg("progress"))
       .def("generate", &makeText, py::arg("prompt"), py::arg("max_tokens"),
            py::arg("temperature"), py::arg("top_k"), py::arg("top_p"),
-           py::arg("seed"), py::arg("stop_tokens"), py::arg("parse_special"))
+           py::arg("seed"), py::arg("stop_tokens"), py::arg("parse_special"),
+           py::arg("speculate"))
       .def("logits", &computeLogits, py::arg("ids"))
       .def_property_readonly("tokenizer", &getTokenizer,
                              py::return_value_policy::copy)

@@ -48,6 +48,7 @@ static Program makeProgram() {
   program.maxThreads = 64;
   program.vocabSize = 2048;
   program.maxPositions = 1024;
+  program.maxRewind = 16;
   Buffer weight;
   weight.name = "lm_head.weight";
   weight.bytes = 2048 * 192 * 2;
@@ -99,6 +100,7 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(loaded->maxThreads, saved.maxThreads);
   EXPECT_EQ(loaded->vocabSize, saved.vocabSize);
   EXPECT_EQ(loaded->maxPositions, saved.maxPositions);
+  EXPECT_EQ(loaded->maxRewind, saved.maxRewind);
   ASSERT_EQ(loaded->buffers.size(), saved.buffers.size());
   for (size_t i = 0; i < saved.buffers.size(); ++i) {
     EXPECT_EQ(loaded->buffers[i].name, saved.buffers[i].name);

@@ -33,6 +33,7 @@ Program makeFakeProgram() {
   program.activations = "f32";
   program.vocabSize = kFakeVocab;
   program.maxPositions = 1000;
+  program.maxRewind = 5;
   program.buffers = {
       makeBuffer("model.norm.weight", BufferKind::Weight, kFakeNormSize * 4),
       makeBuffer("model.layers.0.mlp.router.bias", BufferKind::Weight, 8 * 2),

@@ -14,6 +14,7 @@
 #include "FakeProgram.h"
 
 #include <gtest/gtest.h>
+#include <map>
 
 using namespace mx;
 
@@ -48,6 +49,13 @@ protected:
     failure = result ? "" : result.error().message;
     generation = result ? *result : Generation();
     return text;
+  }
+
+  /// Has tokens chosen among three, of which two are always the same.
+  void repeatPairs() {
+    options.sampler.temperature = 1000;
+    options.sampler.topK = 3;
+    options.sampler.seed = 5;
   }
 
   /// The `count` tokens that the fake program gives after the prompt.
@@ -114,6 +122,66 @@ TEST_F(GenerateTest, InterruptStopsTheLoop) {
   EXPECT_EQ(failure, "");
   EXPECT_EQ(generation.reason, StopReason::Interrupted);
   EXPECT_TRUE(generation.tokens.empty());
+}
+
+TEST_F(GenerateTest, DraftsDoNotChangeTheText) {
+  repeatPairs();
+  options.maxTokens = 600;
+  std::string text = run();
+  ASSERT_EQ(failure, "");
+  Generation plain = generation;
+  EXPECT_EQ(plain.draftedTokens, 0);
+  for (int64_t draftTokens : {1, 2, 5}) {
+    options.draftTokens = draftTokens;
+    EXPECT_EQ(run(), text);
+    EXPECT_EQ(generation.tokens, plain.tokens);
+    EXPECT_EQ(generation.decodeSteps, plain.decodeSteps);
+    EXPECT_GT(generation.acceptedTokens, 20);
+    EXPECT_GT(generation.draftedTokens, 2 * generation.acceptedTokens);
+  }
+}
+
+TEST_F(GenerateTest, DraftsEndWhereTheTextDoes) {
+  repeatPairs();
+  int64_t promptTokens = int64_t(tokenizer->encode(prompt)->size()),
+          accepted = 0;
+  // The end of the context, the limit, and a token that is drafted, too.
+  auto expectSame = [&](int64_t context, StopReason reason) {
+    options.draftTokens = 0;
+    std::string text = run(context);
+    Generation plain = generation;
+    options.draftTokens = 5;
+    EXPECT_EQ(run(context), text);
+    EXPECT_EQ(failure, "");
+    EXPECT_EQ(generation.tokens, plain.tokens);
+    EXPECT_EQ(generation.reason, plain.reason);
+    EXPECT_EQ(generation.reason, reason);
+    accepted += generation.acceptedTokens;
+  };
+  options.maxTokens = 500;
+  for (int64_t room = 100; room < 160; ++room)
+    expectSame(promptTokens + room, StopReason::ContextFull);
+  for (options.maxTokens = 100; options.maxTokens < 160; ++options.maxTokens)
+    expectSame(0, StopReason::MaxTokens);
+  std::map<int32_t, int64_t> counts;
+  for (int32_t token : generation.tokens)
+    ++counts[token];
+  for (auto [token, count] : counts)
+    if (count > 1) {
+      options.stopTokens = {token};
+      expectSame(0, StopReason::StopToken);
+    }
+  EXPECT_GT(accepted, 200);
+}
+
+TEST_F(GenerateTest, RefusesDraftsThatCannotBeTakenBack) {
+  for (int64_t draftTokens : {-1, 6}) {
+    options.draftTokens = draftTokens;
+    run();
+    EXPECT_EQ(failure, "expected 0 to 5 tokens to draft, which the program can "
+                       "take back, but got " +
+                           std::to_string(draftTokens));
+  }
 }
 
 TEST_F(GenerateTest, NothingIsComputedBeforeItIsAskedFor) {

@@ -148,6 +148,30 @@ TEST_F(SessionTest, VisitorStopsThePrefill) {
   EXPECT_EQ(session->position(), 16);
 }
 
+TEST_F(SessionTest, TokensAreTakenBack) {
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_EQ(session->maxRewind(), 5);
+  std::vector<int32_t> tokens = countUp(20);
+  ASSERT_TRUE(session->prefill(tokens.data(), 20, Rows::None));
+  ASSERT_TRUE(session->rewind(20));
+  ASSERT_TRUE(session->rewind(16));
+  EXPECT_EQ(session->position(), 16);
+  tokens.resize(16);
+  tokens.push_back(3);
+  Result<const float *> logits = session->decode(3);
+  ASSERT_TRUE(logits) << logits.error().message;
+  expectRow(*logits, tokens);
+  // The sequence had 20 tokens: a window has lost what was before 15.
+  ASSERT_TRUE(session->rewind(15));
+  EXPECT_EQ(session->rewind(14).error().message,
+            "expected a position of 15 to 15 to go back to, but got 14");
+  EXPECT_EQ(session->rewind(16).error().message,
+            "expected a position of 15 to 15 to go back to, but got 16");
+  session->reset();
+  ASSERT_TRUE(session->rewind(0));
+  EXPECT_FALSE(session->rewind(-1));
+}
+
 TEST_F(SessionTest, ContextIsChecked) {
   EXPECT_EQ(makeSession()->context(), 1000);
   SessionOptions options;
