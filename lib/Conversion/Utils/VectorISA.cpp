@@ -19,8 +19,8 @@ static constexpr llvm::StringLiteral kAVX512Features[] = {
 static constexpr llvm::StringLiteral kAVX2Features[] = {
     "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
 
-static constexpr int64_t kAVX512Tiles[] = {12, 4, 1};
-static constexpr int64_t kAVX2Tiles[] = {4, 1};
+static constexpr int64_t kAVX512Tiles[] = {12, 4, 2, 1};
+static constexpr int64_t kAVX2Tiles[] = {4, 2, 1};
 static constexpr int64_t kBaselineTiles[] = {2, 1};
 
 static const VectorISA kTable[] = {
