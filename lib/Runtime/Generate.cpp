@@ -47,7 +47,7 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
 Generator::Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
                      std::vector<int32_t> prompt, GenerateOptions options)
     : session(&session), decoder(std::move(tokenizer)),
-      sampler(std::move(sampler)), prompt(std::move(prompt)),
+      sampler(std::move(sampler)), sequence(std::move(prompt)),
       options(std::move(options)) {
   done.tokens.reserve(size_t(
       std::clamp<int64_t>(this->options.maxTokens, 0, session.context())));
@@ -55,12 +55,12 @@ Generator::Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
 
 Status Generator::start() {
   Stopwatch time;
-  if (Status status =
-          session->prefill(prompt.data(), int64_t(prompt.size()), Rows::Last);
+  if (Status status = session->prefill(sequence.data(),
+                                       int64_t(sequence.size()), Rows::Last);
       !status)
     return status;
   logits = session->logits();
-  done.promptTokens = int64_t(prompt.size());
+  done.promptTokens = int64_t(sequence.size());
   done.promptSeconds = time.seconds();
   return {};
 }
@@ -84,8 +84,7 @@ std::vector<int32_t> Generator::makeDraft() const {
                            session->context() - session->position() - 1});
   if (room < 1)
     return {};
-  std::vector<int32_t> all = prompt;
-  all.insert(all.end(), done.tokens.begin(), done.tokens.end());
+  const std::vector<int32_t> &all = sequence;
   for (ptrdiff_t length = kLongestMatch; length >= kShortestMatch; --length) {
     if (ptrdiff_t(all.size()) <= length)
       continue;
@@ -179,6 +178,7 @@ Result<std::optional<std::string>> Generator::step() {
   if (isStop(options, *token))
     return end(StopReason::StopToken);
   done.tokens.push_back(*token);
+  sequence.push_back(*token);
   chosen = *token;
   Result<std::string> text = decoder.push(*token);
   if (!text)

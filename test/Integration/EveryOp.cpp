@@ -135,7 +135,7 @@ static std::set<int64_t> chooseRounds(const Rounds &rounds) {
   int64_t count = number == "all" ? rounds.count() : std::stoll(number);
   std::string shard = get("MXFP4_TEST_SHARD", "0/1");
   int64_t first = std::stoll(shard),
-          step = std::stoll(shard.substr(shard.find('/') + 1));
+          step = std::max(1ll, std::stoll(shard.substr(shard.find('/') + 1)));
   std::set<int64_t> chosen;
   for (int64_t round = first; round < count; round += step)
     chosen.insert(round);

@@ -97,7 +97,8 @@ private:
   Session *session;
   StreamDecoder decoder;
   Sampler sampler;
-  std::vector<int32_t> prompt;
+  /// The prompt, and the tokens that were given out.
+  std::vector<int32_t> sequence;
   GenerateOptions options;
   Generation done;
   /// The row that the next token is chosen from; null until the prompt is in
