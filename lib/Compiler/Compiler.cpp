@@ -72,7 +72,11 @@ public:
       return lowering.error();
     std::unique_ptr<ModelCompilation> result(new ModelCompilation(*lowering));
     ImportOptions importOptions;
-    importOptions.bf16Activations = options.activations == "bf16";
+    importOptions.bf16Activations = options.activations != "f32";
+    if (options.activations == "bf16")
+      importOptions.expertInputs = InputFormat::Int16;
+    if (options.activations == "int8")
+      importOptions.expertInputs = InputFormat::Int8;
     importOptions.prefillTokens = options.prefillTokens;
     loadImportDialects(result->context);
     result->module = importGptOss(result->context, config, importOptions);
@@ -119,7 +123,7 @@ mx::Status mx::checkOptions(const CompileOptions &options) {
 }
 
 const std::vector<std::string> &mx::activationNames() {
-  static const std::vector<std::string> names = {"bf16", "f32"};
+  static const std::vector<std::string> names = {"bf16", "f32", "int8"};
   return names;
 }
 

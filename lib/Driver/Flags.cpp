@@ -48,7 +48,8 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
                  "such as cpu:x86-64-v3")
       ->capture_default_str();
   app.add_option("--activations", options.activations,
-                 "Precision of activations and of the KV cache")
+                 "Precision of activations and of the KV cache; int8 is bf16 "
+                 "but for the inputs of experts")
       ->check(CLI::IsMember(activationNames()))
       ->capture_default_str();
   app.add_flag("--reference", options.reference,

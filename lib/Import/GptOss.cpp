@@ -232,10 +232,11 @@ private:
     Value normal = layer.rmsNorm(function[x], weight(0));
     Value logits = layer.linear(normal, weight(1), weight(2), f32);
     auto [experts, routing] = layer.route(logits);
-    Value gateUp =
-        layer.matmulByExpert(normal, weight(3), weight(4), weight(5), experts);
-    Value down = layer.matmulByExpert(layer.swiglu(gateUp), weight(6),
-                                      weight(7), weight(8), experts);
+    Value gateUp = layer.matmulByExpert(normal, weight(3), weight(4), weight(5),
+                                        experts, options.expertInputs);
+    Value down =
+        layer.matmulByExpert(layer.swiglu(gateUp), weight(6), weight(7),
+                             weight(8), experts, options.expertInputs);
     Value output = layer.combineExperts(down, routing);
     func::ReturnOp::create(b, layer.add(output, function[x], function[result]));
   }

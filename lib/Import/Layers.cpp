@@ -140,13 +140,17 @@ std::pair<Value, Value> LayerBuilder::route(Value logits) {
 }
 
 Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
-                                   Value bias, Value experts) {
+                                   Value bias, Value experts,
+                                   std::optional<InputFormat> format) {
   Value init = empty({getSize(experts, 1), getSize(values, 1)}, b.getF32Type());
+  InputFormatAttr inputFormat;
+  if (format)
+    inputFormat = InputFormatAttr::get(b.getContext(), *format);
   Value sums =
       MatmulByExpertOp::create(b, init.getType(), x, values, scales, experts,
                                /*tensorScale=*/Value(), /*bias=*/Value(),
                                /*weights=*/Value(), /*residual=*/Value(), init,
-                               SwiGLUAttr(), LayoutAttr())
+                               SwiGLUAttr(), inputFormat, LayoutAttr())
           ->getResult(0);
   return nn::AddExpertBiasOp::create(b, init.getType(), sums, bias, experts,
                                      init)

@@ -14,6 +14,9 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mxfp4/Checkpoint/ModelConfig.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include <optional>
 
 namespace mlir::mxfp4 {
 
@@ -48,9 +51,10 @@ public:
   Value updateCache(Value x, Value position, Value cache);
   /// The experts of each token and their weights, [T, S] each.
   std::pair<Value, Value> route(Value logits);
-  /// [T, S, rows]: the products of each token with its experts' weights.
+  /// [T, S, rows]: the products of each token, rounded to blocks of `format`
+  /// where given, with its experts' weights.
   Value matmulByExpert(Value x, Value values, Value scales, Value bias,
-                       Value experts);
+                       Value experts, std::optional<InputFormat> format);
   Value swiglu(Value x);
   Value combineExperts(Value x, Value weights);
 

@@ -42,16 +42,16 @@ static llvm::Triple getHostTriple() {
 }
 
 static std::unique_ptr<llvm::TargetMachine>
-createMachine(llvm::StringRef processor, std::string &message) {
+createMachine(llvm::StringRef processor, llvm::StringRef features,
+              std::string &message) {
   llvm::Triple triple = getHostTriple();
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, processor, /*Features=*/"", llvm::TargetOptions(),
-      llvm::Reloc::PIC_, /*CM=*/std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+      triple, processor, features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      /*CM=*/std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 std::string CPUTarget::describe() const {
@@ -68,7 +68,7 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
   std::string processor =
       isHost ? llvm::sys::getHostCPUName().str() : name.str();
   std::string message;
-  std::unique_ptr<llvm::TargetMachine> generic = createMachine("", message);
+  std::unique_ptr<llvm::TargetMachine> generic = createMachine("", "", message);
   if (!generic)
     return mx::Error{"no code generator for this machine: " + message};
   if (!generic->getMCSubtargetInfo()->isCPUStringValid(processor)) {
@@ -84,7 +84,7 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
   if (isHost)
     hostFeatures = llvm::sys::getHostCPUFeatures();
   std::unique_ptr<llvm::TargetMachine> machine =
-      createMachine(processor, message);
+      createMachine(processor, "", message);
   for (const VectorISA &isa : VectorISA::all()) {
     bool hasAll = llvm::all_of(isa.features, [&](llvm::StringRef feature) {
       if (isHost)
@@ -119,7 +119,11 @@ static mx::Result<Code> translate(ModuleOp module, const CPUTarget &target) {
   if (!code.module)
     return mx::Error{"cannot translate the module to LLVM IR"};
   std::string message;
-  code.machine = createMachine(target.isa->processor, message);
+  llvm::SubtargetFeatures features;
+  for (llvm::StringRef feature : target.isa->features)
+    features.AddFeature(feature);
+  code.machine =
+      createMachine(target.isa->processor, features.getString(), message);
   if (!code.machine)
     return mx::Error{"no code generator for this machine: " + message};
   code.module->setTargetTriple(code.machine->getTargetTriple());

@@ -221,7 +221,7 @@ class Model:
         folder: str | os.PathLike[str],
         *,
         target: str = "cpu",
-        activations: Literal["bf16", "f32"] = "bf16",
+        activations: Literal["bf16", "f32", "int8"] = "bf16",
         reference: bool = False,
         fuse: bool = True,
         prefill_tokens: int = 512,
@@ -238,7 +238,8 @@ class Model:
             folder: The folder of a checkpoint.
             target: "cpu", the processor at hand, or "cpu:NAME", another, as LLVM
                 names it, such as "cpu:x86-64-v3".
-            activations: Precision of activations and of the KV cache.
+            activations: Precision of activations and of the KV cache. "int8" is
+                "bf16" but for the inputs of experts.
             reference: Compile the slow exact path: plain loops, one thread.
             fuse: Fuse bias, activation, routing and residual into matmuls.
             prefill_tokens: Tokens of a prompt that are computed at a time, 1 to
@@ -375,7 +376,7 @@ class Model:
 
     @property
     def activations(self) -> str:
-        """Precision of activations and of the KV cache: "bf16" or "f32"."""
+        """Precision of activations and of the KV cache: "bf16", "f32" or "int8"."""
         return self._model.activations
 
     @property

@@ -91,6 +91,26 @@ func.func @matmul(%x: tensor<?x32xf32>, %values: tensor<12x16xi8>,
   return %0 : tensor<?x12xbf16>
 }
 
+/// The largest magnitude of each block, then the rounded input, then the product.
+// CHECK-LABEL: func.func @matmul_of_integers
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<?x64xbf16>
+// CHECK:         %[[LARGEST:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK:           tensor.extract %[[X]]
+// CHECK:           arith.maxui
+// CHECK:         %[[ROUNDED:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK:           tensor.extract %[[LARGEST]]
+// CHECK:           arith.sitofp %{{.+}} : i32 to f32
+// CHECK:         linalg.generic {{.*}} ins(%[[ROUNDED]] : tensor<?x64xf32>)
+// CHECK-NOT:     mxfp4.
+func.func @matmul_of_integers(%x: tensor<?x64xbf16>, %values: tensor<12x32xi8>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x64xbf16>, tensor<12x32xi8>,
+                        tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<?x12xf32>) {input_format = #mxfp4.input_format<int8>}
+      -> tensor<?x12xf32>
+  return %0 : tensor<?x12xf32>
+}
+
 /// A slot's expert is looked up for each of its products.
 // CHECK-LABEL: func.func @matmul_by_expert
 // CHECK-SAME:    %[[EXPERTS:[^:]+]]: tensor<?x4xi32>

@@ -1,11 +1,14 @@
 // RUN: split-file %s %t
 // RUN: mxfp4-opt %t/avx512.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/avx512.mlir
 // RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/baseline.mlir
+// RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,VNNI
+// RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
+// RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
-// UNKNOWN: error: expected an instruction set of baseline, avx2 or avx512, but got 'avx1024'
+// UNKNOWN: error: expected an instruction set of baseline, avx2, avxvnni, avx512 or avx512vnni, but got 'avx1024'
 // LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
 
 //--- avx512.mlir
@@ -40,6 +43,52 @@ func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x16xi8>,
   mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<4x8x16xi8>,
                    memref<4x2x4xf8E8M0FNU>)
       outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 4, depth = 8>}
+  return
+}
+
+//--- integers.mlir
+/// An input of two planes: 8 words for each, the scale and what makes up for the
+/// offset of the weights.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[TABLE:.+]] = arith.constant dense<[12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0, 12, {{.+}}]> : vector<64xi8>
+// CHECK:         %[[ROWS:.+]] = memref.alloc() : memref<1x2x18xi32>
+// CHECK:         vector.reduction <maxsi>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x18xi32>, vector<8xi32>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x18xi32>, vector<8xi32>
+// CHECK:         memref.store %{{.+}}, %[[ROWS]]
+// CHECK:         memref.store %{{.+}}, %[[ROWS]]
+// CHECK:         llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"(%[[TABLE]], %{{.+}}) : (vector<64xi8>, vector<64xi8>) -> vector<64xi8>
+// CHECK:         memref.load %[[ROWS]]
+// VNNI-COUNT-64: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// VNNI-NOT:      vpdpbusd
+// PAIRS-COUNT-4: llvm.call_intrinsic "llvm.x86.avx512.pmaddubs.w.512"
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"
+// CHECK:         arith.sitofp %{{.+}} : vector<16xi32> to vector<16xf32>
+// CHECK:         vector.fma
+func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<1x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xbf16>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<1x64xf32>)
+      {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- floats.mlir
+/// Integers as floats, where bytes cannot be multiplied.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[ROWS:.+]] = memref.alloc() : memref<1x64xf32>
+// CHECK:         %[[NUMBER:.+]] = arith.sitofp %{{.+}} : vector<32xi32> to vector<32xf32>
+// CHECK:         %[[ROUNDED:.+]] = arith.mulf %[[NUMBER]], %{{.+}} : vector<32xf32>
+// CHECK:         vector.store %[[ROUNDED]], %[[ROWS]]
+// CHECK:         memref.load %[[ROWS]]
+// CHECK-NOT:     llvm.call_intrinsic
+func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x16xi8>,
+    %scales: memref<4x2x4xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xbf16>, memref<4x8x16xi8>,
+                   memref<4x2x4xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>)
+      {input_format = #mxfp4.input_format<int8>, layout = #mxfp4.layout<lanes = 4, depth = 8>}
   return
 }
 

@@ -29,13 +29,45 @@ static Slot tensorScaleSlot() {
 }
 
 /// Elements in a row. A weight of 4-bit elements has them in units of 32: what
-/// safetensors files hold.
+/// safetensors files hold. So has one whose input is rounded.
 static int64_t numColumns(const Case &c, BufferKind kind) {
   std::vector<std::string> format = splitWords(c["format"]);
   int64_t columns = c.sizes.blocks * std::stoll(format[2]);
-  bool isUnit = kind == BufferKind::Weight && format[0] == kE2M1.name;
+  bool isUnit = kind == BufferKind::Weight &&
+                (format[0] == kE2M1.name || c.choice.count("round"));
   return isUnit ? (columns + kBlockSize - 1) / kBlockSize * kBlockSize
                 : columns;
+}
+
+/// How a matmul rounds its input.
+static Slot inputFormatSlot() {
+  Slot slot{"round", {""}};
+  for (auto format :
+       {mlir::mxfp4::InputFormat::Int8, mlir::mxfp4::InputFormat::Int16})
+    slot.values.push_back(mlir::mxfp4::stringifyInputFormat(format).str());
+  return slot;
+}
+
+static std::string inputFormatOf(const Case &c) {
+  if (c["round"].empty())
+    return "";
+  return " {input_format = #mxfp4.input_format<" + c["round"] + ">}";
+}
+
+/// How large the numbers of the input are at most that are multiplied.
+static Numbers inputMagnitudes(const Data &data) {
+  Numbers x = magnitudes(data("x"));
+  const std::string &round = data.theCase()["round"];
+  if (round.empty())
+    return x;
+  // At least half a step, as a part of the largest number.
+  double halfStep = round == "int8" ? 0x1p-6 : 0x1p-14;
+  for (size_t first = 0; first < x.size(); first += kBlockSize) {
+    auto begin = x.begin() + ptrdiff_t(first), end = begin + kBlockSize;
+    double largest = *std::max_element(begin, end);
+    std::for_each(begin, end, [&](double &v) { v += halfStep * largest; });
+  }
+  return x;
 }
 
 /// The shape of `type` that holds `shape` elements: i8 holds two.
@@ -253,10 +285,12 @@ TEST(EveryOp, Matmul) {
   OpSpace space;
   space.name = "mxfp4.matmul";
   space.slots = {typeSlot("x"),     {"format", allFormats()}, tensorScaleSlot(),
-                 optionalSlot("b"), optionalSlot("r"),        typeSlot("out")};
-  Choice plain = {{"x", "f32"}, {"format", "f4E2M1FN f8E8M0FNU 32"},
-                  {"t", ""},    {"b", ""},
-                  {"r", ""},    {"out", "f32"}};
+                 optionalSlot("b"), optionalSlot("r"),        inputFormatSlot(),
+                 typeSlot("out")};
+  Choice plain = {{"x", "f32"},  {"format", "f4E2M1FN f8E8M0FNU 32"},
+                  {"t", ""},     {"b", ""},
+                  {"r", ""},     {"round", ""},
+                  {"out", "f32"}};
   Choice scaled = plain;
   scaled["format"] = "f4E2M1FN f8E4M3FN 16";
   space.bases = {plain, scaled};
@@ -282,14 +316,15 @@ TEST(EveryOp, Matmul) {
         "residual");
     draft.addResult("out", c["out"], result, "%y");
     draft.body = "  %y = mxfp4.matmul ins(%x, %v, %s : {x}, {v}, {s})" + parts +
-                 " outs(%out : {out}) -> {out}";
+                 " outs(%out : {out})" + inputFormatOf(c) + " -> {out}";
     return draft;
   };
   // 3 inputs; 6 formats with E8M0, 2 with E4M3 and a tensor scale or none; 4
-  // ways of bias and of residual; 3 results.
-  checkOp(space, 3 * (6 + 2 * 2) * 4 * 4 * 3, /*strength=*/3, Machines::Slots,
+  // ways of bias and of residual; 3 roundings; 3 results.
+  checkOp(space, 3 * (6 + 2 * 2) * 4 * 4 * 3 * 3, /*strength=*/3,
+          Machines::Slots,
           {{"out", [](const Data &data, const Numbers &) {
-              return boundProduct(data, data.weight());
+              return boundProduct(data, inputMagnitudes(data), data.weight());
             }}});
 }
 
@@ -307,8 +342,8 @@ static Numbers boundByExpert(const Data &data, const Numbers &) {
                                  isPerSlot, bias);
   double roundings = sumRoundings(columns);
   exact.slack =
-      multiplyByExpert(magnitudes(x), magnitudes(weight), experts, slots, rows,
-                       columns, isPerSlot, magnitudes(bias))
+      multiplyByExpert(inputMagnitudes(data), magnitudes(weight), experts,
+                       slots, rows, columns, isPerSlot, magnitudes(bias))
           .values;
   for (size_t i = 0; i < exact.slack.size(); ++i) {
     exact.slack[i] = gammaOf(roundings) * exact.slack[i] + tinyOf(roundings);
@@ -343,12 +378,14 @@ TEST(EveryOp, MatmulByExpert) {
                  typeSlot("e"),           {"format", allFormats()},
                  tensorScaleSlot(),       optionalSlot("b"),
                  {"act", {"", "swiglu"}}, optionalSlot("w"),
-                 optionalSlot("r"),       typeSlot("out")};
-  Choice plain = {{"x", "f32"}, {"rank", "2"},
-                  {"e", "i32"}, {"format", "f4E2M1FN f8E8M0FNU 32"},
-                  {"t", ""},    {"b", ""},
-                  {"act", ""},  {"w", ""},
-                  {"r", ""},    {"out", "f32"}};
+                 optionalSlot("r"),       inputFormatSlot(),
+                 typeSlot("out")};
+  Choice plain = {{"x", "f32"},  {"rank", "2"},
+                  {"e", "i32"},  {"format", "f4E2M1FN f8E8M0FNU 32"},
+                  {"t", ""},     {"b", ""},
+                  {"act", ""},   {"w", ""},
+                  {"r", ""},     {"round", ""},
+                  {"out", "f32"}};
   Choice all = plain;
   all["format"] = "f4E2M1FN f8E4M3FN 16";
   all["w"] = "f32";
@@ -400,12 +437,12 @@ TEST(EveryOp, MatmulByExpert) {
     draft.addResult("out", c["out"], result, "%y");
     draft.body = "  %y = mxfp4.matmul_by_expert ins(%x, %v, %s, %e : {x}, {v}, "
                  "{s}, {e})" +
-                 parts + " outs(%out : {out}) -> {out}";
+                 parts + " outs(%out : {out})" + inputFormatOf(c) + " -> {out}";
     return draft;
   };
   // 3 inputs of 2 shapes; 6 formats with E8M0, 2 with E4M3 and no tensor scale,
   // one, or one for each expert; 4 biases; activation; no routing weights, or 3
-  // with 4 residuals; 3 results.
-  checkOp(space, 3 * 2 * (6 + 2 * 3) * 4 * 2 * (1 + 3 * 4) * 3, /*strength=*/2,
-          Machines::Slots, {{"out", boundByExpert}});
+  // with 4 residuals; 3 roundings; 3 results.
+  checkOp(space, 3 * 2 * (6 + 2 * 3) * 4 * 2 * (1 + 3 * 4) * 3 * 3,
+          /*strength=*/2, Machines::Slots, {{"out", boundByExpert}});
 }

@@ -56,7 +56,7 @@ TEST(EveryOp, Linear) {
   };
   checkOp(space, 3 * 3 * 4 * 4 * 3, /*strength=*/3, Machines::Slots,
           {{"out", [](const Data &data, const Numbers &) {
-              return boundProduct(data, data("v"));
+              return boundProduct(data, magnitudes(data("x")), data("v"));
             }}});
 }
 

@@ -43,8 +43,8 @@ Numbers mx::test::magnitudes(Numbers numbers) {
 
 double mx::test::sumRoundings(int64_t columns) { return double(columns) + 5; }
 
-Numbers mx::test::boundProduct(const Data &data, const Numbers &weight) {
-  Numbers x = magnitudes(data("x"));
+Numbers mx::test::boundProduct(const Data &data, const Numbers &x,
+                               const Numbers &weight) {
   int64_t columns = int64_t(x.size()) / data.tokens();
   double roundings = sumRoundings(columns);
   Numbers bound = multiply(x, magnitudes(weight), columns,

@@ -95,8 +95,8 @@ using Bounds = std::map<std::string, Bound>;
 /// one for each addition, the scale of the block, bias and residual.
 double sumRoundings(int64_t columns);
 
-/// The bound of x * weight + bias + residual.
-Numbers boundProduct(const Data &data, const Numbers &weight);
+/// The bound of x * weight + bias + residual, where `x` are magnitudes.
+Numbers boundProduct(const Data &data, const Numbers &x, const Numbers &weight);
 
 //===----------------------------------------------------------------------===//
 // Runs

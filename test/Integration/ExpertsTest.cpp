@@ -34,6 +34,8 @@ struct ExpertCase {
   std::vector<int64_t> tokens = {1};
   ElementType input = ElementType::F32;
   ElementType output = ElementType::F32;
+  /// Of the integers that the input is rounded to; 0 for none.
+  int inputBits = 0;
   bool isPerSlot = false;
   bool hasBias = false;
   bool hasActivation = false;
@@ -88,7 +90,8 @@ static Kernel makeExperts(Random &random, const ExpertCase &c) {
   kernel.addOutput("out", c.output, withSlots(dim, !c.hasWeights, outputs));
   kernel.body = "  %y = mxfp4.matmul_by_expert ins(%x, %v, %s, %e : {x}, {v}, "
                 "{s}, {e})" +
-                parts + " outs(%out : {out}) -> {out}";
+                parts + " outs(%out : {out})" + inputFormat(c.inputBits) +
+                " -> {out}";
   kernel.results = {{"%y", "out"}};
 
   for (int64_t tokens : c.tokens) {
@@ -96,9 +99,9 @@ static Kernel makeExperts(Random &random, const ExpertCase &c) {
     call.data["x"] =
         random.floats(c.input, withSlots(tokens, c.isPerSlot, c.columns));
     call.data["e"] = chooseExperts(random, c, tokens);
-    Exact exact = multiplyByExpert(call.data["x"].values(), weight,
-                                   call.data["e"].values(), c.slots, c.rows,
-                                   c.columns, c.isPerSlot, bias);
+    Exact exact = multiplyByExpert(
+        roundInput(call.data["x"].values(), c.inputBits), weight,
+        call.data["e"].values(), c.slots, c.rows, c.columns, c.isPerSlot, bias);
     if (c.hasActivation)
       exact = activate(exact);
     std::vector<double> residual;
@@ -134,6 +137,7 @@ TEST(MatmulByExpert, EveryEpilogue) {
           c.rows = 2 * random.integer(1, 40);
           c.columns = 32 * random.integer(1, 3);
           c.input = random.coin() ? ElementType::F32 : ElementType::BF16;
+          c.inputBits = int(random.pick({0, 8, 16}));
           // The sum over experts is f32.
           if (!c.hasWeights && random.coin())
             c.output = ElementType::BF16;

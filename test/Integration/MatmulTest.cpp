@@ -13,7 +13,10 @@
 #include "Oracles.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
+#include <limits>
 
 using namespace mx;
 using namespace mx::test;
@@ -32,8 +35,12 @@ struct MatmulCase {
   std::vector<int64_t> tokens = {1};
   ElementType input = ElementType::F32;
   ElementType output = ElementType::F32;
+  /// Of the integers that the input is rounded to; 0 for none.
+  int inputBits = 0;
   bool hasBias = false;
   bool hasResidual = false;
+  /// Makes the input of a call; random if empty.
+  std::function<std::vector<double>(int64_t size)> makeInput;
 };
 } // namespace
 
@@ -83,12 +90,14 @@ static Kernel makeMatmul(Random &random, const MatmulCase &c) {
   kernel.body =
       "  %y = " + std::string(c.isScaled ? "mxfp4.matmul" : "nn.linear") +
       " ins(%x, " + operands + " : {x}, " + types + ")" + parts +
-      " outs(%out : {out}) -> {out}";
+      " outs(%out : {out})" + inputFormat(c.inputBits) + " -> {out}";
   kernel.results = {{"%y", "out"}};
 
   for (int64_t tokens : c.tokens) {
     Call &call = kernel.addCall(tokens);
-    HostTensor x = random.floats(c.input, {tokens, columns});
+    HostTensor x = c.makeInput ? HostTensor(c.input, {tokens, columns},
+                                            c.makeInput(tokens * columns))
+                               : random.floats(c.input, {tokens, columns});
     call.data["x"] = x;
     std::vector<double> residual;
     if (c.hasResidual) {
@@ -96,7 +105,8 @@ static Kernel makeMatmul(Random &random, const MatmulCase &c) {
       residual = tensor.values();
       call.data["r"] = tensor;
     }
-    Exact exact = multiply(x.values(), weight, columns, bias, residual);
+    Exact exact = multiply(roundInput(x.values(), c.inputBits), weight, columns,
+                           bias, residual);
     call.expected = {{"out", exact.values, exact.slack}};
   }
   return kernel;
@@ -197,6 +207,85 @@ TEST(Matmul, RandomShapes) {
     kernels.push_back(makeMatmul(random, c));
   }
   checkKernelsInTurn(kernels);
+}
+
+TEST(Matmul, InputsAsIntegers) {
+  Random random(8);
+  std::vector<Kernel> kernels;
+  for (int bits : {8, 16})
+    for (const BlockFormat &format : {kMXFP4, kNVFP4, kMXFP8E4M3})
+      for (int i = 0; i < 6; ++i) {
+        MatmulCase c;
+        c.inputBits = bits;
+        c.format = format;
+        c.rows = random.integer(1, 70);
+        c.columns = 32 * random.integer(1, 10);
+        c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
+        c.output = random.coin() ? ElementType::BF16 : ElementType::F32;
+        c.hasBias = random.coin();
+        c.tokens = {random.integer(1, 30)};
+        if (random.coin())
+          c.tokens.push_back(1);
+        kernels.push_back(makeMatmul(random, c));
+      }
+  checkKernelsInTurn(kernels);
+}
+
+TEST(Matmul, IntegersOfAllMagnitudes) {
+  // Blocks around powers of two, where the scale steps, from the smallest
+  // numbers to what is as large as sums allow; all zero; with a NaN or an
+  // infinity.
+  Random random(9);
+  auto makeInput = [&](int64_t size) {
+    std::vector<double> x;
+    for (int64_t block = 0; block < size / 32; ++block) {
+      int exponent = int(random.integer(-149, 100));
+      // 1.984375 is 127/64.
+      constexpr double kLargest[] = {1.0,      1.5,       1.9843749,
+                                     1.984375, 1.9921875, 1.9999999};
+      double largest = std::ldexp(kLargest[random.integer(0, 5)], exponent);
+      bool isZero = random.integer(0, 9) == 0;
+      for (int64_t i = 0; i < 32; ++i)
+        x.push_back(isZero ? 0.0 : largest * random.real());
+      if (!isZero)
+        x[size_t(32 * block + random.integer(0, 31))] = largest;
+    }
+    return x;
+  };
+  std::vector<Kernel> kernels;
+  for (int bits : {8, 16})
+    for (int64_t tokens : {1, 24}) {
+      MatmulCase c;
+      c.inputBits = bits;
+      c.rows = 20;
+      c.columns = 32;
+      c.tokens = {tokens};
+      c.makeInput = makeInput;
+      kernels.push_back(makeMatmul(random, c));
+      c.makeInput = [&](int64_t size) {
+        std::vector<double> x = makeInput(size);
+        x[5] = std::numeric_limits<double>::quiet_NaN();
+        x.back() = std::numeric_limits<double>::infinity();
+        return x;
+      };
+      kernels.push_back(makeMatmul(random, c));
+    }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, IntegersOfRealShape) {
+  Random random(10);
+  std::vector<Kernel> kernels;
+  for (int bits : {8, 16}) {
+    MatmulCase c;
+    c.inputBits = bits;
+    c.rows = 160;
+    c.columns = 2880;
+    c.input = ElementType::BF16;
+    c.tokens = {1, 31};
+    kernels.push_back(makeMatmul(random, c));
+  }
+  checkKernels(kernels);
 }
 
 /// A matrix whose rows have one scale each, times `x`.

@@ -36,6 +36,10 @@ constexpr double kOrderError = 1e-5;
 /// is off by 3.5e-3.
 constexpr double kBF16Error = 6e-3;
 
+/// The same with integers of 8 bits in experts: half a step is 2^-8 to 2^-7 of
+/// the largest number of a block, where bf16 has 2^-9 of each number.
+constexpr double kInt8Error = 1e-2;
+
 namespace {
 /// Logits of all positions, one row after another.
 using Logits = std::vector<float>;
@@ -189,6 +193,7 @@ static void checkReference(const CompileOptions &options, double tolerance) {
 TEST(TinyModel, ExactPathMatchesReference) {
   checkReference(makeOptions("f32", 512, true), kOrderError);
   checkReference(makeOptions("bf16", 512, true), kBF16Error);
+  checkReference(makeOptions("int8", 512, true), kInt8Error);
 }
 
 TEST(TinyModel, FastPathMatchesReference) {
@@ -199,6 +204,8 @@ TEST(TinyModel, FastPathMatchesReference) {
     checkReference(options, kOrderError);
     options.activations = "bf16";
     checkReference(options, kBF16Error);
+    options.activations = "int8";
+    checkReference(options, kInt8Error);
   }
 }
 
@@ -217,7 +224,7 @@ TEST(TinyModel, UnfusedMatchesFused) {
 /// original length.
 TEST(TinyModel, BitsDoNotDependOnChunks) {
   std::vector<int32_t> tokens = makeTokens(2 * kOriginalLength + 60);
-  for (const char *activations : {"f32", "bf16"}) {
+  for (const char *activations : {"f32", "bf16", "int8"}) {
     std::unique_ptr<Session> session = makeSession(makeOptions(activations));
     Logits expected;
     decode(*session, tokens.data(), int64_t(tokens.size()), expected);
@@ -325,7 +332,7 @@ TEST(TinyModel, ExactPathChunksDoNotMatter) {
 
 TEST(TinyModel, BitsDoNotDependOnThreads) {
   std::vector<int32_t> tokens = makeTokens(100);
-  for (const char *activations : {"f32", "bf16"}) {
+  for (const char *activations : {"f32", "bf16", "int8"}) {
     Logits expected;
     for (int64_t threads : {1, 2, 3, 7, 1}) {
       std::unique_ptr<Session> session =

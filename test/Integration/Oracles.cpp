@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mx::test;
 
@@ -55,6 +56,39 @@ Exact mx::test::multiply(const std::vector<double> &x,
       sum.storeTo(result, t * rows + n);
     }
   return result;
+}
+
+std::vector<double> mx::test::roundInput(const std::vector<double> &x,
+                                         int bits) {
+  if (bits == 0)
+    return x;
+  std::vector<double> rounded;
+  for (size_t first = 0; first < x.size(); first += 32) {
+    double largest = 0;
+    bool isFinite = true;
+    for (size_t i = first; i < first + 32; ++i) {
+      largest = std::max(largest, std::abs(x[i]));
+      isFinite = isFinite && std::isfinite(x[i]);
+    }
+    // The smallest power of two, from 2^-125 on, that leaves the integers below
+    // 127/128 of what the bits hold.
+    int exponent = -125;
+    while (isFinite && largest >= 127.0 * std::ldexp(1.0, bits - 8 + exponent))
+      ++exponent;
+    for (size_t i = first; i < first + 32; ++i)
+      rounded.push_back(
+          isFinite ? std::ldexp(std::nearbyint(std::ldexp(x[i], -exponent)),
+                                exponent)
+                   : std::numeric_limits<double>::quiet_NaN());
+  }
+  return rounded;
+}
+
+std::string mx::test::inputFormat(int bits) {
+  if (bits == 0)
+    return "";
+  return " {input_format = #mxfp4.input_format<int" + std::to_string(bits) +
+         ">}";
 }
 
 Exact mx::test::multiplyByExpert(const std::vector<double> &x,

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace mx::test {
@@ -40,6 +41,13 @@ constexpr double kTiny = 1e-42;
 Exact multiply(const std::vector<double> &x, const std::vector<double> &weight,
                int64_t columns, const std::vector<double> &bias,
                const std::vector<double> &residual);
+
+/// Numbers in blocks of 32 as a matmul takes them that has its input in integers
+/// of `bits`, 8 or 16 (F24). Without `bits` they stay as they are.
+std::vector<double> roundInput(const std::vector<double> &x, int bits);
+
+/// The attribute of a matmul that says so; nothing without `bits`.
+std::string inputFormat(int bits);
 
 /// For each slot of `experts` [T, S] the product with the `weight` [E, N, K] of
 /// its expert, plus its `bias` [E, N] where not empty. `x` is [T, K], or

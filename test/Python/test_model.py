@@ -22,10 +22,12 @@ import mxfp4
 # As in test/Integration/ModelTest.cpp, which has the reasons.
 ORDER_ERROR = 1e-5
 BF16_ERROR = 6e-3
+INT8_ERROR = 1e-2
 
 
 @pytest.mark.parametrize(
-    "activations, tolerance", [("f32", ORDER_ERROR), ("bf16", BF16_ERROR)]
+    "activations, tolerance",
+    [("f32", ORDER_ERROR), ("bf16", BF16_ERROR), ("int8", INT8_ERROR)],
 )
 def test_logits_are_those_of_the_reference(activations: str, tolerance: float) -> None:
     ids, expected = models.read_reference()
@@ -97,7 +99,7 @@ LOAD_ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"target": "cpu:none"}, ValueError, "'none'"),
     ({"target": "gpu"}, ValueError, "'gpu'"),
     ({"target": 3}, TypeError, "expected 'target' to be a str, but got int"),
-    ({"activations": "f16"}, ValueError, "expected 'activations' to be one of bf16, f32, but got 'f16'"),
+    ({"activations": "f16"}, ValueError, "expected 'activations' to be one of bf16, f32, int8, but got 'f16'"),
     ({"reference": 1}, TypeError, "expected 'reference' to be a bool, but got int"),
     ({"fuse": None}, TypeError, "expected 'fuse' to be a bool, but got NoneType"),
     ({"quantize": "yes"}, TypeError, "expected 'quantize' to be a bool, but got str"),

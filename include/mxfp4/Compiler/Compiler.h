@@ -30,7 +30,9 @@ struct CompileOptions {
   /// as "cpu:x86-64-v3".
   std::string target = "cpu";
   /// Precision of activations and of the KV cache, one of activationNames().
-  /// Sums and the residual stream are f32 in all.
+  /// Sums and the residual stream are f32 in all. With "bf16" experts take
+  /// their inputs as integers of 16 bits and a scale for 32 of them, which is
+  /// closer than a rounding to bf16, with "int8" as integers of 8.
   std::string activations = "bf16";
   /// The slow exact path: plain loops, one thread, no fusion.
   bool reference = false;
@@ -47,7 +49,7 @@ struct CompileOptions {
 /// Fails on options that are out of range, or a target that is unknown.
 Status checkOptions(const CompileOptions &options);
 
-/// "bf16" and "f32".
+/// "bf16", "f32" and "int8", which is bf16 but for the inputs of experts.
 const std::vector<std::string> &activationNames();
 
 /// Compiles a model of this shape. Fails with what is wrong with the options or

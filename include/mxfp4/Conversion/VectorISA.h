@@ -29,10 +29,22 @@ struct VectorISA {
     Permute16,
   };
 
+  /// How unsigned bytes are multiplied by signed ones, and four products added
+  /// up in a 32-bit lane.
+  enum class ByteProduct {
+    /// Not at all: activations that are integers are multiplied as floats.
+    None,
+    /// vpmaddubsw and vpmaddwd, by way of 16-bit sums of two.
+    Pairs,
+    /// vpdpbusd, which adds to 32-bit sums.
+    Fours,
+  };
+
   llvm::StringRef name;
   /// f32 lanes of a vector register.
   int64_t lanes;
   Lookup lookup;
+  ByteProduct byteProduct;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
   /// By how many rows of activations two groups of weight rows are multiplied

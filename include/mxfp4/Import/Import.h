@@ -14,6 +14,9 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mxfp4/Checkpoint/ModelConfig.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include <optional>
 
 namespace mlir::mxfp4 {
 
@@ -22,6 +25,9 @@ struct ImportOptions {
   /// Keep normalized activations, attention, SwiGLU and the KV cache in bf16.
   /// The residual stream is f32 in any case.
   bool bf16Activations = true;
+  /// The integers that experts take their inputs as; those are multiplied as
+  /// they are without.
+  std::optional<InputFormat> expertInputs;
   /// Tokens that "prefill" takes at most.
   int64_t prefillTokens = 512;
   /// Rows of logits that "unembed" makes at most.

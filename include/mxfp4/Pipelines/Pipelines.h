@@ -22,7 +22,7 @@ namespace mxfp4 {
 /// The options of the pipelines for a CPU.
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> isa{*this, "isa",
-                          llvm::cl::desc("baseline, avx2 or avx512"),
+                          llvm::cl::desc("baseline, avx2, avxvnni, avx512 or avx512vnni"),
                           llvm::cl::init("avx2")};
 };
 

@@ -11,6 +11,7 @@
 
 #include "mxfp4/Conversion/Passes.h"
 
+#include "../Utils/BlockCode.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -194,6 +195,36 @@ struct PackOpLowering final : OpRewritePattern<PackOp> {
   }
 };
 
+/// The `input` of a matmul as its products take it: as it is, or rounded to
+/// blocks of `format`, which are then f32 (F24).
+static Value roundInput(ImplicitLocOpBuilder &b, Value input,
+                        std::optional<InputFormat> format) {
+  if (!format)
+    return input;
+  Type i32 = b.getI32Type();
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), input);
+  SmallVector<OpFoldResult> blocks = sizes;
+  blocks.back() = b.getIndexAttr(
+      cast<ShapedType>(input.getType()).getShape().back() / mx::kBlockSize);
+  Value largest =
+      findLargest(b, emptyTensor(b, blocks, i32), mx::kBlockSize,
+                  [&](ImplicitLocOpBuilder &b, ArrayRef<Value> indices) {
+                    return extractF32(b, input, indices);
+                  });
+  return emitElementwise(
+      b, emptyTensor(b, sizes, b.getF32Type()),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange) -> Value {
+        SmallVector<Value> block(indices);
+        block.back() = divIndex(b, block.back(), mx::kBlockSize);
+        IntegerBlock rounded = emitIntegerOfBlock(
+            b, extractF32(b, input, indices),
+            tensor::ExtractOp::create(b, largest, block), *format);
+        return arith::MulFOp::create(
+            b, arith::SIToFPOp::create(b, b.getF32Type(), rounded.integers),
+            rounded.scale);
+      });
+}
+
 /// A sum over k in rising order, then bias and residual.
 struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
   MatmulOpLowering(MLIRContext *context, bool slowPathOnly)
@@ -211,7 +242,8 @@ struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
         tensor::getMixedSizes(rewriter, op.getLoc(), op.getInit());
     Weight weight(op);
     Value sums = emitLoops(
-        b, 3, op.getInput(), filledTensor(b, sizes, f32, 0.0), {{0, 2}, {0, 1}},
+        b, 3, roundInput(b, op.getInput(), op.getInputFormat()),
+        filledTensor(b, sizes, f32, 0.0), {{0, 2}, {0, 1}},
         [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
           Value product = arith::MulFOp::create(
               b, convertFloat(b, elements[0], f32),
@@ -258,7 +290,7 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
     if (perSlot)
       inputLoops = {0, 1, 3};
     Value sums = emitLoops(
-        b, 4, op.getInput(),
+        b, 4, roundInput(b, op.getInput(), op.getInputFormat()),
         filledTensor(b, {tokens, slots, b.getIndexAttr(rows)}, f32, 0.0),
         {inputLoops, {0, 1, 2}},
         [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {

@@ -37,6 +37,13 @@ Value extractCode(ImplicitLocOpBuilder &b, Value values,
 Value extractByte(ImplicitLocOpBuilder &b, Value scales,
                   ArrayRef<Value> indices);
 
+/// The bits of the largest magnitude of each block, as a tensor of the shape of
+/// `init`, which has a number for each block of `blockSize`. `extract` makes
+/// the f32 at given indices.
+Value findLargest(
+    ImplicitLocOpBuilder &b, Value init, int64_t blockSize,
+    function_ref<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> extract);
+
 } // namespace mlir::mxfp4
 
 #endif // MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H

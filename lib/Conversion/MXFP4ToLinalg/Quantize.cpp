@@ -17,6 +17,30 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+Value mxfp4::findLargest(
+    ImplicitLocOpBuilder &b, Value init, int64_t blockSize,
+    function_ref<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> extract) {
+  Type i32 = b.getI32Type();
+  int64_t rank = cast<ShapedType>(init.getType()).getRank();
+  Value zeros =
+      linalg::FillOp::create(b, constantInt(b, i32, 0), init).getResult(0);
+  Value lanes =
+      tensor::EmptyOp::create(b, ArrayRef<int64_t>{blockSize}, b.getI1Type());
+  // Magnitudes of f32 order like their bits; NaN and infinity come last.
+  return emitLoops(
+      b, rank + 1, lanes, zeros,
+      {{rank}, llvm::to_vector(llvm::seq<int64_t>(0, rank))},
+      [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
+        SmallVector<Value> at(indices.drop_back());
+        at.back() =
+            addIndex(b, mulIndex(b, at.back(), blockSize), indices.back());
+        Value bits = arith::AndIOp::create(
+            b, arith::BitcastOp::create(b, i32, extract(b, at)),
+            constantInt(b, i32, mx::kMagnitudeMask));
+        return arith::MaxUIOp::create(b, elements.back(), bits);
+      });
+}
+
 namespace {
 /// First the largest magnitude of each block as bits, then its scale, then its
 /// elements.
@@ -37,32 +61,13 @@ struct QuantizeLowering final : OpRewritePattern<OpTy> {
     BlockMaker maker(op);
     int64_t blockSize = maker.format.blockSize;
     ShapedType scalesType = op.getScales().getType();
-    int64_t rank = scalesType.getRank();
 
-    // Magnitudes of f32 order like their bits; NaN and infinity come last.
     auto extractInput = [&](ImplicitLocOpBuilder &b, ArrayRef<Value> indices) {
       return extractF32(b, op.getInput(), indices);
     };
-    Value largestInit =
-        linalg::FillOp::create(
-            b, constantInt(b, i32, 0),
-            emptyTensor(b, tensor::getMixedSizes(b, b.getLoc(), inits[1]), i32))
-            .getResult(0);
-    Value lanes =
-        tensor::EmptyOp::create(b, ArrayRef<int64_t>{blockSize}, b.getI1Type());
-    SmallVector<int64_t> blockLoops =
-        llvm::to_vector(llvm::seq<int64_t>(0, rank));
-    Value largest = emitLoops(
-        b, rank + 1, lanes, largestInit, {{rank}, blockLoops},
-        [&](ImplicitLocOpBuilder &b, ValueRange indices, ValueRange elements) {
-          SmallVector<Value> at(indices.drop_back());
-          at.back() =
-              addIndex(b, mulIndex(b, at.back(), blockSize), indices.back());
-          Value bits = arith::AndIOp::create(
-              b, arith::BitcastOp::create(b, i32, extractInput(b, at)),
-              constantInt(b, i32, mx::kMagnitudeMask));
-          return arith::MaxUIOp::create(b, elements.back(), bits);
-        });
+    Value largest = findLargest(
+        b, emptyTensor(b, tensor::getMixedSizes(b, b.getLoc(), inits[1]), i32),
+        blockSize, extractInput);
 
     auto getScale = [&](ImplicitLocOpBuilder &b, ArrayRef<Value> block) {
       Value encodeScale;

@@ -34,8 +34,8 @@ static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
                  {},
                  op.getInput().getType().getDimSize(1),
                  loadTensorScale(b, op.getTensorScale(), {})};
-  emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
-             op.getInit());
+  emitLinear(b, isa, panel, op.getInput(), op.getInputFormat(), op.getBias(),
+             op.getResidual(), op.getInit());
   return success();
 }
 

@@ -206,8 +206,10 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
       getTileShape(isa, op.getExperts().getType().getDimSize(0) == 1);
 
   bool perSlot = op.getInput().getType().getRank() == 3;
+  Panel anyPanel = {op.getValues(), op.getScales(), {}, 0};
   Value input =
-      makeActivationRows(b, isa, op.getInput(), getSize(b, op.getInit(), 0));
+      makeActivationRows(b, isa, anyPanel, op.getInput(),
+                         getSize(b, op.getInit(), 0), op.getInputFormat());
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 

@@ -121,8 +121,8 @@ static LogicalResult lowerLinear(LinearOp op, const VectorISA &isa) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Panel panel = {
       op.getWeight(), /*scales=*/{}, {}, op.getInput().getType().getDimSize(1)};
-  emitLinear(b, isa, panel, op.getInput(), op.getBias(), op.getResidual(),
-             op.getInit());
+  emitLinear(b, isa, panel, op.getInput(), /*format=*/std::nullopt,
+             op.getBias(), op.getResidual(), op.getInit());
   return success();
 }
 

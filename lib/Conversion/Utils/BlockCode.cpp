@@ -10,6 +10,7 @@
 
 #include "BlockCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mxfp4/Format/Bits.h"
 #include "mxfp4/Format/Quantize.h"
 
@@ -112,4 +113,64 @@ BlockMaker::Scale BlockMaker::chooseScale(ImplicitLocOpBuilder &b,
                                       constantInt(b, i32, mx::kInfinityBits));
   Value nan = constantInt(b, i32, isE8M0 ? mx::kScaleNaN : mx::kE4M3.nan);
   return {arith::SelectOp::create(b, isNaN, nan, finite), isNaN, inverse};
+}
+
+/// 2^(exponent - 127).
+static Value powerOfTwo(ImplicitLocOpBuilder &b, Value exponent) {
+  Type i32 = exponent.getType();
+  return arith::BitcastOp::create(
+      b, withElement(i32, b.getF32Type()),
+      arith::ShLIOp::create(b, exponent,
+                            constantInt(b, i32, mx::kMantissaBits)));
+}
+
+IntegerBlock mxfp4::emitIntegerOfBlock(ImplicitLocOpBuilder &b, Value x,
+                                       Value largest, InputFormat format) {
+  Type i32 = largest.getType(), f32 = withElement(i32, b.getF32Type());
+  // Numbers from 2^E on become 2^shift and more. E is one more where the
+  // largest would round to what the bytes of planes cannot hold.
+  int64_t shift = format == InputFormat::Int16 ? 14 : 6;
+  constexpr int64_t carry = 2 << (mx::kMantissaBits - 7);
+  Value exponent = arith::ShRUIOp::create(
+      b, arith::AddIOp::create(b, largest, constantInt(b, i32, carry)),
+      constantInt(b, i32, mx::kMantissaBits));
+  // Half of the scale is a normal number as well.
+  exponent =
+      arith::MaxSIOp::create(b, exponent, constantInt(b, i32, shift + 2));
+  Value inverse = powerOfTwo(
+      b, arith::SubIOp::create(b, constantInt(b, i32, 254 + shift), exponent));
+  Value scale = powerOfTwo(
+      b, arith::SubIOp::create(b, exponent, constantInt(b, i32, shift)));
+  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, largest,
+                                      constantInt(b, i32, mx::kInfinityBits));
+  Value nan = constantFloat(b, f32, std::numeric_limits<float>::quiet_NaN());
+  scale = arith::SelectOp::create(b, isNaN, nan, scale);
+
+  // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+  auto inAllLanes = [&](Value scalar) -> Value {
+    auto vector = dyn_cast<VectorType>(x.getType());
+    return vector && !isa<VectorType>(scalar.getType())
+               ? vector::BroadcastOp::create(b, vector, scalar).getResult()
+               : scalar;
+  };
+  Value magic = constantFloat(b, x.getType(), 12582912.0);
+  Type integers = withElement(x.getType(), b.getI32Type());
+  Value rounded = arith::AddFOp::create(
+      b, arith::MulFOp::create(b, x, inAllLanes(inverse)), magic);
+  return {arith::SubIOp::create(b,
+                                arith::BitcastOp::create(b, integers, rounded),
+                                arith::BitcastOp::create(b, integers, magic)),
+          scale};
+}
+
+IntegerBlock mxfp4::emitIntegerBlock(ImplicitLocOpBuilder &b, Value numbers,
+                                     InputFormat format) {
+  Type integers = withElement(numbers.getType(), b.getI32Type());
+  // Magnitudes order like their bits; NaN and infinity come last.
+  Value magnitudes =
+      arith::AndIOp::create(b, arith::BitcastOp::create(b, integers, numbers),
+                            constantInt(b, integers, mx::kMagnitudeMask));
+  Value largest =
+      vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, magnitudes);
+  return emitIntegerOfBlock(b, numbers, largest, format);
 }

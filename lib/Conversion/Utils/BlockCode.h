@@ -45,6 +45,23 @@ struct BlockMaker {
   Rounding rounding;
 };
 
+/// A block of an input of a matmul, as integers times a scale (F24).
+struct IntegerBlock {
+  /// i32, or vectors of them.
+  Value integers;
+  /// An f32; NaN if the block holds a NaN or an infinity.
+  Value scale;
+};
+
+/// The block `numbers`, a vector of f32.
+IntegerBlock emitIntegerBlock(ImplicitLocOpBuilder &b, Value numbers,
+                              InputFormat format);
+
+/// The same for one number `x` of a block whose largest magnitude has the bits
+/// `largest`, an i32.
+IntegerBlock emitIntegerOfBlock(ImplicitLocOpBuilder &b, Value x, Value largest,
+                                InputFormat format);
+
 } // namespace mlir::mxfp4
 
 #endif // MXFP4_LIB_CONVERSION_UTILS_BLOCKCODE_H

@@ -10,6 +10,8 @@
 
 #include "LinearLowering.h"
 
+#include "BlockCode.h"
+#include "IntegerProduct.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -22,31 +24,59 @@ TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
   return {2, isa.rowTiles};
 }
 
-Value mxfp4::makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                                Value input, Value tokens) {
+/// Copies `input` to a new memref of f32, `step` elements of a row at a time,
+/// as `convert` makes them of a vector.
+static Value convertRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
+                         int64_t step, function_ref<Value(Value)> convert) {
   auto type = cast<MemRefType>(input.getType());
-  auto flatten = [&](Value memref) -> Value {
-    if (type.getRank() == 2)
-      return memref;
-    return memref::CollapseShapeOp::create(
-        b, memref, ArrayRef<ReassociationIndices>{{0, 1}, {2}});
-  };
-  Value rows = flatten(input);
-  if (type.getElementType().isF32() || type.getDimSize(0) == 1)
-    return rows;
-  SmallVector<Value> dynamicSizes;
+  SmallVector<Value> dynamicSizes, sizes;
   if (type.isDynamicDim(0))
     dynamicSizes.push_back(tokens);
-  Value wide = flatten(memref::AllocOp::create(
-      b, MemRefType::get(type.getShape(), b.getF32Type()), dynamicSizes));
-  emitParallel(b, getSize(b, rows, 0), [&](ValueRange indices) {
-    emitRow(
-        b, type.getShape().back(), isa.lanes, [&](Value offset, Value tail) {
-          SmallVector<Value> at = {indices[0], offset};
-          storeF32(b, loadF32(b, rows, at, isa.lanes, tail), wide, at, tail);
-        });
+  for (int64_t i = 0; i + 1 < type.getRank(); ++i)
+    sizes.push_back(getSize(b, input, i));
+  Value wide = memref::AllocOp::create(
+      b, MemRefType::get(type.getShape(), b.getF32Type()), dynamicSizes);
+  emitParallel(b, sizes, [&](ValueRange indices) {
+    emitRow(b, type.getShape().back(), step, [&](Value offset, Value tail) {
+      SmallVector<Value> at(indices);
+      at.push_back(offset);
+      storeF32(b, convert(loadF32(b, input, at, step, tail)), wide, at, tail);
+    });
   });
   return wide;
+}
+
+/// The integers of blocks as floats, for what multiplies floats.
+static Value roundRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
+                       InputFormat format) {
+  return convertRows(
+      b, input, tokens, mx::kBlockSize, [&](Value numbers) -> Value {
+        IntegerBlock block = emitIntegerBlock(b, numbers, format);
+        Type type = numbers.getType();
+        return arith::MulFOp::create(
+            b, arith::SIToFPOp::create(b, type, block.integers),
+            vector::BroadcastOp::create(b, type, block.scale));
+      });
+}
+
+Value mxfp4::makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                                const Panel &panel, Value input, Value tokens,
+                                std::optional<InputFormat> format) {
+  auto type = cast<MemRefType>(input.getType());
+  Value rows = input;
+  if (format && hasIntegerProduct(isa, panel))
+    rows = emitIntegerRows(b, input, tokens, *format);
+  else if (format)
+    rows = roundRows(b, input, tokens, *format);
+  else if (!type.getElementType().isF32() && type.getDimSize(0) != 1)
+    rows = convertRows(b, input, tokens, isa.lanes,
+                       [](Value numbers) { return numbers; });
+  if (type.getRank() == 2)
+    return rows;
+  SmallVector<ReassociationIndices> dimensions = {{0, 1}};
+  for (int64_t i = 2; i < cast<MemRefType>(rows.getType()).getRank(); ++i)
+    dimensions.push_back({i});
+  return memref::CollapseShapeOp::create(b, rows, dimensions);
 }
 
 Value mxfp4::loadTensorScale(ImplicitLocOpBuilder &b, Value scales,
@@ -85,14 +115,15 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
 }
 
 void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                       const Panel &panel, Value input, Value bias,
+                       const Panel &panel, Value input,
+                       std::optional<InputFormat> format, Value bias,
                        Value residual, Value init) {
   auto initType = cast<MemRefType>(init.getType());
   int64_t outputs = initType.getDimSize(1);
   Value tokens = getSize(b, init, 0);
   TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
-  input = makeActivationRows(b, isa, input, tokens);
+  Value activations = makeActivationRows(b, isa, panel, input, tokens, format);
 
   emitGroupTiles(
       b, groups, tile.groups, 1, [&](Value firstGroup, int64_t groupCount) {
@@ -104,7 +135,7 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
             [&](Value firstToken, int64_t rowCount) {
               SmallVector<ActivationRow> rows;
               for (int64_t i = 0; i < rowCount; ++i)
-                rows.push_back({input, {addIndex(b, firstToken, i)}});
+                rows.push_back({activations, {addIndex(b, firstToken, i)}});
               SmallVector<SmallVector<Value>> sums =
                   emitPanelProduct(b, isa, panel, tileGroups, rows);
               for (int64_t g = 0; g < groupCount; ++g) {
@@ -160,7 +191,8 @@ LogicalResult mxfp4::checkISA(MLIRContext *context, StringRef name) {
   if (VectorISA::find(name))
     return success();
   return emitError(UnknownLoc::get(context))
-         << "expected an instruction set of baseline, avx2 or avx512, but got '"
+         << "expected an instruction set of baseline, avx2, avxvnni, avx512 or "
+            "avx512vnni, but got '"
          << name << "'";
 }
 

@@ -20,7 +20,8 @@ namespace mlir::mxfp4 {
 /// Emits `init[t, n] = input[t] . weight[n] + bias[n] + residual[t, n]`; `bias`
 /// and `residual` may be null.
 void emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                const Panel &panel, Value input, Value bias, Value residual,
+                const Panel &panel, Value input,
+                std::optional<InputFormat> format, Value bias, Value residual,
                 Value init);
 
 /// The scale of a whole tensor that a weight at `prefix` has, of `scales` [] or
@@ -38,10 +39,12 @@ struct TileShape {
 TileShape getTileShape(const VectorISA &isa, bool isOneToken);
 
 /// The activations `input` [T, K] or [T, S, K] of `tokens` tokens as rows
-/// [T * S, K]. Those of more than one token are in f32: each is read for every
-/// group of weight rows, so it is converted once before.
+/// [T * S, ...] of what is multiplied with `panel`: integers if `format` says
+/// so and `isa` can, else floats. Floats of more than one token are in f32:
+/// each is read for every group of weight rows, so it is converted once before.
 Value makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                         Value input, Value tokens);
+                         const Panel &panel, Value input, Value tokens,
+                         std::optional<InputFormat> format);
 
 /// Fails with a reason unless the emitter handles these types and `layout`,
 /// which may be null.

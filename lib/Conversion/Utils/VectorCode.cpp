@@ -235,6 +235,61 @@ Value mxfp4::decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa,
   llvm_unreachable("unknown lookup");
 }
 
+/// `vector` as bytes.
+static Value asBytes(ImplicitLocOpBuilder &b, Value vector) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+  return vector::BitCastOp::create(
+      b, VectorType::get({4 * lanes}, b.getI8Type()), vector);
+}
+
+Value mxfp4::lookUpBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                         Value codes) {
+  SmallVector<int8_t> table;
+  // The table of an instruction is that of each 16 bytes.
+  for (int64_t i = 0; i < 4 * isa.lanes; ++i)
+    table.push_back(int8_t(2 * mx::decode(mx::kE2M1, uint8_t(i % 16)) +
+                           kWeightOffset));
+  auto type = VectorType::get({4 * isa.lanes}, b.getI8Type());
+  Value values = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, ArrayRef<int8_t>(table)));
+  return callIntrinsic(b,
+                       isa.lanes == 16 ? "llvm.x86.avx512.pshuf.b.512"
+                                       : "llvm.x86.avx2.pshuf.b",
+                       type, {values, asBytes(b, codes)});
+}
+
+int64_t mxfp4::getByteProductStep(const VectorISA &isa) {
+  // Sums of two products are below 2^13 in magnitude, so four of them fit into
+  // 16 bits.
+  return isa.byteProduct == VectorISA::ByteProduct::Fours ? 1 : 4;
+}
+
+Value mxfp4::emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                              ArrayRef<Value> weights,
+                              ArrayRef<Value> activations, Value sums) {
+  Type type = sums.getType();
+  if (isa.byteProduct == VectorISA::ByteProduct::Fours)
+    return callIntrinsic(b,
+                         isa.lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512"
+                                         : "llvm.x86.avx512.vpdpbusd.256",
+                         type, {sums, weights[0], asBytes(b, activations[0])});
+  Type pairs = VectorType::get({2 * isa.lanes}, b.getI16Type());
+  Value products;
+  for (auto [weight, activation] : llvm::zip(weights, activations)) {
+    Value product =
+        callIntrinsic(b,
+                      isa.lanes == 16 ? "llvm.x86.avx512.pmaddubs.w.512"
+                                      : "llvm.x86.avx2.pmadd.ub.sw",
+                      pairs, {weight, asBytes(b, activation)});
+    products = products ? arith::AddIOp::create(b, products, product) : product;
+  }
+  Value fours = callIntrinsic(b,
+                              isa.lanes == 16 ? "llvm.x86.avx512.pmaddw.d.512"
+                                              : "llvm.x86.avx2.pmadd.wd",
+                              type, {products, constantInt(b, pairs, 1)});
+  return arith::AddIOp::create(b, sums, fours);
+}
+
 Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
   auto f32 = cast<VectorType>(x.getType());
   Type i32 = f32.clone(b.getI32Type());

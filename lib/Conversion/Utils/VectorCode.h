@@ -82,6 +82,21 @@ Value emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
 Value decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa, Value words,
                     int64_t index);
 
+/// What decoded bytes are greater by than twice the element, to have no sign.
+constexpr int64_t kWeightOffset = 12;
+
+/// Bytes 2 * element + kWeightOffset for the E2M1 elements in the bytes of the
+/// lanes of `codes`, which are below 16 (F3), as a vector of bytes.
+Value lookUpBytes(ImplicitLocOpBuilder &b, const VectorISA &isa, Value codes);
+
+/// `sums` plus the products of the four bytes of each lane of one or more
+/// vectors: `weights` from lookUpBytes with `activations`, i32 lanes of signed
+/// bytes. Takes as many vectors as getByteProductStep says.
+Value emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                       ArrayRef<Value> weights, ArrayRef<Value> activations,
+                       Value sums);
+int64_t getByteProductStep(const VectorISA &isa);
+
 /// exp(x) within 2 units in the last place; 0 below -87.3, infinity above 88.7,
 /// NaN for NaN.
 Value emitExp(ImplicitLocOpBuilder &b, Value x);

@@ -12,25 +12,41 @@
 
 using namespace mlir::mxfp4;
 
-// Those of the levels x86-64-v4 and x86-64-v3 that not every processor has.
-static constexpr llvm::StringLiteral kAVX512Features[] = {
-    "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2",
-    "fma",     "f16c",     "bmi",      "bmi2",     "lzcnt",    "movbe"};
-static constexpr llvm::StringLiteral kAVX2Features[] = {
-    "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
+// Those of the levels x86-64-v4 and x86-64-v3 that not every processor has, and
+// what is not of a level.
+static constexpr llvm::StringLiteral kAVX512VNNIFeatures[] = {
+    "avx512vnni", "avx512f", "avx512bw", "avx512cd", "avx512dq",
+    "avx512vl",   "avx2",    "fma",      "f16c",     "bmi",
+    "bmi2",       "lzcnt",   "movbe"};
+static constexpr llvm::StringLiteral kAVXVNNIFeatures[] = {
+    "avxvnni", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
+
+/// All but the first.
+template <size_t N>
+static constexpr llvm::ArrayRef<llvm::StringLiteral>
+dropFront(const llvm::StringLiteral (&features)[N]) {
+  return {features + 1, N - 1};
+}
 
 static constexpr int64_t kAVX512Tiles[] = {12, 4, 2, 1};
 static constexpr int64_t kAVX2Tiles[] = {4, 2, 1};
 static constexpr int64_t kBaselineTiles[] = {2, 1};
 
+using Lookup = VectorISA::Lookup;
+using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
-    {"avx512", 16, VectorISA::Lookup::Permute16, true, kAVX512Tiles,
-     "x86-64-v4", kAVX512Features},
-    {"avx2", 8, VectorISA::Lookup::Permute8, true, kAVX2Tiles, "x86-64-v3",
-     kAVX2Features},
+    {"avx512vnni", 16, Lookup::Permute16, ByteProduct::Fours, true,
+     kAVX512Tiles, "x86-64-v4", kAVX512VNNIFeatures},
+    {"avx512", 16, Lookup::Permute16, ByteProduct::Pairs, true, kAVX512Tiles,
+     "x86-64-v4", dropFront(kAVX512VNNIFeatures)},
+    {"avxvnni", 8, Lookup::Permute8, ByteProduct::Fours, true, kAVX2Tiles,
+     "x86-64-v3", kAVXVNNIFeatures},
+    {"avx2", 8, Lookup::Permute8, ByteProduct::Pairs, true, kAVX2Tiles,
+     "x86-64-v3", dropFront(kAVXVNNIFeatures)},
     {"baseline",
      4,
-     VectorISA::Lookup::Arithmetic,
+     Lookup::Arithmetic,
+     ByteProduct::None,
      false,
      kBaselineTiles,
      "",

@@ -688,3 +688,43 @@ func.func @matmul_of_half_bytes(%x: tensor<?x32xf32>, %values: tensor<2x32x8xf4E
       {layout = #mxfp4.layout<lanes = 8, depth = 1>} -> tensor<?x16xf32>
   return
 }
+
+// -----
+
+func.func @integers_of_half_a_block(%x: tensor<2x48xf32>,
+    %values: tensor<12x48xf4E2M1FN>, %scales: tensor<12x3xf8E4M3FN>,
+    %init: tensor<2x12xf32>) -> tensor<2x12xf32> {
+  // expected-error @below {{expected a multiple of 32 columns of 'input' where there is an 'input_format', but got 'tensor<2x48xf32>'}}
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<2x48xf32>,
+          tensor<12x48xf4E2M1FN>, tensor<12x3xf8E4M3FN>)
+      outs(%init : tensor<2x12xf32>) {input_format = #mxfp4.input_format<int8>}
+      -> tensor<2x12xf32>
+  return %0 : tensor<2x12xf32>
+}
+
+// -----
+
+func.func @integers_of_half_a_block_by_expert(%x: tensor<2x48xf32>,
+    %values: tensor<3x12x48xf4E2M1FN>, %scales: tensor<3x12x3xf8E4M3FN>,
+    %experts: tensor<2x1xi32>, %init: tensor<2x1x12xf32>) -> tensor<2x1x12xf32> {
+  // expected-error @below {{expected a multiple of 32 columns of 'input' where there is an 'input_format', but got 'tensor<2x48xf32>'}}
+  %0 = mxfp4.matmul_by_expert ins(%x, %values, %scales, %experts : tensor<2x48xf32>,
+          tensor<3x12x48xf4E2M1FN>, tensor<3x12x3xf8E4M3FN>, tensor<2x1xi32>)
+      outs(%init : tensor<2x1x12xf32>) {input_format = #mxfp4.input_format<int8>}
+      -> tensor<2x1x12xf32>
+  return %0 : tensor<2x1x12xf32>
+}
+
+// -----
+
+func.func @integers_of_12_bits(%x: tensor<2x64xf32>,
+    %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
+    %init: tensor<2x12xf32>) -> tensor<2x12xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<2x64xf32>,
+          tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<2x12xf32>)
+      // expected-error @+2 {{expected ::mlir::mxfp4::InputFormat to be one of: int8, int16}}
+      // expected-error @+1 {{failed to parse MXFP4_InputFormatAttr}}
+      {input_format = #mxfp4.input_format<int12>} -> tensor<2x12xf32>
+  return %0 : tensor<2x12xf32>
+}

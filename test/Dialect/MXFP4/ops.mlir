@@ -129,6 +129,23 @@ func.func @matmul(%x: tensor<?x64xf32>, %values: tensor<12x64xf4E2M1FN>,
   return %0 : tensor<?x12xf32>
 }
 
+// CHECK-LABEL: func.func @matmul_of_integers
+// CHECK:         mxfp4.matmul {{.*}} {input_format = #mxfp4.input_format<int16>} -> tensor<3x12xf32>
+// CHECK:         mxfp4.matmul {{.*}} {input_format = #mxfp4.input_format<int8>} -> tensor<3x12xf32>
+func.func @matmul_of_integers(%x: tensor<3x64xf32>, %values: tensor<12x64xf4E2M1FN>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<3x12xf32>)
+    -> (tensor<3x12xf32>, tensor<3x12xf32>) {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<3x64xf32>,
+          tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<3x12xf32>) {input_format = #mxfp4.input_format<int16>}
+      -> tensor<3x12xf32>
+  %1 = mxfp4.matmul ins(%x, %values, %scales : tensor<3x64xf32>,
+          tensor<12x64xf4E2M1FN>, tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<3x12xf32>) {input_format = #mxfp4.input_format<int8>}
+      -> tensor<3x12xf32>
+  return %0, %1 : tensor<3x12xf32>, tensor<3x12xf32>
+}
+
 // CHECK-LABEL: func.func @matmul_with_bias_and_residual
 // CHECK:         mxfp4.matmul {{.*}} bias(%{{.+}} : tensor<12xbf16>) residual(%{{.+}} : tensor<?x12xf16>) outs
 func.func @matmul_with_bias_and_residual(%x: tensor<?x64xbf16>,

@@ -352,6 +352,17 @@ LogicalResult PackOp::verify() {
 // Matmul
 //===----------------------------------------------------------------------===//
 
+/// Verifies that the columns of `input` are whole blocks of `format`.
+static LogicalResult verifyInputFormat(Operation *op, ShapedType input,
+                                       std::optional<InputFormat> format) {
+  if (!format || input.getShape().back() % mx::kBlockSize == 0)
+    return success();
+  return op->emitOpError() << "expected a multiple of " << mx::kBlockSize
+                           << " columns of 'input' where there is an "
+                              "'input_format', but got "
+                           << input;
+}
+
 LogicalResult MatmulOp::verify() {
   ShapedType input = getInput().getType(), init = getInit().getType();
   if (input.getRank() != 2 || init.getRank() != 2)
@@ -372,7 +383,8 @@ LogicalResult MatmulOp::verify() {
                         getLayoutAttr(), {rows, columns});
   if (failed(format) ||
       failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
-                               getValues().getType(), /*maxRank=*/0)))
+                               getValues().getType(), /*maxRank=*/0)) ||
+      failed(verifyInputFormat(*this, input, getInputFormat())))
     return failure();
   if (failed(verifySameShape(*this, "init", init, "input",
                              {input.getDimSize(0), rows})))
@@ -451,7 +463,8 @@ LogicalResult MatmulByExpertOp::verify() {
                         {values.getDimSize(0), rows, columns});
   if (failed(format) ||
       failed(verifyTensorScale(*this, "tensor_scale", getTensorScale(), *format,
-                               values, /*maxRank=*/1)))
+                               values, /*maxRank=*/1)) ||
+      failed(verifyInputFormat(*this, input, getInputFormat())))
     return failure();
   if (getBias() &&
       failed(verifySameShape(*this, "bias", getBias().getType(), "values",

@@ -105,7 +105,7 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
         op, op->getResultTypes(), input, weight->getValues(),
         weight->getScales(), weight->getTensorScale(), /*bias=*/Value(),
         /*residual=*/Value(), getZeroFilledInit(op),
-        /*layout=*/LayoutAttr());
+        /*inputFormat=*/InputFormatAttr(), /*layout=*/LayoutAttr());
     return success();
   }
 };
@@ -153,7 +153,8 @@ struct FuseDequantizeIntoBatchMatmul final
         rewriter, loc, TypeRange(flat.getType()), input, weight->getValues(),
         weight->getScales(), ofRows, weight->getTensorScale(), /*bias=*/Value(),
         /*weights=*/Value(), /*residual=*/Value(), flat,
-        /*activation=*/SwiGLUAttr(), /*layout=*/LayoutAttr());
+        /*activation=*/SwiGLUAttr(), /*inputFormat=*/InputFormatAttr(),
+        /*layout=*/LayoutAttr());
     rewriter.replaceOp(op, reshape(product->getResult(0), result.getShape()));
     return success();
   }

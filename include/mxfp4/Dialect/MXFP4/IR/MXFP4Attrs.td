@@ -106,6 +106,24 @@ def MXFP4_RoundingAttr : EnumAttr<MXFP4_Dialect, MXFP4_Rounding, "rounding"> {
   let assemblyFormat = "`<` $value `>`";
 }
 
+def MXFP4_InputFormat
+    : I32EnumAttr<"InputFormat", "integers that a matmul takes its input as (F24)",
+                  [I32EnumAttrCase<"Int8", 8, "int8">,
+                   I32EnumAttrCase<"Int16", 16, "int16">]> {
+  let cppNamespace = "::mlir::mxfp4";
+  let genSpecializedAttr = 0;
+}
+def MXFP4_InputFormatAttr : EnumAttr<MXFP4_Dialect, MXFP4_InputFormat, "input_format"> {
+  let summary = "Blocks of integers that a matmul rounds its input to";
+  let description = [{
+    32 consecutive elements of a row become integers of 8 or 16 bits times a
+    power of two (F24), so that products with the elements of a block are
+    integers, too, and their sum is exact. A block that holds a NaN or an
+    infinity becomes NaN.
+  }];
+  let assemblyFormat = "`<` $value `>`";
+}
+
 /// Bufferization changes all operands of an op together.
 def MXFP4_AllTensorsOrAllMemRefs
     : PredOpTrait<"its shaped operands are all tensors or all memrefs",

@@ -253,6 +253,9 @@ def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
     `tensor_scale` `[]` where given (F22); products are accumulated in f32. The
     result does not depend on the values of `init`.
 
+    With `input_format` the input is rounded to blocks of integers first (F24),
+    as kernels like to have it, and K is a multiple of 32.
+
     Example:
 
     ```mlir
@@ -268,6 +271,7 @@ def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
                        Optional<MXFP4_TensorScale>:$tensor_scale,
                        Optional<MXFP4_Floats>:$bias,
                        Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
+                       OptionalAttr<MXFP4_InputFormatAttr>:$input_format,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
   let assemblyFormat = [{
     `ins` `(` $input `,` $values `,` $scales `:` type($input) `,`
@@ -297,6 +301,7 @@ def MXFP4_MatmulByExpertOp
     Weights are `values` `[E, N, K]` with `scales` `[E, N, K / B]` of blocks of
     B elements, and for NVFP4 `tensor_scale` `[]` or `[E]` where given (F22);
     products are accumulated in f32. `experts` holds numbers from 0 to E - 1.
+    `input_format` is as in `mxfp4.matmul`.
 
     Example:
 
@@ -307,7 +312,8 @@ def MXFP4_MatmulByExpertOp
             tensor<?x4xi32>)
         bias(%bias : tensor<32x5760xbf16>)
         activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)
-        outs(%init : tensor<?x4x2880xf32>) -> tensor<?x4x2880xf32>
+        outs(%init : tensor<?x4x2880xf32>)
+        {input_format = #mxfp4.input_format<int16>} -> tensor<?x4x2880xf32>
     ```
   }];
   let arguments = (ins MXFP4_Floats:$input, MXFP4_Values:$values,
@@ -317,6 +323,7 @@ def MXFP4_MatmulByExpertOp
                        Optional<MXFP4_Floats>:$weights,
                        Optional<MXFP4_Floats>:$residual, MXFP4_Floats:$init,
                        OptionalAttr<MXFP4_SwiGLUAttr>:$activation,
+                       OptionalAttr<MXFP4_InputFormatAttr>:$input_format,
                        OptionalAttr<MXFP4_LayoutAttr>:$layout);
   let assemblyFormat = [{
     `ins` `(` $input `,` $values `,` $scales `,` $experts `:`
