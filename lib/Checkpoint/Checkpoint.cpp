@@ -12,6 +12,7 @@
 #include "mxfp4/Checkpoint/Checkpoint.h"
 
 #include "Json.h"
+#include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Format/Quantize.h"
 #include "mxfp4/Support/File.h"
@@ -204,28 +205,42 @@ Result<Checkpoint> Checkpoint::open(const std::string &folder,
   return checkpoint;
 }
 
-const TensorInfo *Checkpoint::find(std::string_view name) const {
-  auto found = schemaByName.find(name);
-  return found == schemaByName.end() ? nullptr : &schema[found->second];
+std::optional<TensorInfo> Checkpoint::find(std::string_view name) const {
+  if (auto found = schemaByName.find(name); found != schemaByName.end())
+    return schema[found->second];
+  std::optional<QuantizedName> parsed = parseQuantizedName(name);
+  if (!parsed)
+    return std::nullopt;
+  auto weight = schemaByName.find(parsed->weight);
+  if (weight == schemaByName.end())
+    return std::nullopt;
+  return quantizedTensor(schema[weight->second], *parsed->format, parsed->part);
 }
 
 std::string_view Checkpoint::sourceOf(std::string_view name) const {
-  return sources.find(name) != sources.end() ? name : dequantizedName(name);
+  if (sources.find(name) != sources.end())
+    return name;
+  if (std::optional<QuantizedName> parsed = parseQuantizedName(name))
+    return parsed->weight;
+  return dequantizedName(name);
 }
 
-/// Checks the scales of an expert tensor, [experts, rows, blocks].
+/// Checks the scales of experts [experts, rows, blocks] or of a dense weight
+/// [rows, blocks].
 Status Checkpoint::checkScales(const TensorInfo &info,
                                const uint8_t *scales) const {
   const void *found = std::memchr(scales, kScaleNaN, info.bytes);
   if (!found)
     return {};
   int64_t index = static_cast<const uint8_t *>(found) - scales;
-  int64_t blocks = info.shape[2];
-  int64_t rows = info.shape[1];
-  return Error{folder + ": tensor " + quote(info.name) +
-               ": the scale of expert " +
-               std::to_string(index / blocks / rows) + ", row " +
-               std::to_string(index / blocks % rows) + ", block " +
+  int64_t blocks = info.shape.back();
+  int64_t rows = info.shape[info.shape.size() - 2];
+  bool isExpert = info.shape.size() == 3;
+  return Error{folder + ": tensor " + quote(info.name) + ": the scale of " +
+               (isExpert
+                    ? "expert " + std::to_string(index / blocks / rows) + ", "
+                    : "") +
+               "row " + std::to_string(index / blocks % rows) + ", block " +
                std::to_string(index % blocks) + " is NaN"};
 }
 
@@ -253,25 +268,64 @@ void Checkpoint::quantizeExperts(const std::string &name) {
                        blocks->data() + i * blocksBytes,
                        scales->data() + i * scalesBytes);
   }
-  quantized = {name, std::move(blocks), std::move(scales)};
+  quantized = {name, &kMXFP4, std::move(blocks), std::move(scales)};
+}
+
+/// Fills `quantized` from the BF16 tensor `name`, [out, in]. The scale of a
+/// block is the smallest that clips nothing: of what the rules differ in,
+/// clipping costs most.
+void Checkpoint::quantizeDense(const std::string &name,
+                               const BlockFormat &format) {
+  quantized = {};
+  const MappedTensor &source = *sources.find(name)->second;
+  int64_t rows = source.info.shape[0], columns = source.info.shape[1];
+  int64_t rowBlocks = columns / format.blockSize;
+  int64_t rowBytes = rowBlocks * format.blockBytes();
+  auto blocks = std::make_shared<std::vector<uint8_t>>(size_t(rows * rowBytes));
+  auto scales =
+      std::make_shared<std::vector<uint8_t>>(size_t(rows * rowBlocks));
+  QuantizeOptions options;
+  options.scaleRule = ScaleRule::RoundUp;
+  std::vector<float> values(static_cast<size_t>(columns));
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint8_t *data = source.data + row * columns * 2;
+    for (int64_t i = 0; i < columns; ++i) {
+      // The data in the file may be at an odd address.
+      uint16_t bits;
+      std::memcpy(&bits, data + 2 * i, sizeof(bits));
+      values[size_t(i)] = decodeBF16(bits);
+    }
+    quantizeRows(format, values.data(), 1, columns,
+                 blocks->data() + row * rowBytes,
+                 scales->data() + row * rowBlocks, options);
+  }
+  releasePages(source.data, source.info.bytes);
+  quantized = {name, &format, std::move(blocks), std::move(scales)};
 }
 
 Result<TensorData> Checkpoint::load(std::string_view name) {
-  const TensorInfo *info = find(name);
+  std::optional<TensorInfo> info = find(name);
   if (!info)
     return Error{folder + ": the model has no tensor " + quote(name)};
 
   TensorData data;
   data.bytes = info->bytes;
-  bool isScales = info->role == TensorRole::ExpertScales;
+  std::optional<QuantizedName> parsed = parseQuantizedName(name);
+  bool isScales = parsed ? parsed->part == BlockPart::Scales
+                         : info->role == TensorRole::ExpertScales;
   auto source = sources.find(name);
   if (source != sources.end()) {
     data.data = source->second->data;
   } else {
     std::string weight(sourceOf(name));
+    const BlockFormat *format = parsed ? parsed->format : &kMXFP4;
     auto &kept = isScales ? quantized.scales : quantized.blocks;
-    if (quantized.name != weight || !kept)
-      quantizeExperts(weight);
+    if (quantized.name != weight || quantized.format != format || !kept) {
+      if (parsed)
+        quantizeDense(weight, *format);
+      else
+        quantizeExperts(weight);
+    }
     data.owner = kept;
     data.data = kept->data();
   }
@@ -283,11 +337,14 @@ Result<TensorData> Checkpoint::load(std::string_view name) {
 
 void Checkpoint::release(std::string_view name) {
   auto source = sources.find(name);
-  if (source != sources.end())
+  if (source != sources.end()) {
     releasePages(source->second->data, source->second->info.bytes);
-  else if (const TensorInfo *info = find(name);
-           info && sourceOf(name) == quantized.name)
-    (info->role == TensorRole::ExpertScales ? quantized.scales
-                                            : quantized.blocks)
-        .reset();
+    return;
+  }
+  if (!find(name) || sourceOf(name) != quantized.name)
+    return;
+  std::string_view scales = "_scales";
+  bool isScales = name.size() >= scales.size() &&
+                  name.substr(name.size() - scales.size()) == scales;
+  (isScales ? quantized.scales : quantized.blocks).reset();
 }

@@ -162,3 +162,52 @@ std::string_view mx::dequantizedName(std::string_view name) {
   // Without "_blocks" or "_scales".
   return name.substr(0, name.rfind('_'));
 }
+
+static constexpr std::string_view kPartSuffixes[] = {"_values", "_scales"};
+
+std::string mx::quantizedName(std::string_view weight,
+                              const BlockFormat &format, BlockPart part) {
+  return std::string(weight) + "." + format.name +
+         std::string(kPartSuffixes[size_t(part)]);
+}
+
+std::optional<QuantizedName> mx::parseQuantizedName(std::string_view name) {
+  for (BlockPart part : {BlockPart::Values, BlockPart::Scales}) {
+    std::string_view suffix = kPartSuffixes[size_t(part)];
+    size_t dot = name.rfind('.');
+    if (dot == name.npos || name.size() - dot <= suffix.size() ||
+        name.substr(name.size() - suffix.size()) != suffix)
+      continue;
+    std::string_view format = name.substr(dot + 1);
+    format.remove_suffix(suffix.size());
+    if (const BlockFormat *found = findBlockFormat(format))
+      return QuantizedName{name.substr(0, dot), found, part};
+  }
+  return std::nullopt;
+}
+
+std::optional<TensorInfo> mx::quantizedTensor(const TensorInfo &weight,
+                                              const BlockFormat &format,
+                                              BlockPart part) {
+  bool isDense = weight.role == TensorRole::AttentionWeight ||
+                 weight.role == TensorRole::Head;
+  if (!isDense || format.scale != ScaleFormat::E8M0 ||
+      8 % format.element.bits != 0 || weight.shape[1] % format.blockSize != 0)
+    return std::nullopt;
+  TensorInfo info = weight;
+  info.name = quantizedName(weight.name, format, part);
+  int64_t rows = weight.shape[0], columns = weight.shape[1];
+  info.dtype = "U8";
+  if (part == BlockPart::Scales) {
+    info.shape = {rows, columns / format.blockSize};
+  } else if (format.element.bits == 4) {
+    info.shape = {rows, columns / format.blockSize, format.blockBytes()};
+  } else {
+    info.shape = {rows, columns};
+    info.dtype = std::string_view(format.name) == kMXFP8E4M3.name ? "F8_E4M3"
+                                                                  : "F8_E5M2";
+  }
+  // Cannot fail: it is smaller than the weight.
+  info.bytes = *tensorBytes(info.dtype, info.shape);
+  return info;
+}

@@ -25,6 +25,18 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 namespace {
+/// What CompileOptions::dense may be.
+struct DenseName {
+  StringRef name;
+  /// Null for BF16.
+  const mx::BlockFormat *format;
+};
+} // namespace
+
+static constexpr DenseName kDenseNames[] = {
+    {"bf16", nullptr}, {"mxfp8", &mx::kMXFP8E4M3}, {"mxfp4", &mx::kMXFP4}};
+
+namespace {
 /// Keeps the errors that are reported while it lives.
 struct ErrorCollector {
   explicit ErrorCollector(MLIRContext &context)
@@ -74,9 +86,13 @@ public:
     ImportOptions importOptions;
     importOptions.bf16Activations = options.activations != "f32";
     if (options.activations == "bf16")
-      importOptions.expertInputs = InputFormat::Int16;
+      importOptions.matmulInputs = InputFormat::Int16;
     if (options.activations == "int8")
-      importOptions.expertInputs = InputFormat::Int8;
+      importOptions.matmulInputs = InputFormat::Int8;
+    importOptions.denseFormat =
+        llvm::find_if(kDenseNames, [&](const DenseName &dense) {
+          return dense.name == options.dense;
+        })->format;
     importOptions.prefillTokens = options.prefillTokens;
     loadImportDialects(result->context);
     result->module = importGptOss(result->context, config, importOptions);
@@ -124,6 +140,16 @@ mx::Status mx::checkOptions(const CompileOptions &options) {
 
 const std::vector<std::string> &mx::activationNames() {
   static const std::vector<std::string> names = {"bf16", "f32", "int8"};
+  return names;
+}
+
+const std::vector<std::string> &mx::denseNames() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> names;
+    for (const DenseName &dense : kDenseNames)
+      names.push_back(dense.name.str());
+    return names;
+  }();
   return names;
 }
 

@@ -24,6 +24,9 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
     return mx::Error{"unknown activations '" + options.activations +
                      "': expected " +
                      llvm::join(mx::activationNames(), " or ")};
+  if (!llvm::is_contained(mx::denseNames(), options.dense))
+    return mx::Error{"unknown format of dense weights '" + options.dense +
+                     "': expected " + llvm::join(mx::denseNames(), " or ")};
   if (options.prefillTokens < 1 ||
       options.prefillTokens > mx::kMaxPrefillTokens)
     return mx::Error{"expected 1 to " + std::to_string(mx::kMaxPrefillTokens) +

@@ -52,6 +52,11 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
                  "but for the inputs of experts")
       ->check(CLI::IsMember(activationNames()))
       ->capture_default_str();
+  app.add_option("--dense", options.dense,
+                 "Format of the weights of attention and of the head, which "
+                 "are quantized when they are loaded")
+      ->check(CLI::IsMember(denseNames()))
+      ->capture_default_str();
   app.add_flag("--reference", options.reference,
                "Compile the slow exact path: plain loops, one thread");
   app.add_flag_callback(

@@ -50,7 +50,8 @@ partOfBuffer(const Buffer &buffer,
              const std::map<std::string_view, TensorRole> &roles) {
   switch (buffer.kind) {
   case BufferKind::Weight: {
-    auto role = roles.find(buffer.name);
+    std::optional<QuantizedName> quantized = parseQuantizedName(buffer.name);
+    auto role = roles.find(quantized ? quantized->weight : buffer.name);
     return partOfTensor(role == roles.end() ? TensorRole::Unknown
                                             : role->second);
   }

@@ -53,6 +53,7 @@ std::string mx::cacheKey(const std::string &fingerprint,
   text += "\ncompiler " + fingerprint;
   text += "\ntarget " + options.target;
   text += "\nactivations " + options.activations;
+  text += "\ndense " + options.dense;
   text += "\nreference " + std::to_string(options.reference);
   text += "\nfuse " + std::to_string(options.fuse);
   text += "\nprefill tokens " + std::to_string(options.prefillTokens);

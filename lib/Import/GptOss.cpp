@@ -77,8 +77,10 @@ public:
       : b(UnknownLoc::get(&context), &context), config(config),
         options(options), f32(b.getF32Type()),
         activation(options.bf16Activations ? Type(b.getBF16Type()) : f32) {
-    for (const mx::TensorInfo &info : mx::checkpointSchema(config))
+    for (const mx::TensorInfo &info : mx::checkpointSchema(config)) {
       weightTypes[info.name] = getWeightType(info);
+      addBlocks(info);
+    }
   }
 
   OwningOpRef<ModuleOp> import() {
@@ -135,6 +137,44 @@ private:
     return RankedTensorType::get(shape, b.getBF16Type());
   }
 
+  /// Adds the blocks that the dense weight `info` is to be read as, if any.
+  void addBlocks(const mx::TensorInfo &info) {
+    if (!options.denseFormat ||
+        !mx::quantizedTensor(info, *options.denseFormat, mx::BlockPart::Values))
+      return;
+    std::string values = mx::quantizedName(info.name, *options.denseFormat,
+                                           mx::BlockPart::Values);
+    std::string scales = mx::quantizedName(info.name, *options.denseFormat,
+                                           mx::BlockPart::Scales);
+    weightTypes[values] = RankedTensorType::get(
+        info.shape,
+        getElementType(b.getContext(), options.denseFormat->element));
+    weightTypes[scales] = RankedTensorType::get(
+        {info.shape[0], info.shape[1] / options.denseFormat->blockSize},
+        Float8E8M0FNUType::get(b.getContext()));
+    blocks[info.name] = {values, scales};
+  }
+
+  /// The tensors that weight `name` of the checkpoint is read as: itself, or
+  /// elements and scales.
+  SmallVector<std::string> getParts(const std::string &name) const {
+    auto found = blocks.find(name);
+    return found == blocks.end() ? SmallVector<std::string>{name}
+                                 : found->second;
+  }
+
+  /// The weight whose parts are the arguments `numbers` of `function`.
+  DenseWeight getDense(FunctionBuilder &function, ArrayRef<unsigned> numbers) {
+    DenseWeight weight = {function[numbers[0]], {}, {}};
+    if (numbers.size() == 1)
+      return weight;
+    weight.scales = function[numbers[1]];
+    if (isa<Float4E2M1FNType>(
+            cast<RankedTensorType>(weight.values.getType()).getElementType()))
+      weight.inputFormat = options.matmulInputs;
+    return weight;
+  }
+
   static StringRef getVariant(int64_t tokens) {
     return tokens == 1 ? mx::kDecodeEntry : mx::kPrefillEntry;
   }
@@ -167,13 +207,19 @@ private:
     return tensor::DimOp::create(b, x, 0).getResult();
   }
 
-  template <size_t N>
-  SmallVector<unsigned> addLayerWeights(FunctionBuilder &function,
-                                        const char *const (&parts)[N]) {
-    SmallVector<unsigned> numbers;
-    for (const char *part : parts)
-      numbers.push_back(function.add(getArgumentName(part),
-                                     weightTypes.at(getLayerName(0, part))));
+  /// The numbers of the arguments that hold each of `weights`, without the
+  /// layer.
+  SmallVector<SmallVector<unsigned>>
+  addLayerWeights(FunctionBuilder &function, ArrayRef<const char *> weights) {
+    SmallVector<SmallVector<unsigned>> numbers;
+    size_t prefix = getLayerName(0, "").size();
+    for (const char *weight : weights) {
+      numbers.emplace_back();
+      for (const std::string &part : getParts(getLayerName(0, weight)))
+        numbers.back().push_back(
+            function.add(getArgumentName(StringRef(part).drop_front(prefix)),
+                         weightTypes.at(part)));
+    }
     return numbers;
   }
 
@@ -188,24 +234,24 @@ private:
     FunctionBuilder function(b, getAttentionName(tokens, isSliding));
     unsigned x = function.add("x", getHiddenType(tokens));
     unsigned position = function.add("position", b.getIndexType());
-    SmallVector<unsigned> w = addLayerWeights(function, kAttentionWeights);
+    auto w = addLayerWeights(function, kAttentionWeights);
     unsigned keys = function.add("key_cache", getCacheType(isSliding));
     unsigned values = function.add("value_cache", getCacheType(isSliding));
     unsigned result = function.add("result", getHiddenType(tokens));
     function.create({result, keys, values}).setPrivate();
 
     LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
-    auto weight = [&](unsigned index) { return function[w[index]]; };
+    auto weight = [&](unsigned index) { return function[w[index][0]]; };
+    auto dense = [&](unsigned index) { return getDense(function, w[index]); };
     Value at = function[position];
     Value normal = layer.rmsNorm(function[x], weight(0));
     Value query =
-        layer.splitHeads(layer.linear(normal, weight(1), weight(2), f32),
+        layer.splitHeads(layer.linear(normal, dense(1), weight(2), f32),
                          config.numAttentionHeads);
-    Value key =
-        layer.splitHeads(layer.linear(normal, weight(3), weight(4), f32),
-                         config.numKeyValueHeads);
+    Value key = layer.splitHeads(layer.linear(normal, dense(3), weight(4), f32),
+                                 config.numKeyValueHeads);
     Value value =
-        layer.splitHeads(layer.linear(normal, weight(5), weight(6), activation),
+        layer.splitHeads(layer.linear(normal, dense(5), weight(6), activation),
                          config.numKeyValueHeads);
     query = layer.rotary(query, at);
     key = layer.rotary(key, at);
@@ -214,7 +260,7 @@ private:
     Value newKeys = layer.updateCache(key, at, function[keys]);
     Value newValues = layer.updateCache(value, at, function[values]);
     Value output =
-        layer.linear(layer.joinHeads(mixed), weight(7), weight(8), f32);
+        layer.linear(layer.joinHeads(mixed), dense(7), weight(8), f32);
     Value sum = layer.add(output, function[x], function[result]);
     func::ReturnOp::create(b, ValueRange{sum, newKeys, newValues});
   }
@@ -223,20 +269,21 @@ private:
     OpBuilder::InsertionGuard guard(b);
     FunctionBuilder function(b, getVariant(tokens) + "_experts");
     unsigned x = function.add("x", getHiddenType(tokens));
-    SmallVector<unsigned> w = addLayerWeights(function, kExpertWeights);
+    auto w = addLayerWeights(function, kExpertWeights);
     unsigned result = function.add("result", getHiddenType(tokens));
     function.create({result}).setPrivate();
 
     LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
-    auto weight = [&](unsigned index) { return function[w[index]]; };
+    auto weight = [&](unsigned index) { return function[w[index][0]]; };
     Value normal = layer.rmsNorm(function[x], weight(0));
-    Value logits = layer.linear(normal, weight(1), weight(2), f32);
+    Value logits =
+        layer.linear(normal, getDense(function, w[1]), weight(2), f32);
     auto [experts, routing] = layer.route(logits);
     Value gateUp = layer.matmulByExpert(normal, weight(3), weight(4), weight(5),
-                                        experts, options.expertInputs);
+                                        experts, options.matmulInputs);
     Value down =
         layer.matmulByExpert(layer.swiglu(gateUp), weight(6), weight(7),
-                             weight(8), experts, options.expertInputs);
+                             weight(8), experts, options.matmulInputs);
     Value output = layer.combineExperts(down, routing);
     func::ReturnOp::create(b, layer.add(output, function[x], function[result]));
   }
@@ -256,6 +303,15 @@ private:
          b.getNamedAttr(kSourceAttrName, TypeAttr::get(weightTypes.at(name))),
          b.getNamedAttr(bufferization::BufferizationDialect::kWritableAttrName,
                         b.getBoolAttr(false))});
+  }
+
+  /// The parts of weight `name`.
+  SmallVector<unsigned> addWeights(FunctionBuilder &function,
+                                   const std::string &name) {
+    SmallVector<unsigned> numbers;
+    for (const std::string &part : getParts(name))
+      numbers.push_back(addWeight(function, part));
+    return numbers;
   }
 
   void setEntry(func::FuncOp function, int64_t maxTokens) {
@@ -284,11 +340,12 @@ private:
     arguments.embedding = addWeight(function, "model.embed_tokens.weight");
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
       SmallVector<unsigned> &attention = arguments.attention.emplace_back();
-      for (const char *part : kAttentionWeights)
-        attention.push_back(addWeight(function, getLayerName(i, part)));
+      for (const char *weight : kAttentionWeights)
+        llvm::append_range(attention,
+                           addWeights(function, getLayerName(i, weight)));
       SmallVector<unsigned> &experts = arguments.experts.emplace_back();
-      for (const char *part : kExpertWeights)
-        experts.push_back(addWeight(function, getLayerName(i, part)));
+      for (const char *weight : kExpertWeights)
+        experts.push_back(addWeight(function, getLayerName(i, weight)));
     }
     arguments.norm = addWeight(function, "model.norm.weight");
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
@@ -373,7 +430,7 @@ private:
     OpBuilder::InsertionGuard guard(b);
     FunctionBuilder function(b, mx::kDecodeEntry);
     LayerArguments arguments = addLayerArguments(function, 1);
-    unsigned head = addWeight(function, "lm_head.weight");
+    SmallVector<unsigned> head = addWeights(function, "lm_head.weight");
     unsigned logits = function.add(
         "logits", RankedTensorType::get({1, config.vocabSize}, f32),
         {named(kBufferAttrName, mx::kLogitsBuffer),
@@ -382,7 +439,7 @@ private:
     LayerBuilder layer(b, config, activation, b.getIndexAttr(1));
     auto [x, caches] = callLayers(function, arguments, layer, 1);
     Value normal = layer.rmsNorm(x, function[arguments.norm]);
-    SmallVector<Value> results = {layer.linear(normal, function[head],
+    SmallVector<Value> results = {layer.linear(normal, getDense(function, head),
                                                /*bias=*/{}, f32,
                                                function[logits])};
     results.append(caches);
@@ -401,7 +458,7 @@ private:
                                   {named(kValueAttrName, "tokens")});
     unsigned first = function.add("position", b.getIndexType(),
                                   {named(kValueAttrName, "position")});
-    unsigned head = addWeight(function, "lm_head.weight");
+    SmallVector<unsigned> head = addWeights(function, "lm_head.weight");
     unsigned logits = function.add(
         "logits",
         RankedTensorType::get({ShapedType::kDynamic, config.vocabSize}, f32),
@@ -415,8 +472,8 @@ private:
     Value rows = tensor::ExtractSliceOp::create(b, function[hidden], offsets,
                                                 sizes, strides);
     LayerBuilder layer(b, config, activation, function[count]);
-    func::ReturnOp::create(b, layer.linear(rows, function[head], /*bias=*/{},
-                                           f32, function[logits]));
+    func::ReturnOp::create(b, layer.linear(rows, getDense(function, head),
+                                           /*bias=*/{}, f32, function[logits]));
   }
 
   ImplicitLocOpBuilder b;
@@ -424,6 +481,8 @@ private:
   const ImportOptions &options;
   Type f32, activation;
   llvm::StringMap<RankedTensorType> weightTypes;
+  /// Names of elements and scales of the weights that are read as blocks.
+  llvm::StringMap<SmallVector<std::string>> blocks;
 };
 } // namespace
 

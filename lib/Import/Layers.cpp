@@ -45,16 +45,31 @@ Value LayerBuilder::rmsNorm(Value x, Value gain, Value init) {
       ->getResult(0);
 }
 
-Value LayerBuilder::linear(Value x, Value weight, Value bias, Type element,
-                           Value init) {
-  int64_t outputs = getSize(weight, 0);
+InputFormatAttr
+LayerBuilder::getInputFormatAttr(std::optional<InputFormat> format) const {
+  return format ? InputFormatAttr::get(b.getContext(), *format)
+                : InputFormatAttr();
+}
+
+Value LayerBuilder::linear(Value x, const DenseWeight &weight, Value bias,
+                           Type element, Value init) {
+  int64_t outputs = getSize(weight.values, 0);
   Type f32 = b.getF32Type();
   Value sumInit = init && !bias ? init : empty(outputs, f32);
-  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0));
-  Value zeros = linalg::FillOp::create(b, zero, sumInit).getResult(0);
-  Value sum =
-      linalg::MatmulTransposeBOp::create(b, b.getLoc(), {x, weight}, zeros)
-          ->getResult(0);
+  Value sum;
+  if (weight.scales) {
+    sum = MatmulOp::create(b, sumInit.getType(), x, weight.values,
+                           weight.scales, /*tensorScale=*/Value(),
+                           /*bias=*/Value(), /*residual=*/Value(), sumInit,
+                           getInputFormatAttr(weight.inputFormat), LayoutAttr())
+              ->getResult(0);
+  } else {
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0));
+    Value zeros = linalg::FillOp::create(b, zero, sumInit).getResult(0);
+    sum = linalg::MatmulTransposeBOp::create(b, b.getLoc(), {x, weight.values},
+                                             zeros)
+              ->getResult(0);
+  }
   if (!bias)
     return sum;
 
@@ -143,15 +158,12 @@ Value LayerBuilder::matmulByExpert(Value x, Value values, Value scales,
                                    Value bias, Value experts,
                                    std::optional<InputFormat> format) {
   Value init = empty({getSize(experts, 1), getSize(values, 1)}, b.getF32Type());
-  InputFormatAttr inputFormat;
-  if (format)
-    inputFormat = InputFormatAttr::get(b.getContext(), *format);
-  Value sums =
-      MatmulByExpertOp::create(b, init.getType(), x, values, scales, experts,
-                               /*tensorScale=*/Value(), /*bias=*/Value(),
-                               /*weights=*/Value(), /*residual=*/Value(), init,
-                               SwiGLUAttr(), inputFormat, LayoutAttr())
-          ->getResult(0);
+  Value sums = MatmulByExpertOp::create(
+                   b, init.getType(), x, values, scales, experts,
+                   /*tensorScale=*/Value(), /*bias=*/Value(),
+                   /*weights=*/Value(), /*residual=*/Value(), init,
+                   SwiGLUAttr(), getInputFormatAttr(format), LayoutAttr())
+                   ->getResult(0);
   return nn::AddExpertBiasOp::create(b, init.getType(), sums, bias, experts,
                                      init)
       ->getResult(0);

@@ -20,6 +20,15 @@
 
 namespace mlir::mxfp4 {
 
+/// A weight of attention or the head: dense floats or blocks.
+struct DenseWeight {
+  Value values;
+  /// Of blocks; else null.
+  Value scales;
+  /// The integers that a product with blocks takes its input as.
+  std::optional<InputFormat> inputFormat;
+};
+
 /// Builds the ops of a layer for a model and a precision of activations.
 class LayerBuilder {
 public:
@@ -37,7 +46,7 @@ public:
   Value rmsNorm(Value x, Value gain, Value init = {});
   /// x . weight + bias, f32 rounded to `element`; `bias` may be null. The sum
   /// is made in `init` if given.
-  Value linear(Value x, Value weight, Value bias, Type element,
+  Value linear(Value x, const DenseWeight &weight, Value bias, Type element,
                Value init = {});
   /// x + y into `init`.
   Value add(Value x, Value y, Value init);
@@ -60,6 +69,7 @@ public:
 
 private:
   int64_t getSize(Value x, int64_t index) const;
+  InputFormatAttr getInputFormatAttr(std::optional<InputFormat> format) const;
 
   ImplicitLocOpBuilder &b;
   const mx::ModelConfig &config;

@@ -73,7 +73,7 @@ static Status checkWeights(const Program &program,
     if (buffer.kind != BufferKind::Weight)
       continue;
     std::string tensor = "tensor " + quote(buffer.name);
-    const TensorInfo *info = checkpoint.find(buffer.name);
+    std::optional<TensorInfo> info = checkpoint.find(buffer.name);
     if (!info)
       return Error{"the program needs " + tensor +
                    ", which the checkpoint does not have"};

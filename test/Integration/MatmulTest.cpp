@@ -333,6 +333,43 @@ TEST(Matmul, EveryScale) {
                 makeScaleRow(high, 11, 1e-20)});
 }
 
+/// A matrix whose row n has element n of `format`, of 8 bits, and zeros.
+static Kernel makeElementRows(const BlockFormat &format, ElementType type,
+                              int64_t tokens) {
+  int64_t rows = 256, columns = 64;
+  HostTensor elements(type, {rows, columns});
+  for (int64_t row = 0; row < rows; ++row)
+    elements.bytes[size_t(row * columns + row % columns)] = uint8_t(row);
+  HostTensor scales(ElementType::E8M0, {rows, columns / 32});
+  std::fill(scales.bytes.begin(), scales.bytes.end(), uint8_t(127));
+  HostTensor input(ElementType::F32, {tokens, columns},
+                   std::vector<double>(size_t(tokens * columns), 0.75));
+
+  Kernel kernel;
+  kernel.addInput("x", ElementType::F32, {tokens, columns});
+  kernel.addWeight("v", elements);
+  kernel.addWeight("s", scales);
+  kernel.addOutput("out", ElementType::F32, {tokens, rows});
+  kernel.body = "  %y = mxfp4.matmul ins(%x, %v, %s : {x}, {v}, {s}) "
+                "outs(%out : {out}) -> {out}";
+  kernel.results = {{"%y", "out"}};
+  Call &call = kernel.addCall(tokens);
+  call.data["x"] = input;
+  Exact exact = multiply(input.values(), decodeWeight(elements, scales, format),
+                         columns, {}, {});
+  call.expected = {{"out", exact.values, exact.slack}};
+  return kernel;
+}
+
+TEST(Matmul, EveryElementOf8Bits) {
+  std::vector<Kernel> kernels;
+  for (int64_t tokens : {1, 5}) {
+    kernels.push_back(makeElementRows(kMXFP8E4M3, ElementType::E4M3, tokens));
+    kernels.push_back(makeElementRows(kMXFP8E5M2, ElementType::E5M2, tokens));
+  }
+  checkKernels(kernels);
+}
+
 TEST(Matmul, ArrangedForOtherKernels) {
   Random random(5);
   std::vector<Kernel> kernels;

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,17 +68,18 @@ public:
   /// checkpointSchema(config()), also where experts are in BF16.
   const std::vector<TensorInfo> &tensors() const { return schema; }
 
-  /// The entry of tensors() called `name`, or null.
-  const TensorInfo *find(std::string_view name) const;
+  /// The entry of tensors() called `name`, or what quantizedTensor makes of
+  /// one; nothing if there is none.
+  std::optional<TensorInfo> find(std::string_view name) const;
 
-  /// The tensor of the files that tensor `name` of tensors() is made from: its
-  /// own name, or that of the BF16 experts that become blocks and scales.
+  /// The tensor of the files that tensor `name` is made from: its own name, or
+  /// that of the BF16 weight that becomes blocks and scales.
   /// Tensors of one source are best loaded one after the other.
   std::string_view sourceOf(std::string_view name) const;
 
-  /// The bytes of a tensor of tensors(). Fails on scales that are NaN.
+  /// The bytes of tensor `name`. Fails on scales that are NaN.
   ///
-  /// Quantized experts are kept, blocks and scales, until they are released or
+  /// Quantized weights are kept, blocks and scales, until they are released or
   /// another one is loaded, so at most one is in memory.
   Result<TensorData> load(std::string_view name);
 
@@ -88,10 +90,12 @@ public:
 private:
   Checkpoint() = default;
 
-  /// The last expert tensor that was quantized, [experts, out, in].
-  struct QuantizedExperts {
+  /// The last tensor that was quantized: experts [experts, out, in] or a dense
+  /// weight [out, in].
+  struct QuantizedWeight {
     /// Name of the BF16 tensor.
     std::string name;
+    const BlockFormat *format = nullptr;
     std::shared_ptr<const std::vector<uint8_t>> blocks;
     std::shared_ptr<const std::vector<uint8_t>> scales;
   };
@@ -101,6 +105,7 @@ private:
   Status checkSchema(bool quantizeExperts) const;
   Status checkScales(const TensorInfo &info, const uint8_t *scales) const;
   void quantizeExperts(const std::string &name);
+  void quantizeDense(const std::string &name, const BlockFormat &format);
 
   std::string folder;
   ModelConfig modelConfig;
@@ -112,7 +117,7 @@ private:
   std::vector<SafetensorsFile> shards;
   /// The tensors of all shards.
   std::map<std::string, const MappedTensor *, std::less<>> sources;
-  QuantizedExperts quantized;
+  QuantizedWeight quantized;
 };
 
 } // namespace mx

@@ -13,9 +13,11 @@
 #define MXFP4_CHECKPOINT_SCHEMA_H
 
 #include "mxfp4/Checkpoint/ModelConfig.h"
+#include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Support/Result.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +77,31 @@ std::vector<TensorInfo> dequantizedSchema(const ModelConfig &config);
 /// The name in dequantizedSchema of the experts whose blocks or scales `name`
 /// is in checkpointSchema.
 std::string_view dequantizedName(std::string_view name);
+
+// A dense weight [rows, columns] of the checkpoint may be read in blocks of a
+// format. Its elements and its scales are tensors of their own then, whose names
+// say so, and which no file holds.
+
+enum class BlockPart { Values, Scales };
+
+/// Such as "lm_head.weight.mxfp8_e4m3_values" for "lm_head.weight".
+std::string quantizedName(std::string_view weight, const BlockFormat &format,
+                          BlockPart part);
+
+/// The weight, its format and the part that a name of quantizedName is of.
+struct QuantizedName {
+  std::string_view weight;
+  const BlockFormat *format;
+  BlockPart part;
+};
+std::optional<QuantizedName> parseQuantizedName(std::string_view name);
+
+/// The tensor quantizedName(weight.name, ...); nothing if `weight` is no weight
+/// of attention or the head, if its rows are no whole blocks, or if the elements
+/// of the format are of 6 bits or need a scale of the whole tensor.
+std::optional<TensorInfo> quantizedTensor(const TensorInfo &weight,
+                                          const BlockFormat &format,
+                                          BlockPart part);
 
 } // namespace mx
 

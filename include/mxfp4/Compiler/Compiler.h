@@ -34,6 +34,10 @@ struct CompileOptions {
   /// their inputs as integers of 16 bits and a scale for 32 of them, which is
   /// closer than a rounding to bf16, with "int8" as integers of 8.
   std::string activations = "bf16";
+  /// The format of the weights of attention and of the head, one of
+  /// denseNames(). The checkpoint has BF16; blocks are made when weights are
+  /// loaded. The embedding, norms, biases and the router stay as they are.
+  std::string dense = "bf16";
   /// The slow exact path: plain loops, one thread, no fusion.
   bool reference = false;
   /// Fuse bias, activation, routing and residual into matmuls.
@@ -51,6 +55,9 @@ Status checkOptions(const CompileOptions &options);
 
 /// "bf16", "f32" and "int8", which is bf16 but for the inputs of experts.
 const std::vector<std::string> &activationNames();
+
+/// "bf16", "mxfp8" (E4M3) and "mxfp4".
+const std::vector<std::string> &denseNames();
 
 /// Compiles a model of this shape. Fails with what is wrong with the options or
 /// the target.

@@ -47,6 +47,8 @@ struct VectorISA {
   ByteProduct byteProduct;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
+  /// True if there are instructions that convert between f16 and f32.
+  bool hasF16;
   /// By how many rows of activations two groups of weight rows are multiplied
   /// at a time, falling to one: the first is what fits the registers as sums.
   llvm::ArrayRef<int64_t> rowTiles;

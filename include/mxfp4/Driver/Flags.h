@@ -44,7 +44,8 @@ void addModelFlags(CLI::App &app, ModelSource &source, ModelFlags flags);
 /// The model that `source` names.
 Result<ModelConfig> readModel(const ModelSource &source);
 
-/// Adds --target, --activations, --reference, --no-fusion and --prefill-tokens.
+/// Adds --target, --activations, --dense, --reference, --no-fusion and
+/// --prefill-tokens.
 void addCompileFlags(CLI::App &app, CompileOptions &options);
 
 /// Adds MODEL, which must be given, the flags of addCompileFlags, --quantize,

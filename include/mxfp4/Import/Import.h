@@ -25,9 +25,12 @@ struct ImportOptions {
   /// Keep normalized activations, attention, SwiGLU and the KV cache in bf16.
   /// The residual stream is f32 in any case.
   bool bf16Activations = true;
-  /// The integers that experts take their inputs as; those are multiplied as
-  /// they are without.
-  std::optional<InputFormat> expertInputs;
+  /// The integers that products with MXFP4 weights take their inputs as; those
+  /// are multiplied as they are without.
+  std::optional<InputFormat> matmulInputs;
+  /// The format of the weights of attention and of the head, where their rows
+  /// are whole blocks; null for BF16.
+  const mx::BlockFormat *denseFormat = nullptr;
   /// Tokens that "prefill" takes at most.
   int64_t prefillTokens = 512;
   /// Rows of logits that "unembed" makes at most.

@@ -202,7 +202,7 @@ static SmallVector<Value> emitProducts(ImplicitLocOpBuilder &b,
           for (int64_t i = 0; i < kWeightWords; ++i) {
             Value words = reader.loadWords(group, addIndex(b, firstWord, i));
             for (int64_t parity : {0, 1})
-              weights.push_back(reader.decodeBytes(words, parity));
+              weights.push_back(reader.decodeToBytes(words, parity));
           }
           Value scale = reader.loadScales(group, block);
           for (Value product : blocks.multiply(weights))

@@ -39,8 +39,7 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
   PanelReader reader(b, isa, panel);
   VectorType f32 = getF32Vector(b, isa.lanes);
   const mx::BlockFormat *format = reader.getFormat();
-  int64_t depth =
-      getPanelDepth(cast<MemRefType>(panel.values.getType()).getElementType());
+  int64_t depth = reader.getWordColumns();
   int64_t step =
       format ? format->blockSize : getDenseStep(panel.columns, depth);
   Value zero = constantFloat(b, f32, 0.0);
@@ -93,12 +92,15 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
         if (!format)
           return partial;
         SmallVector<Value> next;
+        Value factor = constantFloat(b, f32, reader.getFactor());
         for (size_t group = 0; group < groups.size(); ++group) {
           Value scale = reader.loadScales(groups[group], iteration);
           for (size_t row = 0; row < rows.size(); ++row) {
             size_t index = group * rows.size() + row;
-            next.push_back(
-                emitMultiplyAdd(b, isa, partial[index], scale, carried[index]));
+            Value sum = partial[index];
+            if (reader.getFactor() != 1.0)
+              sum = arith::MulFOp::create(b, sum, factor);
+            next.push_back(emitMultiplyAdd(b, isa, sum, scale, carried[index]));
           }
         }
         return next;

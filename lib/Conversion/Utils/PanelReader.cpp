@@ -19,6 +19,10 @@ bool mxfp4::isPanelType(Type weight) {
 }
 
 int64_t mxfp4::getPanelDepth(Type weight) {
+  // 8-bit elements of a column stand together, so that a vector of them has one
+  // in each lane.
+  if (isa<Float8E4M3FNType, Float8E5M2Type>(weight))
+    return 1;
   constexpr int64_t laneBits = 32;
   int64_t bits = weight.isInteger(8) ? 4 : weight.getIntOrFloatBitWidth();
   return laneBits / bits;
@@ -30,44 +34,81 @@ bool mxfp4::isActivationType(Type activation) {
 
 PanelReader::PanelReader(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          const Panel &panel)
-    : b(b), isa(isa), panel(panel),
-      element(cast<MemRefType>(panel.values.getType()).getElementType()) {
+    : b(b), vectors(isa), panel(panel),
+      element(cast<MemRefType>(panel.values.getType()).getElementType()),
+      values(panel.values) {
   if (panel.scales)
     format = getBlockFormat(cast<MemRefType>(panel.values.getType()),
                             cast<MemRefType>(panel.scales.getType()));
+  if (!hasBytes())
+    return;
+  int64_t rank = cast<MemRefType>(values.getType()).getRank();
+  SmallVector<ReassociationIndices> dimensions;
+  for (int64_t i = 0; i + 1 < rank; ++i)
+    dimensions.push_back({i});
+  dimensions.back().push_back(rank - 1);
+  values = memref::CollapseShapeOp::create(b, values, dimensions);
+}
+
+bool PanelReader::hasBytes() const {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(element);
+}
+
+int64_t PanelReader::getWordColumns() const {
+  return hasBytes() ? 2 : getPanelDepth(element);
+}
+
+int64_t PanelReader::getWordBytes() const {
+  return hasBytes() ? 2 * vectors.lanes : 4 * vectors.lanes;
+}
+
+SmallVector<Value> PanelReader::getWordIndices(Value group, Value word) {
+  SmallVector<Value> indices(panel.prefix);
+  indices.push_back(group);
+  if (hasBytes())
+    indices.push_back(mulIndex(b, word, getWordBytes()));
+  else
+    indices.append({word, constantIndex(b, 0)});
+  return indices;
 }
 
 Value PanelReader::loadWords(Value group, Value word) {
-  SmallVector<Value> indices(panel.prefix);
-  indices.append({group, word, constantIndex(b, 0)});
-  int64_t perLane = 32 / element.getIntOrFloatBitWidth();
-  Value raw =
-      vector::LoadOp::create(b, VectorType::get({isa.lanes * perLane}, element),
-                             panel.values, indices);
-  Type words = VectorType::get({isa.lanes}, b.getI32Type());
+  int64_t elements = getWordBytes() * 8 / element.getIntOrFloatBitWidth();
+  Value raw = vector::LoadOp::create(b, VectorType::get({elements}, element),
+                                     values, getWordIndices(group, word));
+  if (hasBytes())
+    return raw;
+  Type words = VectorType::get({vectors.lanes}, b.getI32Type());
   return vector::BitCastOp::create(b, words, raw);
 }
 
 Value PanelReader::decode(Value words, int64_t index) {
   Type i32 = words.getType();
-  VectorType f32 = getF32Vector(b, isa.lanes);
+  VectorType f32 = getF32Vector(b, vectors.lanes);
   if (element.isInteger(8))
-    return decodeNibbles(b, isa, words, index);
-  if (format)
-    return decodeElement(b, format->element, extractByte(words, index));
+    return decodeNibbles(b, vectors, words, index);
+  if (hasBytes())
+    return vector::ExtractStridedSliceOp::create(
+        b, decodeBytes(b, vectors, format->element, words),
+        ArrayRef<int64_t>{index * vectors.lanes},
+        ArrayRef<int64_t>{vectors.lanes}, ArrayRef<int64_t>{1});
   if (element.isF32())
     return arith::BitcastOp::create(b, f32, words);
   return splitBF16(words, i32, f32, index);
+}
+
+double PanelReader::getFactor() const {
+  return hasBytes() ? getFactorOfBytes(vectors, format->element) : 1.0;
 }
 
 Value PanelReader::loadScales(Value group, Value block) {
   SmallVector<Value> indices(panel.prefix);
   indices.append({group, block, constantIndex(b, 0)});
   Type scale = cast<MemRefType>(panel.scales.getType()).getElementType();
-  Value raw = vector::LoadOp::create(b, VectorType::get({isa.lanes}, scale),
+  Value raw = vector::LoadOp::create(b, VectorType::get({vectors.lanes}, scale),
                                      panel.scales, indices);
-  Type bytes = VectorType::get({isa.lanes}, b.getI8Type());
-  Type i32 = VectorType::get({isa.lanes}, b.getI32Type());
+  Type bytes = VectorType::get({vectors.lanes}, b.getI8Type());
+  Type i32 = VectorType::get({vectors.lanes}, b.getI32Type());
   return decodeScale(
       b, format->scale,
       arith::ExtUIOp::create(b, i32, arith::BitcastOp::create(b, bytes, raw)));
@@ -81,7 +122,7 @@ int64_t PanelReader::getActivationStep(const ActivationRow &row,
 
 SmallVector<Value> PanelReader::loadActivations(const ActivationRow &row,
                                                 Value column, int64_t count) {
-  VectorType f32 = getF32Vector(b, isa.lanes);
+  VectorType f32 = getF32Vector(b, vectors.lanes);
   Type type = cast<MemRefType>(row.memref.getType()).getElementType();
   SmallVector<Value> indices(row.prefix);
   indices.push_back(column);
@@ -105,8 +146,8 @@ void PanelReader::prefetchWords(ArrayRef<Value> groups, Value word,
                                 int64_t count) {
   auto type = cast<MemRefType>(panel.values.getType());
   int64_t numGroups = type.getDimSize(type.getRank() - 3);
-  int64_t numWords = type.getDimSize(type.getRank() - 2);
-  int64_t wordBytes = 4 * isa.lanes;
+  int64_t numWords = panel.columns / getWordColumns();
+  int64_t wordBytes = getWordBytes();
   Value ahead = addIndex(b, word, kBytesAhead / wordBytes);
   Value isNext = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, ahead,
                                        constantIndex(b, numWords));
@@ -121,19 +162,12 @@ void PanelReader::prefetchWords(ArrayRef<Value> groups, Value word,
                                constantIndex(b, numGroups - 1));
     for (int64_t i = 0; i < count;
          i += std::max<int64_t>(1, kLineBytes / wordBytes)) {
-      SmallVector<Value> indices(panel.prefix);
-      indices.append({next, addIndex(b, ahead, i), constantIndex(b, 0)});
-      memref::PrefetchOp::create(b, panel.values, indices, /*isWrite=*/false,
+      memref::PrefetchOp::create(b, values,
+                                 getWordIndices(next, addIndex(b, ahead, i)),
+                                 /*isWrite=*/false,
                                  /*localityHint=*/3, /*isDataCache=*/true);
     }
   }
-}
-
-Value PanelReader::extractByte(Value words, int64_t index) {
-  Type i32 = words.getType();
-  Value moved =
-      arith::ShRUIOp::create(b, words, constantInt(b, i32, 8 * index));
-  return arith::AndIOp::create(b, moved, constantInt(b, i32, 0xFF));
 }
 
 Value PanelReader::splitBF16(Value words, Type i32, Type f32, int64_t index) {
@@ -145,11 +179,11 @@ Value PanelReader::splitBF16(Value words, Type i32, Type f32, int64_t index) {
   return arith::BitcastOp::create(b, f32, bits);
 }
 
-Value PanelReader::decodeBytes(Value words, int64_t parity) {
+Value PanelReader::decodeToBytes(Value words, int64_t parity) {
   Type i32 = words.getType();
   Value codes = words;
   if (parity != 0)
     codes = arith::ShRUIOp::create(b, words, constantInt(b, i32, 4));
   codes = arith::AndIOp::create(b, codes, constantInt(b, i32, 0x0F0F0F0F));
-  return lookUpBytes(b, isa, codes);
+  return lookUpBytes(b, vectors, codes);
 }

@@ -16,8 +16,9 @@
 
 namespace mlir::mxfp4 {
 
-/// Emits the reading of one panel. A lane of a vector is a row of the weight;
-/// a word is the 32 bits of it that stand together, some consecutive elements.
+/// Emits the reading of one panel. A lane of a vector is a row of the weight. A
+/// word is some consecutive columns of all lanes, which are loaded together:
+/// the 32 bits of a row that stand together, or two columns of 8-bit elements.
 class PanelReader {
 public:
   PanelReader(ImplicitLocOpBuilder &b, const VectorISA &isa,
@@ -29,12 +30,18 @@ public:
   /// Word `word` of the rows of `group`.
   Value loadWords(Value group, Value word);
 
-  /// Column `index` of the words, as f32.
+  /// The columns of a word.
+  int64_t getWordColumns() const;
+
+  /// Column `index` of the words, as f32, divided by getFactor().
   Value decode(Value words, int64_t index);
 
   /// The even (0) or odd (1) columns of words of E2M1 elements, four bytes in
   /// each lane: twice the element, plus kWeightOffset.
-  Value decodeBytes(Value words, int64_t parity);
+  Value decodeToBytes(Value words, int64_t parity);
+
+  /// What the sum of a block is to be multiplied by, besides its scale.
+  double getFactor() const;
 
   /// The scales of `block` of the rows of `group`, as f32 (F4, F22).
   Value loadScales(Value group, Value block);
@@ -52,16 +59,23 @@ public:
   void prefetchWords(ArrayRef<Value> groups, Value word, int64_t count);
 
 private:
-  /// Byte `index` of each lane.
-  Value extractByte(Value words, int64_t index);
+  /// True for 8-bit elements.
+  bool hasBytes() const;
+  int64_t getWordBytes() const;
+
+  /// Where word `word` of `group` begins.
+  SmallVector<Value> getWordIndices(Value group, Value word);
 
   /// The low (0) or high (1) of the two bf16 in each lane, as f32 (F13).
   Value splitBF16(Value words, Type i32, Type f32, int64_t index);
 
   ImplicitLocOpBuilder &b;
-  const VectorISA &isa;
+  const VectorISA &vectors;
   const Panel &panel;
   Type element;
+  /// The values of the panel; 8-bit elements with columns and lanes in one
+  /// dimension.
+  Value values;
   const mx::BlockFormat *format = nullptr;
 };
 

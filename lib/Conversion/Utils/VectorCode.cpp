@@ -235,6 +235,42 @@ Value mxfp4::decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa,
   llvm_unreachable("unknown lookup");
 }
 
+double mxfp4::getFactorOfBytes(const VectorISA &isa,
+                               const mx::ElementFormat &format) {
+  // The exponents of E4M3 count from 7, those of f16 from 15.
+  return isa.hasF16 && format.mantissaBits == 3 ? 256.0 : 1.0;
+}
+
+Value mxfp4::decodeBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                         const mx::ElementFormat &format, Value bytes) {
+  auto type = cast<VectorType>(bytes.getType());
+  Value bits = arith::BitcastOp::create(b, type.clone(b.getI8Type()), bytes);
+  if (!isa.hasF16)
+    return decodeElement(
+        b, format, arith::ExtUIOp::create(b, type.clone(b.getI32Type()), bits));
+  // E5M2 is the upper byte of an f16. E4M3 has the exponent one bit lower, and
+  // its NaN would be a number.
+  Type i16 = type.clone(b.getI16Type());
+  Value halves = arith::ExtSIOp::create(b, i16, bits);
+  if (format.mantissaBits == 3) {
+    constexpr int64_t magnitudes = 0x3F80, nan = 0x7E00;
+    halves = arith::ShLIOp::create(b, halves, constantInt(b, i16, 7));
+    Value magnitude =
+        arith::AndIOp::create(b, halves, constantInt(b, i16, magnitudes));
+    Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
+                                        constantInt(b, i16, magnitudes));
+    halves = arith::AndIOp::create(b, halves,
+                                   constantInt(b, i16, 0x8000 | magnitudes));
+    halves =
+        arith::SelectOp::create(b, isNaN, constantInt(b, i16, nan), halves);
+  } else {
+    halves = arith::ShLIOp::create(b, halves, constantInt(b, i16, 8));
+  }
+  Value numbers =
+      arith::BitcastOp::create(b, type.clone(b.getF16Type()), halves);
+  return convertFloat(b, numbers, b.getF32Type());
+}
+
 /// `vector` as bytes.
 static Value asBytes(ImplicitLocOpBuilder &b, Value vector) {
   int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
@@ -247,8 +283,8 @@ Value mxfp4::lookUpBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
   SmallVector<int8_t> table;
   // The table of an instruction is that of each 16 bytes.
   for (int64_t i = 0; i < 4 * isa.lanes; ++i)
-    table.push_back(int8_t(2 * mx::decode(mx::kE2M1, uint8_t(i % 16)) +
-                           kWeightOffset));
+    table.push_back(
+        int8_t(2 * mx::decode(mx::kE2M1, uint8_t(i % 16)) + kWeightOffset));
   auto type = VectorType::get({4 * isa.lanes}, b.getI8Type());
   Value values = arith::ConstantOp::create(
       b, DenseElementsAttr::get(type, ArrayRef<int8_t>(table)));

@@ -82,6 +82,12 @@ Value emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
 Value decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa, Value words,
                     int64_t index);
 
+/// The f32 values, divided by getFactorOfBytes, of `bytes`, a vector of
+/// elements of 8 bits of `format` (F3).
+Value decodeBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                  const mx::ElementFormat &format, Value bytes);
+double getFactorOfBytes(const VectorISA &isa, const mx::ElementFormat &format);
+
 /// What decoded bytes are greater by than twice the element, to have no sign.
 constexpr int64_t kWeightOffset = 12;
 

@@ -13,7 +13,7 @@
 
 #include "mxfp4/Checkpoint/Synthesize.h"
 #include "mxfp4/Format/BF16.h"
-#include "mxfp4/Format/BlockFormat.h"
+#include "mxfp4/Format/Quantize.h"
 
 #include "TestSupport.h"
 
@@ -178,10 +178,11 @@ TEST_F(CheckpointTest, OneFile) {
   Result<Checkpoint> checkpoint = reopen();
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_EQ(checkpoint->config().numLocalExperts, 3);
-  const TensorInfo *info = checkpoint->find(std::string(kDown) + "_blocks");
+  std::optional<TensorInfo> info =
+      checkpoint->find(std::string(kDown) + "_blocks");
   ASSERT_TRUE(info);
   EXPECT_EQ(describeTensor(*info), "U8 [3, 64, 3, 16]");
-  EXPECT_EQ(checkpoint->find(kDown), nullptr);
+  EXPECT_FALSE(checkpoint->find(kDown));
   expectError(checkpoint->load("model.nothing"),
               "the model has no tensor 'model.nothing'");
   checkpoint->release("model.nothing");
@@ -375,6 +376,72 @@ TEST_F(CheckpointTest, BF16ExpertsHaveTheValuesTheyCameFrom) {
                    columns, expected.data());
     EXPECT_EQ(values, expected);
   }
+}
+
+TEST_F(CheckpointTest, DenseWeightsInBlocks) {
+  // Odd addresses in the file.
+  tensors.insert(tensors.begin(), TestTensor{{"odd", "U8", {1}, 1}, {0}});
+  Result<Checkpoint> checkpoint = reopen();
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  const std::string name = "lm_head.weight";
+  std::optional<TensorInfo> weight = checkpoint->find(name);
+  ASSERT_TRUE(weight);
+  int64_t rows = weight->shape[0], columns = weight->shape[1];
+  std::vector<float> values;
+  for (size_t i = 0; i < tensor(name).data.size(); i += 2) {
+    uint16_t bits;
+    std::memcpy(&bits, &tensor(name).data[i], sizeof(bits));
+    values.push_back(decodeBF16(bits));
+  }
+  QuantizeOptions options;
+  options.scaleRule = ScaleRule::RoundUp;
+  for (const BlockFormat &format : {kMXFP4, kMXFP8E4M3, kMXFP8E5M2}) {
+    std::vector<uint8_t> blocks(
+        size_t(rows * columns / kBlockSize * format.blockBytes()));
+    std::vector<uint8_t> scales(size_t(rows * columns / kBlockSize));
+    quantizeRows(format, values.data(), rows, columns, blocks.data(),
+                 scales.data(), options);
+    for (BlockPart part : {BlockPart::Scales, BlockPart::Values}) {
+      std::string partName = quantizedName(name, format, part);
+      std::optional<TensorInfo> info = checkpoint->find(partName);
+      ASSERT_TRUE(info) << partName;
+      EXPECT_EQ(checkpoint->sourceOf(partName), name);
+      EXPECT_EQ(info->role, TensorRole::Head);
+      const std::vector<uint8_t> &expected =
+          part == BlockPart::Scales ? scales : blocks;
+      EXPECT_EQ(info->bytes, expected.size());
+      Result<TensorData> data = checkpoint->load(partName);
+      ASSERT_TRUE(data) << data.error().message;
+      EXPECT_EQ(std::vector<uint8_t>(data->data, data->data + data->bytes),
+                expected);
+      checkpoint->release(partName);
+    }
+  }
+  std::string head = "lm_head.weight.";
+  EXPECT_EQ(checkpoint->find(head + "mxfp4_values")->shape,
+            (std::vector<int64_t>{rows, columns / 32, 16}));
+  EXPECT_EQ(describeTensor(*checkpoint->find(head + "mxfp8_e4m3_values")),
+            describeTensor({"", "F8_E4M3", {rows, columns}}));
+  EXPECT_EQ(describeTensor(*checkpoint->find(head + "mxfp8_e5m2_values")),
+            describeTensor({"", "F8_E5M2", {rows, columns}}));
+  for (const char *none :
+       {"mxfp6_e2m3_values", "nvfp4_values", "nothing_values", "mxfp4_",
+        "_values", "mxfp4", "mxfp4_values.mxfp4_values"})
+    EXPECT_FALSE(checkpoint->find(head + none)) << none;
+  for (const char *none : {"model.norm.weight", "model.embed_tokens.weight",
+                           "model.layers.0.mlp.router.weight", "nothing", ""})
+    EXPECT_FALSE(checkpoint->find(std::string(none) + ".mxfp4_values")) << none;
+}
+
+TEST_F(CheckpointTest, DenseWeightIsNaN) {
+  TestTensor &head = tensor("lm_head.weight");
+  uint16_t nan = 0x7FC0;
+  std::memcpy(&head.data[2 * size_t(3 * head.info.shape[1] + 40)], &nan, 2);
+  Result<Checkpoint> checkpoint = reopen();
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  expectError(checkpoint->load("lm_head.weight.mxfp8_e4m3_scales"),
+              "tensor 'lm_head.weight.mxfp8_e4m3_scales': the scale of row 3, "
+              "block 1 is NaN");
 }
 
 TEST_F(CheckpointTest, QuantizedExpertsAreKeptUntilReleased) {

@@ -198,7 +198,7 @@ TEST(SynthesizeTest, ExpertsKeepTheVariance) {
   Result<Checkpoint> checkpoint = Checkpoint::open(folder / "m");
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   auto gainOf = [&](const std::string &name) {
-    const TensorInfo *info = checkpoint->find(name + "_scales");
+    std::optional<TensorInfo> info = checkpoint->find(name + "_scales");
     int64_t rows = info->shape[0] * info->shape[1];
     int64_t columns = info->shape[2] * kBlockSize;
     std::vector<float> values(rows * columns);

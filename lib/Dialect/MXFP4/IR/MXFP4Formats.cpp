@@ -31,6 +31,18 @@ const mx::ElementFormat *mxfp4::getElementFormat(Type element) {
       .Default(nullptr);
 }
 
+Type mxfp4::getElementType(MLIRContext *context,
+                           const mx::ElementFormat &format) {
+  for (Type type : {Type(Float4E2M1FNType::get(context)),
+                    Type(Float6E2M3FNType::get(context)),
+                    Type(Float6E3M2FNType::get(context)),
+                    Type(Float8E4M3FNType::get(context)),
+                    Type(Float8E5M2Type::get(context))})
+    if (StringRef(getElementFormat(type)->name) == format.name)
+      return type;
+  llvm_unreachable("unknown element format");
+}
+
 const mx::BlockFormat *mxfp4::getBlockFormat(ShapedType values,
                                              ShapedType scales) {
   const mx::ElementFormat *element = getElementFormat(values.getElementType());

@@ -106,8 +106,10 @@ private:
         getElementFormat(op.getValues().getType().getElementType())->bits;
     if (kLaneBits % bits != 0)
       return;
-    auto layout =
-        LayoutAttr::get(&getContext(), lanes, kLaneBits / bits, paired);
+    // 8-bit elements of a column stand together, so that a vector of them has
+    // one in each lane.
+    auto layout = LayoutAttr::get(&getContext(), lanes,
+                                  bits == 8 ? 1 : kLaneBits / bits, paired);
     packOperand(builder, op.getValuesMutable(), layout);
     packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
   }

@@ -63,6 +63,9 @@ LogicalResult verifyNotCalled(Operation *entry, const SymbolUserMap &users);
 /// E2M1 elements in their storage form (F2).
 const mx::ElementFormat *getElementFormat(Type element);
 
+/// The type of elements of `format`: the other way round.
+Type getElementType(MLIRContext *context, const mx::ElementFormat &format);
+
 /// The format that tensors of such elements and scales have (F1), or null.
 const mx::BlockFormat *getBlockFormat(ShapedType values, ShapedType scales);
 
