@@ -61,6 +61,7 @@ class Model:
         folder: object,
         target: object,
         activations: object,
+        dense: object,
         reference: object,
         fuse: object,
         prefill_tokens: object,

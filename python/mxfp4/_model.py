@@ -222,6 +222,7 @@ class Model:
         *,
         target: str = "cpu",
         activations: Literal["bf16", "f32", "int8"] = "bf16",
+        dense: Literal["bf16", "mxfp8", "mxfp4"] = "bf16",
         reference: bool = False,
         fuse: bool = True,
         prefill_tokens: int = 512,
@@ -240,6 +241,8 @@ class Model:
                 names it, such as "cpu:x86-64-v3".
             activations: Precision of activations and of the KV cache. "int8" is
                 "bf16" but for the inputs of experts.
+            dense: Format of the weights of attention and of the head. Other than
+                "bf16" they are quantized when they are loaded.
             reference: Compile the slow exact path: plain loops, one thread.
             fuse: Fuse bias, activation, routing and residual into matmuls.
             prefill_tokens: Tokens of a prompt that are computed at a time, 1 to
@@ -272,6 +275,7 @@ class Model:
             folder,
             target,
             activations,
+            dense,
             reference,
             fuse,
             prefill_tokens,

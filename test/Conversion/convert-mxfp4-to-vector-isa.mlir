@@ -4,6 +4,7 @@
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
+// RUN: mxfp4-opt %t/bytes.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/bytes.mlir
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
@@ -71,6 +72,25 @@ func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x64xi8>,
                    memref<4x2x16xf8E8M0FNU>)
       outs(%init : memref<1x64xf32>)
       {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- bytes.mlir
+/// Two columns of 8-bit elements at a time, by way of f16. NaN is looked for once
+/// in a block.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[FLAT:.+]] = memref.collapse_shape %{{.+}} {{.*}} : memref<4x64x16xf8E4M3FN> into memref<4x1024xf8E4M3FN>
+// CHECK:         %[[RAW:.+]] = vector.load %[[FLAT]]{{.*}} : memref<4x1024xf8E4M3FN>, vector<32xf8E4M3FN>
+// CHECK:         arith.extsi %{{.+}} : vector<32xi8> to vector<32xi16>
+// CHECK:         arith.extf %{{.+}} : vector<32xf16> to vector<32xf32>
+// CHECK:         arith.maxui %{{.+}}, %{{.+}} : vector<64xi8>
+// CHECK:         %[[NAN:.+]] = arith.cmpi eq, %{{.+}}, %{{.+}} : vector<16xi8>
+// CHECK:         arith.select %[[NAN]], %{{.+}}, %{{.+}} : vector<16xi1>, vector<16xf32>
+func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x64x16xf8E4M3FN>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<1x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>,
+                   memref<4x64x16xf8E4M3FN>, memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<1x64xf32>) {layout = #mxfp4.layout<lanes = 16, depth = 1>}
   return
 }
 

@@ -209,6 +209,41 @@ TEST(TinyModel, FastPathMatchesReference) {
   }
 }
 
+/// The same blocks on both paths.
+TEST(TinyModel, DenseWeightsInBlocks) {
+  Reference reference = readReference();
+  for (const char *dense : {"mxfp8", "mxfp4"}) {
+    SCOPED_TRACE(dense);
+    CompileOptions options = makeOptions("f32", 512, true);
+    options.dense = dense;
+    std::unique_ptr<Session> exact = makeSession(options);
+    Logits expected = prefill(*exact, reference.tokens);
+    // Rounded weights make other logits, but not by much.
+    double error = relativeError(expected.data(), reference.logits.data(),
+                                 expected.size());
+    EXPECT_GT(error, kBF16Error);
+    EXPECT_LT(error, 0.1);
+    for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
+      SCOPED_TRACE(target);
+      options = makeOptions("f32");
+      options.dense = dense;
+      options.target = target;
+      std::unique_ptr<Session> session = makeSession(options);
+      EXPECT_LE(largestError(prefill(*session, reference.tokens), expected,
+                             session->vocabSize()),
+                kOrderError);
+      session->reset();
+      Logits one;
+      decode(*session, reference.tokens.data(), 20, one);
+      EXPECT_LE(largestError(one,
+                             Logits(expected.begin(),
+                                    expected.begin() + ptrdiff_t(one.size())),
+                             session->vocabSize()),
+                kOrderError);
+    }
+  }
+}
+
 TEST(TinyModel, UnfusedMatchesFused) {
   Reference reference = readReference();
   CompileOptions options = makeOptions("f32");

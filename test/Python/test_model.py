@@ -100,6 +100,8 @@ LOAD_ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"target": "gpu"}, ValueError, "'gpu'"),
     ({"target": 3}, TypeError, "expected 'target' to be a str, but got int"),
     ({"activations": "f16"}, ValueError, "expected 'activations' to be one of bf16, f32, int8, but got 'f16'"),
+    ({"dense": "int4"}, ValueError, "expected 'dense' to be one of bf16, mxfp8, mxfp4, but got 'int4'"),
+    ({"dense": None}, TypeError, "expected 'dense' to be a str, but got NoneType"),
     ({"reference": 1}, TypeError, "expected 'reference' to be a bool, but got int"),
     ({"fuse": None}, TypeError, "expected 'fuse' to be a bool, but got NoneType"),
     ({"quantize": "yes"}, TypeError, "expected 'quantize' to be a bool, but got str"),

@@ -94,13 +94,17 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
         SmallVector<Value> next;
         Value factor = constantFloat(b, f32, reader.getFactor());
         for (size_t group = 0; group < groups.size(); ++group) {
+          size_t first = group * rows.size();
+          SmallVector<Value> ofGroup =
+              reader.markNaN(ArrayRef(partial).slice(first, rows.size()),
+                             groups[group], firstWord, step / depth);
           Value scale = reader.loadScales(groups[group], iteration);
           for (size_t row = 0; row < rows.size(); ++row) {
-            size_t index = group * rows.size() + row;
-            Value sum = partial[index];
+            Value sum = ofGroup[row];
             if (reader.getFactor() != 1.0)
               sum = arith::MulFOp::create(b, sum, factor);
-            next.push_back(emitMultiplyAdd(b, isa, sum, scale, carried[index]));
+            next.push_back(
+                emitMultiplyAdd(b, isa, sum, scale, carried[first + row]));
           }
         }
         return next;

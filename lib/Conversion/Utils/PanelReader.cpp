@@ -10,6 +10,8 @@
 
 #include "PanelReader.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -95,6 +97,41 @@ Value PanelReader::decode(Value words, int64_t index) {
   if (element.isF32())
     return arith::BitcastOp::create(b, f32, words);
   return splitBF16(words, i32, f32, index);
+}
+
+SmallVector<Value> PanelReader::markNaN(ArrayRef<Value> sums, Value group,
+                                        Value word, int64_t count) {
+  if (!isa<Float8E4M3FNType>(element) || getFactor() == 1.0)
+    return SmallVector<Value>(sums);
+  // Without its sign a NaN is the largest code. Bytes are taken from two words
+  // at a time, and those of a row are four in a vector.
+  auto type = VectorType::get({2 * getWordBytes()}, b.getI8Type());
+  Value largest = constantInt(b, type, 0);
+  for (int64_t i = 0; i < count; i += 2) {
+    Value raw =
+        vector::LoadOp::create(b, type.clone(element), values,
+                               getWordIndices(group, addIndex(b, word, i)));
+    Value bytes = arith::BitcastOp::create(b, type, raw);
+    largest = arith::MaxUIOp::create(b, largest,
+                                     arith::AddIOp::create(b, bytes, bytes));
+  }
+  for (int64_t size = getWordBytes(); size >= vectors.lanes; size /= 2) {
+    auto half = [&](int64_t offset) -> Value {
+      return vector::ExtractStridedSliceOp::create(
+          b, largest, ArrayRef<int64_t>{offset}, ArrayRef<int64_t>{size},
+          ArrayRef<int64_t>{1});
+    };
+    largest = arith::MaxUIOp::create(b, half(0), half(size));
+  }
+  Value isNaN = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::eq, largest,
+      constantInt(b, largest.getType(), 2 * mx::kE4M3.nan));
+  Value nan = constantFloat(b, getF32Vector(b, vectors.lanes),
+                            std::numeric_limits<float>::quiet_NaN());
+  SmallVector<Value> marked;
+  for (Value sum : sums)
+    marked.push_back(arith::SelectOp::create(b, isNaN, nan, sum));
+  return marked;
 }
 
 double PanelReader::getFactor() const {

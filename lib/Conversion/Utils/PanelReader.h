@@ -33,12 +33,18 @@ public:
   /// The columns of a word.
   int64_t getWordColumns() const;
 
-  /// Column `index` of the words, as f32, divided by getFactor().
+  /// Column `index` of the words, as f32, divided by getFactor(). What
+  /// markNaN finds may be a number.
   Value decode(Value words, int64_t index);
 
   /// The even (0) or odd (1) columns of words of E2M1 elements, four bytes in
   /// each lane: twice the element, plus kWeightOffset.
   Value decodeToBytes(Value words, int64_t parity);
+
+  /// `sums` of products with the `count` words of `group` from `word` on, where
+  /// a row has a NaN there: NaN.
+  SmallVector<Value> markNaN(ArrayRef<Value> sums, Value group, Value word,
+                             int64_t count);
 
   /// What the sum of a block is to be multiplied by, besides its scale.
   double getFactor() const;

@@ -248,24 +248,13 @@ Value mxfp4::decodeBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
   if (!isa.hasF16)
     return decodeElement(
         b, format, arith::ExtUIOp::create(b, type.clone(b.getI32Type()), bits));
-  // E5M2 is the upper byte of an f16. E4M3 has the exponent one bit lower, and
-  // its NaN would be a number.
+  // E5M2 is the upper byte of an f16. E4M3 has the exponent one bit lower.
   Type i16 = type.clone(b.getI16Type());
-  Value halves = arith::ExtSIOp::create(b, i16, bits);
-  if (format.mantissaBits == 3) {
-    constexpr int64_t magnitudes = 0x3F80, nan = 0x7E00;
-    halves = arith::ShLIOp::create(b, halves, constantInt(b, i16, 7));
-    Value magnitude =
-        arith::AndIOp::create(b, halves, constantInt(b, i16, magnitudes));
-    Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
-                                        constantInt(b, i16, magnitudes));
-    halves = arith::AndIOp::create(b, halves,
-                                   constantInt(b, i16, 0x8000 | magnitudes));
-    halves =
-        arith::SelectOp::create(b, isNaN, constantInt(b, i16, nan), halves);
-  } else {
-    halves = arith::ShLIOp::create(b, halves, constantInt(b, i16, 8));
-  }
+  bool isE4M3 = format.mantissaBits == 3;
+  Value halves = arith::ShLIOp::create(b, arith::ExtSIOp::create(b, i16, bits),
+                                       constantInt(b, i16, isE4M3 ? 7 : 8));
+  if (isE4M3)
+    halves = arith::AndIOp::create(b, halves, constantInt(b, i16, 0xBF80));
   Value numbers =
       arith::BitcastOp::create(b, type.clone(b.getF16Type()), halves);
   return convertFloat(b, numbers, b.getF32Type());

@@ -83,7 +83,7 @@ Value decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa, Value words,
                     int64_t index);
 
 /// The f32 values, divided by getFactorOfBytes, of `bytes`, a vector of
-/// elements of 8 bits of `format` (F3).
+/// elements of 8 bits of `format` (F3). A NaN of E4M3 may become a number.
 Value decodeBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
                   const mx::ElementFormat &format, Value bytes);
 double getFactorOfBytes(const VectorISA &isa, const mx::ElementFormat &format);

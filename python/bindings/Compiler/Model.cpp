@@ -82,17 +82,21 @@ static void warn(const std::vector<std::string> &notes) {
   }
 }
 
-static CompileOptions getCompileOptions(const py::object &target,
-                                        const py::object &activations,
-                                        const py::object &reference,
-                                        const py::object &fuse,
-                                        const py::object &prefillTokens) {
+static CompileOptions
+getCompileOptions(const py::object &target, const py::object &activations,
+                  const py::object &dense, const py::object &reference,
+                  const py::object &fuse, const py::object &prefillTokens) {
   CompileOptions options;
   options.target = getString(target, "target");
-  std::vector<Named<int>> names;
-  for (const std::string &name : activationNames())
-    names.push_back({name.c_str(), 0});
-  options.activations = findOption(activations, "activations", names).name;
+  auto choose = [](const py::object &value, const char *argument,
+                   const std::vector<std::string> &known) -> std::string {
+    std::vector<Named<int>> names;
+    for (const std::string &name : known)
+      names.push_back({name.c_str(), 0});
+    return findOption(value, argument, names).name;
+  };
+  options.activations = choose(activations, "activations", activationNames());
+  options.dense = choose(dense, "dense", denseNames());
   options.reference = getFlag(reference, "reference");
   options.fuse = getFlag(fuse, "fuse");
   options.prefillTokens =
@@ -138,15 +142,16 @@ static ProgressCallback makeProgress(const py::object &function) {
 
 static std::shared_ptr<Model>
 load(const py::object &folderArgument, const py::object &target,
-     const py::object &activations, const py::object &reference,
-     const py::object &fuse, const py::object &prefillTokens,
-     const py::object &quantize, const py::object &cacheFolder,
-     const py::object &cache, const py::object &context,
-     const py::object &threads, const py::object &progress) {
+     const py::object &activations, const py::object &dense,
+     const py::object &reference, const py::object &fuse,
+     const py::object &prefillTokens, const py::object &quantize,
+     const py::object &cacheFolder, const py::object &cache,
+     const py::object &context, const py::object &threads,
+     const py::object &progress) {
   std::string folder = getPath(folderArgument, "folder");
   EngineOptions options;
-  options.compile =
-      getCompileOptions(target, activations, reference, fuse, prefillTokens);
+  options.compile = getCompileOptions(target, activations, dense, reference,
+                                      fuse, prefillTokens);
   options.checkpoint.quantizeExperts = getFlag(quantize, "quantize");
   options.cache = getCacheOptions(cacheFolder, cache);
   SessionOptions sessionOptions;
@@ -372,7 +377,8 @@ static void bindGeneration(py::module_ &module) {
 void mx::python::bindModel(py::module_ &module) {
   py::class_<Model, std::shared_ptr<Model>>(module, "Model")
       .def_static("load", &load, py::arg("folder"), py::arg("target"),
-                  py::arg("activations"), py::arg("reference"), py::arg("fuse"),
+                  py::arg("activations"), py::arg("dense"),
+                  py::arg("reference"), py::arg("fuse"),
                   py::arg("prefill_tokens"), py::arg("quantize"),
                   py::arg("cache_dir"), py::arg("cache"), py::arg("context"),
                   py::arg("threads"), py::arg("progress"))

@@ -142,9 +142,9 @@ func.func @experts_added_up_in_bf16(%x: tensor<?x64xf32>,
   return %y : tensor<?x12xbf16>
 }
 
-/// A lane holds four elements of 8 bits.
+/// 8-bit elements of a column stand together.
 // CHECK-LABEL: func.func @mxfp8
-// CHECK:         mxfp4.matmul ins(%{{.+}}, %{{.+}}, %{{.+}} : tensor<?x64xf32>, tensor<12x64xf8E5M2, #mxfp4.layout<lanes = 8, depth = 4>>, tensor<12x2xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1>>)
+// CHECK:         mxfp4.matmul ins(%{{.+}}, %{{.+}}, %{{.+}} : tensor<?x64xf32>, tensor<12x64xf8E5M2, #mxfp4.layout<lanes = 8, depth = 1>>, tensor<12x2xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1>>)
 func.func @mxfp8(%values: tensor<12x64xf8E5M2>, %scales: tensor<12x2xf8E8M0FNU>,
                  %x: tensor<?x64xf32>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
   %y = mxfp4.matmul ins(%x, %values, %scales : tensor<?x64xf32>,

@@ -77,11 +77,12 @@ TEST(FlagsTest, CompileFlags) {
   CLI::App app;
   CompileOptions options;
   addCompileFlags(app, options);
-  ASSERT_TRUE(
-      parse(app, {"--target", "cpu:x86-64-v3", "--activations", "f32",
-                  "--reference", "--no-fusion", "--prefill-tokens", "64"}));
+  ASSERT_TRUE(parse(app, {"--target", "cpu:x86-64-v3", "--activations", "f32",
+                          "--dense", "mxfp8", "--reference", "--no-fusion",
+                          "--prefill-tokens", "64"}));
   EXPECT_EQ(options.target, "cpu:x86-64-v3");
   EXPECT_EQ(options.activations, "f32");
+  EXPECT_EQ(options.dense, "mxfp8");
   EXPECT_TRUE(options.reference);
   EXPECT_FALSE(options.fuse);
   EXPECT_EQ(options.prefillTokens, 64);
@@ -111,6 +112,7 @@ TEST(FlagsTest, EngineFlags) {
   EXPECT_FALSE(options.cache.enabled);
   EXPECT_FALSE(parse(app, {"folder", "--cache-dir", "a", "--no-cache"}));
   EXPECT_FALSE(parse(app, {"folder", "--activations", "f16"}));
+  EXPECT_FALSE(parse(app, {"folder", "--dense", "mxfp6"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "0"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "-1"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "65537"}));
