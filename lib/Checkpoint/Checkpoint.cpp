@@ -303,6 +303,13 @@ void Checkpoint::quantizeDense(const std::string &name,
   quantized = {name, &format, std::move(blocks), std::move(scales)};
 }
 
+/// True if `tensor` is the scales of experts or of a dense weight in blocks.
+static bool holdsScales(const TensorInfo &tensor) {
+  if (std::optional<QuantizedName> name = parseQuantizedName(tensor.name))
+    return name->part == BlockPart::Scales;
+  return tensor.role == TensorRole::ExpertScales;
+}
+
 Result<TensorData> Checkpoint::load(std::string_view name) {
   std::optional<TensorInfo> info = find(name);
   if (!info)
@@ -311,8 +318,7 @@ Result<TensorData> Checkpoint::load(std::string_view name) {
   TensorData data;
   data.bytes = info->bytes;
   std::optional<QuantizedName> parsed = parseQuantizedName(name);
-  bool isScales = parsed ? parsed->part == BlockPart::Scales
-                         : info->role == TensorRole::ExpertScales;
+  bool isScales = holdsScales(*info);
   auto source = sources.find(name);
   if (source != sources.end()) {
     data.data = source->second->data;
@@ -341,10 +347,7 @@ void Checkpoint::release(std::string_view name) {
     releasePages(source->second->data, source->second->info.bytes);
     return;
   }
-  if (!find(name) || sourceOf(name) != quantized.name)
-    return;
-  std::string_view scales = "_scales";
-  bool isScales = name.size() >= scales.size() &&
-                  name.substr(name.size() - scales.size()) == scales;
-  (isScales ? quantized.scales : quantized.blocks).reset();
+  std::optional<TensorInfo> info = find(name);
+  if (info && sourceOf(name) == quantized.name)
+    (holdsScales(*info) ? quantized.scales : quantized.blocks).reset();
 }

@@ -21,9 +21,10 @@ namespace mxfp4 {
 
 /// The options of the pipelines for a CPU.
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
-  Option<std::string> isa{*this, "isa",
-                          llvm::cl::desc("baseline, avx2, avxvnni, avx512 or avx512vnni"),
-                          llvm::cl::init("avx2")};
+  Option<std::string> isa{
+      *this, "isa",
+      llvm::cl::desc("baseline, avx2, avxvnni, avx512 or avx512vnni"),
+      llvm::cl::init("avx2")};
 };
 
 struct AdoptionPipelineOptions : PassPipelineOptions<AdoptionPipelineOptions> {

@@ -72,15 +72,20 @@ static Value chooseE4M3(ImplicitLocOpBuilder &b,
                        Rounding::NearestEven, /*random=*/Value());
 }
 
-/// 2^-E for the E8M0 scale `byte`.
-static Value invertE8M0(ImplicitLocOpBuilder &b, Value byte) {
-  Type i32 = byte.getType();
-  // 2^(127 - byte) is exact and normal: no rule gives byte 254.
-  Value exponent = arith::SubIOp::create(b, constantInt(b, i32, 254), byte);
+/// 2^(exponent - 127).
+static Value powerOfTwo(ImplicitLocOpBuilder &b, Value exponent) {
+  Type i32 = exponent.getType();
   return arith::BitcastOp::create(
       b, withElement(i32, b.getF32Type()),
       arith::ShLIOp::create(b, exponent,
                             constantInt(b, i32, mx::kMantissaBits)));
+}
+
+/// 2^-E for the E8M0 scale `byte`.
+static Value invertE8M0(ImplicitLocOpBuilder &b, Value byte) {
+  // Exact and normal: no rule gives byte 254.
+  return powerOfTwo(
+      b, arith::SubIOp::create(b, constantInt(b, byte.getType(), 254), byte));
 }
 
 /// 1 / (scale * decode scale) for the E4M3 scale `byte` (F22).
@@ -113,15 +118,6 @@ BlockMaker::Scale BlockMaker::chooseScale(ImplicitLocOpBuilder &b,
                                       constantInt(b, i32, mx::kInfinityBits));
   Value nan = constantInt(b, i32, isE8M0 ? mx::kScaleNaN : mx::kE4M3.nan);
   return {arith::SelectOp::create(b, isNaN, nan, finite), isNaN, inverse};
-}
-
-/// 2^(exponent - 127).
-static Value powerOfTwo(ImplicitLocOpBuilder &b, Value exponent) {
-  Type i32 = exponent.getType();
-  return arith::BitcastOp::create(
-      b, withElement(i32, b.getF32Type()),
-      arith::ShLIOp::create(b, exponent,
-                            constantInt(b, i32, mx::kMantissaBits)));
 }
 
 IntegerBlock mxfp4::emitIntegerOfBlock(ImplicitLocOpBuilder &b, Value x,
