@@ -92,7 +92,8 @@ using Bound = std::function<Numbers(const Data &, const Numbers &result)>;
 using Bounds = std::map<std::string, Bound>;
 
 /// Roundings of a term of a sum over `columns`: the weight (F22), the product,
-/// one for each addition, the scale of the block, bias and residual.
+/// one for each addition, the scale of the block, the rounding of the input,
+/// bias and residual.
 double sumRoundings(int64_t columns);
 
 /// The bound of x * weight + bias + residual, where `x` are magnitudes.

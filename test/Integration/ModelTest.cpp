@@ -36,8 +36,8 @@ constexpr double kOrderError = 1e-5;
 /// is off by 3.5e-3.
 constexpr double kBF16Error = 6e-3;
 
-/// The same with integers of 8 bits in experts: half a step is 2^-8 to 2^-7 of
-/// the largest number of a block, where bf16 has 2^-9 of each number.
+/// The same with integers of 8 bits in experts: half a step is 2^-8 of the
+/// largest number of a block, where bf16 has 2^-9 of each number.
 constexpr double kInt8Error = 1e-2;
 
 namespace {

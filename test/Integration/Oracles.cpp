@@ -70,16 +70,27 @@ std::vector<double> mx::test::roundInput(const std::vector<double> &x,
       largest = std::max(largest, std::abs(x[i]));
       isFinite = isFinite && std::isfinite(x[i]);
     }
+    if (!isFinite) {
+      rounded.insert(rounded.end(), 32,
+                     std::numeric_limits<double>::quiet_NaN());
+      continue;
+    }
+    if (bits == 8) {
+      float limit = 127, magnitude = std::max(float(largest), 0x1p-118f);
+      float scale = magnitude / limit, inverse = limit / magnitude;
+      for (size_t i = first; i < first + 32; ++i)
+        rounded.push_back(std::nearbyint(float(x[i]) * inverse) *
+                          double(scale));
+      continue;
+    }
     // The smallest power of two, from 2^-125 on, that leaves the integers below
-    // 127/128 of what the bits hold.
+    // 127 * 256.
     int exponent = -125;
-    while (isFinite && largest >= 127.0 * std::ldexp(1.0, bits - 8 + exponent))
+    while (largest >= 127.0 * std::ldexp(1.0, 8 + exponent))
       ++exponent;
     for (size_t i = first; i < first + 32; ++i)
       rounded.push_back(
-          isFinite ? std::ldexp(std::nearbyint(std::ldexp(x[i], -exponent)),
-                                exponent)
-                   : std::numeric_limits<double>::quiet_NaN());
+          std::ldexp(std::nearbyint(std::ldexp(x[i], -exponent)), exponent));
   }
   return rounded;
 }

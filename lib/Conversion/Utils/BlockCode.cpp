@@ -120,39 +120,59 @@ BlockMaker::Scale BlockMaker::chooseScale(ImplicitLocOpBuilder &b,
   return {arith::SelectOp::create(b, isNaN, nan, finite), isNaN, inverse};
 }
 
-IntegerBlock mxfp4::emitIntegerOfBlock(ImplicitLocOpBuilder &b, Value x,
-                                       Value largest, InputFormat format) {
-  Type i32 = largest.getType(), f32 = withElement(i32, b.getF32Type());
-  // Numbers from 2^E on become 2^shift and more. E is one more where the
-  // largest would round to what the bytes of planes cannot hold.
-  int64_t shift = format == InputFormat::Int16 ? 14 : 6;
-  constexpr int64_t carry = 2 << (mx::kMantissaBits - 7);
+/// The scale of blocks of 16-bit integers, a power of two, and its inverse.
+static std::pair<Value, Value> chooseInt16Scale(ImplicitLocOpBuilder &b,
+                                                Value largest) {
+  Type i32 = largest.getType();
+  // Numbers from 2^E on become 2^14 and more. E is one more where the largest
+  // would round to what two signed bytes cannot hold.
+  constexpr int64_t shift = 14, carry = 2 << (mx::kMantissaBits - 7);
   Value exponent = arith::ShRUIOp::create(
       b, arith::AddIOp::create(b, largest, constantInt(b, i32, carry)),
       constantInt(b, i32, mx::kMantissaBits));
   // Half of the scale is a normal number as well.
   exponent =
       arith::MaxSIOp::create(b, exponent, constantInt(b, i32, shift + 2));
-  Value inverse = powerOfTwo(
-      b, arith::SubIOp::create(b, constantInt(b, i32, 254 + shift), exponent));
-  Value scale = powerOfTwo(
-      b, arith::SubIOp::create(b, exponent, constantInt(b, i32, shift)));
+  return {powerOfTwo(b, arith::SubIOp::create(b, exponent,
+                                              constantInt(b, i32, shift))),
+          powerOfTwo(b, arith::SubIOp::create(
+                            b, constantInt(b, i32, 254 + shift), exponent))};
+}
+
+/// The scale of blocks of 8-bit integers, of which the largest becomes 127, and
+/// its inverse.
+static std::pair<Value, Value> chooseInt8Scale(ImplicitLocOpBuilder &b,
+                                               Value largest) {
+  Type i32 = largest.getType(), f32 = withElement(i32, b.getF32Type());
+  // From 2^-118 on half of the scale is a normal number, and the inverse
+  // finite.
+  constexpr int64_t smallest = int64_t(127 - 118) << mx::kMantissaBits;
+  Value magnitude = arith::BitcastOp::create(
+      b, f32,
+      arith::MaxSIOp::create(b, largest, constantInt(b, i32, smallest)));
+  Value limit = constantFloat(b, f32, 127.0);
+  return {arith::DivFOp::create(b, magnitude, limit),
+          arith::DivFOp::create(b, limit, magnitude)};
+}
+
+IntegerBlock mxfp4::emitIntegerOfBlock(ImplicitLocOpBuilder &b, Value x,
+                                       Value largest, InputFormat format) {
+  Type i32 = largest.getType(), f32 = withElement(i32, b.getF32Type());
+  auto [scale, inverse] = format == InputFormat::Int16
+                              ? chooseInt16Scale(b, largest)
+                              : chooseInt8Scale(b, largest);
   Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, largest,
                                       constantInt(b, i32, mx::kInfinityBits));
   Value nan = constantFloat(b, f32, std::numeric_limits<float>::quiet_NaN());
   scale = arith::SelectOp::create(b, isNaN, nan, scale);
+  if (auto vector = dyn_cast<VectorType>(x.getType()))
+    inverse = vector::BroadcastOp::create(b, vector, inverse);
 
   // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
-  auto inAllLanes = [&](Value scalar) -> Value {
-    auto vector = dyn_cast<VectorType>(x.getType());
-    return vector && !isa<VectorType>(scalar.getType())
-               ? vector::BroadcastOp::create(b, vector, scalar).getResult()
-               : scalar;
-  };
   Value magic = constantFloat(b, x.getType(), 12582912.0);
   Type integers = withElement(x.getType(), b.getI32Type());
-  Value rounded = arith::AddFOp::create(
-      b, arith::MulFOp::create(b, x, inAllLanes(inverse)), magic);
+  Value rounded =
+      arith::AddFOp::create(b, arith::MulFOp::create(b, x, inverse), magic);
   return {arith::SubIOp::create(b,
                                 arith::BitcastOp::create(b, integers, rounded),
                                 arith::BitcastOp::create(b, integers, magic)),

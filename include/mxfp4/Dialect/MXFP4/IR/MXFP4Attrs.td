@@ -117,8 +117,8 @@ def MXFP4_InputFormatAttr : EnumAttr<MXFP4_Dialect, MXFP4_InputFormat, "input_fo
   let summary = "Blocks of integers that a matmul rounds its input to";
   let description = [{
     32 consecutive elements of a row become integers of 8 or 16 bits times a
-    power of two (F24), so that products with the elements of a block are
-    integers, too, and their sum is exact. A block that holds a NaN or an
+    scale (F24), so that products with the elements of a block are integers,
+    too, and their sum is exact. A block that holds a NaN or an
     infinity becomes NaN.
   }];
   let assemblyFormat = "`<` $value `>`";
