@@ -37,7 +37,7 @@ struct Flags {
 /// What is the same for all tests.
 struct Setup {
   std::string model;
-  /// Bytes of the checkpoint.
+  /// Bytes of the weights in memory.
   uint64_t bytes;
   uint64_t parameters;
   std::string target;
@@ -130,8 +130,7 @@ static Status run(const Flags &flags) {
 
   Setup setup;
   setup.model = nameOf(flags.model);
-  setup.bytes = planMemory(config, engine->program(), (*session)->context())
-                    .total.checkpointBytes;
+  setup.bytes = engine->program().size(BufferKind::Weight, /*context=*/0);
   setup.parameters = countParameters(config);
   setup.target = engine->program().target;
   setup.activations = engine->program().activations;
