@@ -272,8 +272,7 @@ void Checkpoint::quantizeExperts(const std::string &name) {
 }
 
 /// Fills `quantized` from the BF16 tensor `name`, [out, in]. The scale of a
-/// block is the smallest that clips nothing: of what the rules differ in,
-/// clipping costs most.
+/// block is the smallest that clips nothing.
 void Checkpoint::quantizeDense(const std::string &name,
                                const BlockFormat &format) {
   quantized = {};

@@ -49,7 +49,7 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
       ->capture_default_str();
   app.add_option("--activations", options.activations,
                  "Precision of activations and of the KV cache; int8 is bf16 "
-                 "but for the inputs of experts")
+                 "but for the inputs of MXFP4 products")
       ->check(CLI::IsMember(activationNames()))
       ->capture_default_str();
   app.add_option("--dense", options.dense,

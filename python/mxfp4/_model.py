@@ -240,7 +240,7 @@ class Model:
             target: "cpu", the processor at hand, or "cpu:NAME", another, as LLVM
                 names it, such as "cpu:x86-64-v3".
             activations: Precision of activations and of the KV cache. "int8" is
-                "bf16" but for the inputs of experts.
+                "bf16" but for the inputs of products with MXFP4 weights.
             dense: Format of the weights of attention and of the head. Other than
                 "bf16" they are quantized when they are loaded.
             reference: Compile the slow exact path: plain loops, one thread.

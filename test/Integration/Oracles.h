@@ -42,8 +42,8 @@ Exact multiply(const std::vector<double> &x, const std::vector<double> &weight,
                int64_t columns, const std::vector<double> &bias,
                const std::vector<double> &residual);
 
-/// Numbers in blocks of 32 as a matmul takes them that has its input in integers
-/// of `bits`, 8 or 16 (F24). Without `bits` they stay as they are.
+/// Numbers in blocks of 32 as a matmul takes them that has its input in
+/// integers of `bits`, 8 or 16 (F24). Without `bits` they stay as they are.
 std::vector<double> roundInput(const std::vector<double> &x, int bits);
 
 /// The attribute of a matmul that says so; nothing without `bits`.

@@ -79,8 +79,8 @@ std::vector<TensorInfo> dequantizedSchema(const ModelConfig &config);
 std::string_view dequantizedName(std::string_view name);
 
 // A dense weight [rows, columns] of the checkpoint may be read in blocks of a
-// format. Its elements and its scales are tensors of their own then, whose names
-// say so, and which no file holds.
+// format. Its elements and its scales are tensors of their own then, whose
+// names say so, and which no file holds.
 
 enum class BlockPart { Values, Scales };
 
@@ -97,8 +97,8 @@ struct QuantizedName {
 std::optional<QuantizedName> parseQuantizedName(std::string_view name);
 
 /// The tensor quantizedName(weight.name, ...); nothing if `weight` is no weight
-/// of attention or the head, if its rows are no whole blocks, or if the elements
-/// of the format are of 6 bits or need a scale of the whole tensor.
+/// of attention or the head, if its rows are no whole blocks, or if the
+/// elements of the format are of 6 bits or need a scale of the whole tensor.
 std::optional<TensorInfo> quantizedTensor(const TensorInfo &weight,
                                           const BlockFormat &format,
                                           BlockPart part);

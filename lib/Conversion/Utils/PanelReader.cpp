@@ -101,7 +101,7 @@ Value PanelReader::decode(Value words, int64_t index) {
 
 SmallVector<Value> PanelReader::markNaN(ArrayRef<Value> sums, Value group,
                                         Value word, int64_t count) {
-  if (!isa<Float8E4M3FNType>(element) || getFactor() == 1.0)
+  if (!isa<Float8E4M3FNType>(element) || !vectors.hasF16)
     return SmallVector<Value>(sums);
   // Without its sign a NaN is the largest code. Bytes are taken from two words
   // at a time, and those of a row are four in a vector.
