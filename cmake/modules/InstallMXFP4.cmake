@@ -16,6 +16,7 @@ set(libraries
   MXFP4NNToVector
   MXFP4NarrowFloats
   MXFP4Pipelines
+  MXFP4Probes
   MXFP4Support
   MXFP4ToLinalg
   MXFP4ToScalingExtF

@@ -56,6 +56,33 @@ uint64_t Program::size(BufferKind kind, uint64_t context) const {
   return total;
 }
 
+/// How many positions `tokens` tokens from `position` on attend to: together,
+/// if `pairs` is false, else each of them counted for itself.
+static double countPositions(int64_t tokens, int64_t position, int64_t window,
+                             bool pairs) {
+  double t = double(tokens), p = double(position), w = double(window);
+  if (!pairs)
+    return window ? t + std::min(p, w - 1) : t + p;
+  // Token i attends to p + i + 1 positions, or `window` from number `full` on.
+  double full = window ? std::clamp(w - p, 0.0, t) : t;
+  return full * (p + (full + 1) / 2) + (t - full) * w;
+}
+
+double OpCost::bytesOf(int64_t tokens, int64_t position) const {
+  double chosen =
+      std::min(double(tokens) * double(expertsPerToken), double(experts));
+  return double(bytes) + double(bytesPerToken) * double(tokens) +
+         double(bytesPerExpert) * chosen +
+         double(bytesPerPosition) *
+             countPositions(tokens, position, window, /*pairs=*/false);
+}
+
+double OpCost::flopsOf(int64_t tokens, int64_t position) const {
+  return double(flops) + double(flopsPerToken) * double(tokens) +
+         double(flopsPerPair) *
+             countPositions(tokens, position, window, /*pairs=*/true);
+}
+
 /// FNV-1a. A change of one byte always changes it: each step is a bijection.
 static uint64_t checksum(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -88,6 +115,17 @@ private:
   std::string &bytes;
 };
 } // namespace
+
+/// Calls `visit` with each field of `cost`, in the order of the saved form.
+template <typename Cost, typename Visitor>
+static void visitFields(Cost &cost, Visitor visit) {
+  for (auto field :
+       {&OpCost::bytes, &OpCost::bytesPerToken, &OpCost::bytesPerPosition,
+        &OpCost::bytesPerExpert, &OpCost::experts, &OpCost::expertsPerToken,
+        &OpCost::flops, &OpCost::flopsPerToken, &OpCost::flopsPerPair,
+        &OpCost::window})
+    visit(cost.*field);
+}
 
 static std::string serialize(const Program &program) {
   std::string bytes(kMagic);
@@ -127,6 +165,18 @@ static std::string serialize(const Program &program) {
     writer.integer(entry.arguments.size());
     for (uint32_t argument : entry.arguments)
       writer.integer(argument);
+    writer.integer(entry.opCounts.size());
+    for (int64_t count : entry.opCounts)
+      writer.integer(uint64_t(count));
+  }
+
+  writer.integer(program.ops.size());
+  for (const ProgramOp &op : program.ops) {
+    writer.string(op.function);
+    writer.string(op.name);
+    writer.string(op.weight);
+    visitFields(op.cost,
+                [&](int64_t value) { writer.integer(uint64_t(value)); });
   }
   writer.string(program.code);
 
@@ -271,8 +321,8 @@ static Result<Program> parseBody(std::string_view body,
   }
 
   std::set<std::string> names;
-  // An entry point takes 32 bytes or more: three lengths and its tokens.
-  uint64_t entryCount = reader.length("entry points", 32);
+  // An entry point takes 40 bytes or more: four lengths and its tokens.
+  uint64_t entryCount = reader.length("entry points", 40);
   for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
     Entry entry;
     entry.name = reader.string();
@@ -285,10 +335,32 @@ static Result<Program> parseBody(std::string_view body,
       argument =
           uint32_t(reader.integerIn("an argument of entry " + quote(entry.name),
                                     0, int64_t(program.buffers.size()) - 1));
+    entry.opCounts.resize(
+        reader.length("counts of ops of entry " + quote(entry.name), 8));
+    for (int64_t &count : entry.opCounts)
+      count = reader.integerIn("a count of entry " + quote(entry.name), 0,
+                               INT64_MAX);
     if (!names.insert(entry.name).second)
       reader.fail("two entry points are named " + quote(entry.name));
     program.entries.push_back(std::move(entry));
   }
+
+  // An op takes 104 bytes: three lengths and ten numbers.
+  program.ops.resize(reader.length("ops", 104));
+  for (ProgramOp &op : program.ops) {
+    op.function = reader.string();
+    op.name = reader.string();
+    op.weight = reader.string();
+    visitFields(op.cost, [&](int64_t &value) {
+      value =
+          reader.integerIn("the cost of op " + quote(op.name), 0, INT64_MAX);
+    });
+  }
+  for (const Entry &entry : program.entries)
+    if (!reader.error() && entry.opCounts.size() != program.ops.size())
+      reader.fail("expected entry " + quote(entry.name) + " to count " +
+                  std::to_string(program.ops.size()) + " ops, but found " +
+                  std::to_string(entry.opCounts.size()));
   program.code = reader.string();
   if (!reader.error() && !reader.atEnd())
     reader.fail("expected the file to end after the code");

@@ -16,6 +16,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mxfp4/Compiler/CompileModule.h"
+#include "mxfp4/Conversion/Probes.h"
 #include "mxfp4/Import/Import.h"
 #include "mxfp4/Import/ModuleText.h"
 #include "llvm/ADT/StringExtras.h"
@@ -226,4 +227,48 @@ mx::Result<std::string> mx::compilerFingerprint(const CompileOptions &options) {
     return target.error();
   return std::string("mxfp4 ") + kBuildID + " LLVM " LLVM_VERSION_STRING " " +
          target->describe();
+}
+
+static std::string describeByteProducts(const VectorISA &isa) {
+  switch (isa.byteProduct) {
+  case VectorISA::ByteProduct::None:
+    return "";
+  case VectorISA::ByteProduct::Pairs:
+    return "vpmaddubsw";
+  case VectorISA::ByteProduct::Fours:
+    return "vpdpbusd";
+  }
+  llvm_unreachable("all products are described");
+}
+
+mx::Result<std::vector<mx::InstructionSet>>
+mx::listInstructionSets(const CompileOptions &options) {
+  mx::Result<CPUTarget> target = resolveCPU(options.target);
+  if (!target)
+    return target.error();
+  std::vector<InstructionSet> sets;
+  for (const VectorISA &isa : VectorISA::all()) {
+    InstructionSet set;
+    set.name = isa.name.str();
+    set.lanes = isa.lanes;
+    set.byteProducts = describeByteProducts(isa);
+    for (StringRef feature : isa.features)
+      set.features.push_back(feature.str());
+    set.isChosen = &isa == target->isa;
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+mx::Result<mx::Program> mx::compileProbes(const CompileOptions &options) {
+  mx::Result<Lowering> lowering = Lowering::create(options);
+  if (!lowering)
+    return lowering.error();
+  CompilerContext context;
+  ErrorCollector errors(context);
+  OwningOpRef<ModuleOp> module =
+      buildProbes(&context, *lowering->getTarget().isa);
+  if (failed(lowering->lower(*module, ::Stage::LLVM)))
+    return errors.getError();
+  return lowering->finish(*module);
 }

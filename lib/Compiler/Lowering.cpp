@@ -140,6 +140,25 @@ static mx::Result<mx::Buffer> describeBuffer(DictionaryAttr fields) {
   return buffer;
 }
 
+static mx::ProgramOp describeOp(DictionaryAttr fields) {
+  auto cost = fields.getAs<CostAttr>("cost");
+  mx::ProgramOp op;
+  op.function = fields.getAs<StringAttr>("function").str();
+  op.name = fields.getAs<StringAttr>("op").str();
+  op.weight = fields.getAs<StringAttr>("weight").str();
+  op.cost.bytes = cost.getBytes();
+  op.cost.bytesPerToken = cost.getBytesPerToken();
+  op.cost.bytesPerPosition = cost.getBytesPerPosition();
+  op.cost.bytesPerExpert = cost.getBytesPerExpert();
+  op.cost.experts = cost.getExperts();
+  op.cost.expertsPerToken = cost.getExpertsPerToken();
+  op.cost.flops = cost.getFlops();
+  op.cost.flopsPerToken = cost.getFlopsPerToken();
+  op.cost.flopsPerPair = cost.getFlopsPerPair();
+  op.cost.window = cost.getWindow();
+  return op;
+}
+
 mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
   mx::Program program;
   program.target = target.describe();
@@ -155,6 +174,9 @@ mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
       return buffer.error();
     program.buffers.push_back(std::move(*buffer));
   }
+  if (auto ops = module->getAttrOfType<ArrayAttr>(kOpsAttrName))
+    for (Attribute op : ops)
+      program.ops.push_back(describeOp(cast<DictionaryAttr>(op)));
   for (Operation &function : *module.getBody()) {
     auto name = function.getAttrOfType<StringAttr>(kEntryAttrName);
     if (!name || name.getValue() == kPrepareEntry)
@@ -168,6 +190,10 @@ mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
         function.getAttrOfType<DenseI64ArrayAttr>(kArgumentsAttrName);
     entry.arguments.assign(arguments.asArrayRef().begin(),
                            arguments.asArrayRef().end());
+    if (auto counts =
+            function.getAttrOfType<DenseI64ArrayAttr>(kOpCountsAttrName))
+      entry.opCounts.assign(counts.asArrayRef().begin(),
+                            counts.asArrayRef().end());
     program.entries.push_back(std::move(entry));
   }
   return program;

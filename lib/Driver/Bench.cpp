@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 
 using namespace mx;
@@ -62,16 +63,19 @@ double mx::standardDeviation(const std::vector<double> &values) {
 }
 
 /// Starts a new sequence with the first `depth` of `tokens`, appends those
-/// after them as `result` says, and returns the seconds of the latter.
+/// after them as `result` says, and returns the seconds of the latter, of which
+/// `profile` is told.
 static Result<double> runOnce(Session &session,
                               const std::vector<int32_t> &tokens,
                               const std::atomic<bool> *interrupt,
-                              const BenchResult &result) {
+                              const BenchResult &result, OpProfile *profile) {
+  session.setProfile(nullptr);
   session.reset();
   if (Status status = session.prefill(tokens.data(), result.depth, Rows::None);
       !status)
     return status.error();
 
+  session.setProfile(profile);
   const int32_t *next = tokens.data() + result.depth;
   Stopwatch time;
   if (Status status = session.prefill(next, result.promptTokens, Rows::Last);
@@ -86,19 +90,47 @@ static Result<double> runOnce(Session &session,
   return time.seconds();
 }
 
+/// The sums of `profile` over `runs` runs, as means.
+static std::vector<BenchOp> collectOps(const OpProfile &profile,
+                                       const Program &program, int64_t runs) {
+  std::vector<BenchOp> ops;
+  auto add = [&](const ProgramOp *op, const OpProfile::Sum &sum) {
+    if (sum.seconds > 0)
+      ops.push_back({op, double(sum.count) / double(runs),
+                     sum.seconds / double(runs), sum.bytes / double(runs),
+                     sum.flops / double(runs)});
+  };
+  for (size_t i = 0; i < program.ops.size(); ++i)
+    add(&program.ops[i], profile.ops()[i]);
+  OpProfile::Sum other;
+  other.seconds = profile.otherSeconds();
+  add(nullptr, other);
+  return ops;
+}
+
 static Status runTest(Session &session, const std::vector<int32_t> &tokens,
                       const BenchOptions &options, BenchResult &result) {
+  std::optional<OpProfile> profile;
+  if (options.program)
+    profile.emplace(*options.program);
+  OpProfile *used = profile ? &*profile : nullptr;
+  Status status;
   // The first run touches memory and warms the processor up.
-  for (int64_t run = 0; run <= options.repetitions; ++run) {
+  for (int64_t run = 0; run <= options.repetitions && status; ++run) {
+    if (used && run == 1)
+      used->clear();
     Result<double> seconds =
-        runOnce(session, tokens, options.interrupt, result);
+        runOnce(session, tokens, options.interrupt, result, used);
     if (!seconds)
-      return seconds.error();
-    if (run > 0)
+      status = seconds.error();
+    else if (run > 0)
       result.tokensPerSecond.push_back(
           double(result.promptTokens + result.decodeTokens) / *seconds);
   }
-  return {};
+  session.setProfile(nullptr);
+  if (used)
+    result.ops = collectOps(*used, *options.program, options.repetitions);
+  return status;
 }
 
 Result<std::vector<BenchResult>> mx::runBench(Session &session,

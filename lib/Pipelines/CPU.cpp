@@ -23,6 +23,7 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
                                 const CPUPipelineOptions &options) {
   // An unknown one is an error of the passes that lower to it.
   const VectorISA *isa = VectorISA::find(options.isa);
+  manager.addPass(createNumberOpsPass());
   manager.addNestedPass<func::FuncOp>(
       createAssignLayoutsPass({/*lanes=*/isa ? isa->lanes : 1}));
   manager.addPass(createHoistPacksPass());

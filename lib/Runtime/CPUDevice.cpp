@@ -114,15 +114,31 @@ Result<MXEntryFunction> CPUDevice::lookup(const std::string &symbol) const {
   return reinterpret_cast<MXEntryFunction>(address);
 }
 
-void CPUDevice::run(MXEntryFunction function, const MXInvocation &call) {
+namespace {
+/// A thread in a call.
+struct Participant {
+  ThreadPool *team;
+  /// Of one thread only.
+  OpProfile *profile;
+};
+} // namespace
+
+static void passBarrier(void *pointer, int64_t op) {
+  auto *participant = static_cast<Participant *>(pointer);
+  participant->team->barrier();
+  if (participant->profile)
+    participant->profile->finish(op);
+}
+
+void CPUDevice::run(MXEntryFunction function, const MXInvocation &call,
+                    OpProfile *profile) {
   team->run([&](int64_t thread) {
+    Participant participant = {team.get(), thread == 0 ? profile : nullptr};
     MXInvocation invocation = call;
     invocation.thread = thread;
     invocation.threads = team->threads();
-    invocation.barrier = [](void *team) {
-      static_cast<ThreadPool *>(team)->barrier();
-    };
-    invocation.team = team.get();
+    invocation.barrier = passBarrier;
+    invocation.team = &participant;
     function(&invocation);
   });
 }

@@ -170,7 +170,7 @@ Status Session::bindEntries(const Program &program) {
     Result<MXEntryFunction> function = device->lookup(entry->symbol);
     if (!function)
       return function.error();
-    call = {*function, entry->maxTokens};
+    call = {*function, *entry};
     return {};
   };
   // Finds buffer `name` and checks that it has `needed` bytes or more.
@@ -193,12 +193,12 @@ Status Session::bindEntries(const Program &program) {
   if (Status status = bind(kDecodeEntry, false, decodeCall); !status)
     return status;
 
-  Result<void *> tokens =
-      find(kTokensBuffer, uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
+  Result<void *> tokens = find(
+      kTokensBuffer, uint64_t(prefillCall.entry.maxTokens) * sizeof(int32_t));
   if (!tokens)
     return tokens.error();
   Result<void *> logits =
-      find(kLogitsBuffer, uint64_t(unembedCall.maxTokens) *
+      find(kLogitsBuffer, uint64_t(unembedCall.entry.maxTokens) *
                               uint64_t(vocabulary) * sizeof(float));
   if (!logits)
     return logits.error();
@@ -295,7 +295,9 @@ void Session::run(const Call &call, int64_t tokens, int64_t position) {
   invocation.tokens = tokens;
   invocation.position = position;
   invocation.context = maxLength;
-  device->run(call.function, invocation);
+  if (profile)
+    profile->begin(call.entry, tokens, position);
+  device->run(call.function, invocation, profile);
 }
 
 /// Computes the logits of the last `count` rows of the chunk that was prefilled
@@ -304,7 +306,7 @@ Status Session::computeLogits(int64_t first, int64_t count,
                               const RowVisitor &visit) {
   int64_t chunkStart = length - first - count;
   for (int64_t row = first; row < first + count;) {
-    int64_t rows = std::min(unembedCall.maxTokens, first + count - row);
+    int64_t rows = std::min(unembedCall.entry.maxTokens, first + count - row);
     run(unembedCall, rows, row);
     for (int64_t i = 0; i < rows; ++i, ++row) {
       lastLogits = logitBuffer + i * vocabulary;
@@ -326,7 +328,7 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
   for (int64_t done = 0; done < count;) {
     if (interrupted())
       return Error{kInterrupted};
-    int64_t chunk = std::min(prefillCall.maxTokens, count - done);
+    int64_t chunk = std::min(prefillCall.entry.maxTokens, count - done);
     std::copy_n(tokens + done, chunk, tokenBuffer);
     run(prefillCall, chunk, length);
     length += chunk;

@@ -43,7 +43,7 @@ module attributes {mxfp4.arena = 256 : i64} {
   // CHECK-LABEL: func.func @decode
   // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr)
   // CHECK:         llvm.getelementptr %{{.+}}[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-  // CHECK:         call @mxfp4_barrier(%[[CALL]])
+  // CHECK:         call @mxfp4_barrier(%[[CALL]], %{{.+}})
   func.func @decode(
       %invocation: !llvm.ptr {mxfp4.value = "invocation"},
       %keys: memref<?x2x4xf32> {mxfp4.buffer = "keys.0", mxfp4.kind = "cache",
@@ -53,7 +53,8 @@ module attributes {mxfp4.arena = 256 : i64} {
     %zero = arith.constant 0 : index
     %x = memref.load %keys[%zero, %zero, %zero] : memref<?x2x4xf32>
     memref.store %x, %keys[%zero, %zero, %zero] : memref<?x2x4xf32>
-    call @mxfp4_barrier(%invocation) : (!llvm.ptr) -> ()
+    %op = arith.constant 3 : i64
+    call @mxfp4_barrier(%invocation, %op) : (!llvm.ptr, i64) -> ()
     return
   }
 
@@ -81,13 +82,13 @@ module attributes {mxfp4.arena = 256 : i64} {
 
   /// The runtime's function is in the invocation.
   // CHECK-LABEL: func.func private @mxfp4_barrier
-  // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr) attributes {llvm.linkage = #llvm.linkage<internal>}
+  // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr, %[[OP:[^:]+]]: i64) attributes {llvm.linkage = #llvm.linkage<internal>}
   // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][48]
   // CHECK:         %[[CALLEE:.+]] = llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
   // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][56]
   // CHECK:         %[[TEAM:.+]] = llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
-  // CHECK:         llvm.call %[[CALLEE]](%[[TEAM]]) : !llvm.ptr, (!llvm.ptr) -> ()
-  func.func private @mxfp4_barrier(!llvm.ptr)
+  // CHECK:         llvm.call %[[CALLEE]](%[[TEAM]], %[[OP]]) : !llvm.ptr, (!llvm.ptr, i64) -> ()
+  func.func private @mxfp4_barrier(!llvm.ptr, i64)
 }
 
 // -----

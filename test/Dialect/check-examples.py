@@ -43,9 +43,15 @@ def find_operands(code):
 
 
 def wrap(example):
-    """The example as a function with its operands as arguments."""
-    if not example.lstrip().startswith(("%", "/")):
-        return f"func.func private @example({example.strip()})\n"
+    """The example as a function with its operands as arguments, or a place for
+    the attribute or location that it is."""
+    example = example.strip()
+    if example.startswith("#"):
+        return f"module attributes {{test.example = {example}}} {{}}\n"
+    if example.startswith("loc("):
+        return f"module {{}} {example}"
+    if not example.startswith(("%", "/")):
+        return f"func.func private @example({example})\n"
     arguments = find_operands(re.sub(r"//[^\n]*", "", example))
     listed = ", ".join(f"{name}: {type}" for name, type in arguments.items())
     return f"func.func @example({listed}) {{\n{example}\n  return\n}}\n"

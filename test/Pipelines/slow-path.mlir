@@ -4,8 +4,8 @@
 /// What no kernel takes is lowered to plain loops: a weight whose columns do not
 /// fill a lane, f16, and a sum over experts in bf16. A weight is expanded one
 /// element at a time there as well.
-// CHECK-NOT:   {{(mxfp4|nn)}}.{{(matmul|linear|pack)}}
-// CPU-NOT:     {{(mxfp4|nn)}}.{{(matmul|linear|pack)}}
+// CHECK-NOT:   {{= (mxfp4|nn)\.(matmul|linear|pack)}}
+// CPU-NOT:     {{= (mxfp4|nn)\.(matmul|linear|pack)}}
 
 // CHECK-LABEL: func.func @odd_columns
 // CHECK:         memref.load %{{.+}} : memref<32x63xbf16>

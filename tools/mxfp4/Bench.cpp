@@ -14,6 +14,7 @@
 #include "mxfp4/Command/Open.h"
 #include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Bench.h"
+#include "mxfp4/Driver/Ceilings.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Plan.h"
 #include "mxfp4/Driver/Table.h"
@@ -31,6 +32,7 @@ struct Flags {
   EngineOptions engine;
   SessionFlags session;
   BenchOptions bench;
+  bool perOp = false;
   bool json = false;
 };
 
@@ -43,6 +45,8 @@ struct Setup {
   std::string target;
   std::string activations;
   int64_t threads;
+  /// Only with --per-op.
+  Ceilings ceilings;
 };
 } // namespace
 
@@ -60,6 +64,60 @@ static std::string formatNumber(const char *format, double value) {
   return text;
 }
 
+/// `value` in units of `unit` and as a share of `ceiling`; "-" where there is
+/// nothing to tell.
+static std::string formatSpeed(double value, double unit) {
+  return value > 0 ? formatNumber("%.1f", value / unit) : "-";
+}
+static std::string formatShare(double value, double ceiling) {
+  return value > 0 && ceiling > 0
+             ? formatNumber("%.0f %%", 100 * value / ceiling)
+             : "-";
+}
+
+/// The cells of an op that took `op.seconds` of `total`.
+static std::vector<std::string> formatOp(const BenchOp &op,
+                                         const std::string &function,
+                                         const std::string &name, double total,
+                                         const Ceilings &ceilings) {
+  double bytes = op.bytes / op.seconds, flops = op.flops / op.seconds;
+  return {function,
+          name,
+          op.count > 0 ? formatNumber("%.0f", op.count) : "-",
+          formatNumber("%.3f", 1e3 * op.seconds),
+          formatNumber("%.1f %%", 100 * op.seconds / total),
+          formatSpeed(op.bytes, 1e6),
+          formatSpeed(bytes, 1e9),
+          formatShare(bytes, ceilings.bytes),
+          formatSpeed(flops, 1e9),
+          formatShare(flops, ceilings.floatOperations),
+          formatShare(flops, ceilings.byteOperations)};
+}
+
+/// What a run of a test did, op by op.
+static std::string formatOps(const BenchResult &result,
+                             const Ceilings &ceilings) {
+  std::vector<std::vector<std::string>> rows = {
+      {"function", "op", "count", "ms", "time", "MB", "GB/s", "of read",
+       "GFLOP/s", "of f32", "of i8"}};
+  BenchOp total;
+  for (const BenchOp &op : result.ops) {
+    total.count += op.count;
+    total.seconds += op.seconds;
+    total.bytes += op.bytes;
+    total.flops += op.flops;
+  }
+  for (const BenchOp &op : result.ops) {
+    std::string name = op.op ? op.op->name : "";
+    if (op.op && !op.op->weight.empty())
+      name += " " + op.op->weight;
+    rows.push_back(formatOp(op, op.op ? op.op->function : "other", name,
+                            total.seconds, ceilings));
+  }
+  rows.push_back(formatOp(total, "all", "", total.seconds, ceilings));
+  return "\n" + result.name() + ", a run:\n\n" + mx::formatTable(rows);
+}
+
 static std::string formatTable(const Setup &setup,
                                const std::vector<BenchResult> &results) {
   std::vector<std::vector<std::string>> rows = {{"model", "size", "params",
@@ -74,13 +132,36 @@ static std::string formatTable(const Setup &setup,
          formatNumber("%.2f", mean(result.tokensPerSecond)) +
              formatNumber(" ± %.2f",
                           standardDeviation(result.tokensPerSecond))});
-  return mx::formatTable(rows);
+  std::string text = mx::formatTable(rows);
+  if (setup.ceilings.bytes > 0)
+    text += formatNumber("\nmost that this machine reached: %.1f GB/s read, ",
+                         setup.ceilings.bytes / 1e9) +
+            formatNumber("%.1f GFLOP/s in f32, ",
+                         setup.ceilings.floatOperations / 1e9) +
+            formatNumber("%.1f in i8\n", setup.ceilings.byteOperations / 1e9);
+  for (const BenchResult &result : results)
+    if (!result.ops.empty())
+      text += formatOps(result, setup.ceilings);
+  return text;
+}
+
+static nlohmann::ordered_json formatJsonOps(const BenchResult &result) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const BenchOp &op : result.ops)
+    list.push_back({{"function", op.op ? op.op->function : ""},
+                    {"op", op.op ? op.op->name : ""},
+                    {"weight", op.op ? op.op->weight : ""},
+                    {"count", op.count},
+                    {"seconds", op.seconds},
+                    {"bytes", op.bytes},
+                    {"flops", op.flops}});
+  return list;
 }
 
 static std::string formatJson(const Setup &setup,
                               const std::vector<BenchResult> &results) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const BenchResult &result : results)
+  for (const BenchResult &result : results) {
     list.push_back({{"model", setup.model},
                     {"model_size", setup.bytes},
                     {"model_n_params", setup.parameters},
@@ -94,10 +175,34 @@ static std::string formatJson(const Setup &setup,
                     {"avg_ts", mean(result.tokensPerSecond)},
                     {"stddev_ts", standardDeviation(result.tokensPerSecond)},
                     {"samples_ts", result.tokensPerSecond}});
+    if (setup.ceilings.bytes == 0)
+      continue;
+    list.back()["read_bytes_per_second"] = setup.ceilings.bytes;
+    list.back()["f32_operations_per_second"] = setup.ceilings.floatOperations;
+    list.back()["i8_operations_per_second"] = setup.ceilings.byteOperations;
+    list.back()["ops"] = formatJsonOps(result);
+  }
   // The name of a folder need not be UTF-8.
   return list.dump(2, ' ', false,
                    nlohmann::ordered_json::error_handler_t::replace) +
          "\n";
+}
+
+/// Fails if `program` tells no times of ops; else measures the ceilings.
+static Status preparePerOp(const Flags &flags, const Program &program,
+                           int64_t threads, Ceilings &ceilings) {
+  if (program.ops.empty())
+    return Error{"--per-op needs the barriers between ops, which the program "
+                 "for --reference lacks"};
+  Result<Program> probes = compileProbes(flags.engine.compile);
+  if (!probes)
+    return probes.error();
+  Result<Ceilings> measured =
+      measureCeilings(*probes, threads, flags.session.pin);
+  if (!measured)
+    return measured.error();
+  ceilings = *measured;
+  return {};
 }
 
 static Status run(const Flags &flags) {
@@ -122,13 +227,20 @@ static Status run(const Flags &flags) {
                   benchContext(flags.bench));
   if (!session)
     return session.error();
+  Setup setup;
   BenchOptions options = flags.bench;
   options.interrupt = &catchInterrupt();
+  if (flags.perOp) {
+    if (Status status = preparePerOp(flags, engine->program(),
+                                     (*session)->threads(), setup.ceilings);
+        !status)
+      return status;
+    options.program = &engine->program();
+  }
   Result<std::vector<BenchResult>> results = runBench(**session, options);
   if (!results)
     return results.error();
 
-  Setup setup;
   setup.model = nameOf(flags.model);
   setup.bytes = engine->program().size(BufferKind::Weight, /*context=*/0);
   setup.parameters = countParameters(config);
@@ -162,11 +274,16 @@ void mx::addBenchVerb(CLI::App &app, Action &action) {
       ->check(CLI::Range(int64_t(0), kMaxPositions))
       ->capture_default_str();
   addSessionFlags(*verb, flags->session);
+  verb->add_flag("--per-op", flags->perOp,
+                 "Show the time of each op, its memory traffic and operations, "
+                 "and what share that is of the most that this machine "
+                 "reaches in the same run");
   verb->add_flag("--json", flags->json,
                  "Print a list with an object for each test");
   verb->footer("Examples:\n"
                "  mxfp4 bench gpt-oss-20b\n"
                "  mxfp4 bench gpt-oss-20b -p 0 -n 32 -r 3 --depth 4096 "
-               "--json");
+               "--json\n"
+               "  mxfp4 bench gpt-oss-20b --per-op");
   onChosen(*verb, action, flags, run);
 }

@@ -29,6 +29,7 @@ using Action = std::function<Status()>;
 /// Each adds a verb to `app`. If the user chose it, `action` runs it.
 void addBenchVerb(CLI::App &app, Action &action);
 void addCompileVerb(CLI::App &app, Action &action);
+void addDoctorVerb(CLI::App &app, Action &action);
 void addEmitVerb(CLI::App &app, Action &action);
 void addEvalVerb(CLI::App &app, Action &action);
 void addLogitsVerb(CLI::App &app, Action &action);

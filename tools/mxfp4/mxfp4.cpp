@@ -38,6 +38,7 @@ int main(int argc, char **argv) {
   addEvalVerb(app, action);
   addLogitsVerb(app, action);
   addTokenizeVerb(app, action);
+  addDoctorVerb(app, action);
   addPlanVerb(app, action);
   addCompileVerb(app, action);
   addEmitVerb(app, action);

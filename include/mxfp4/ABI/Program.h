@@ -38,8 +38,10 @@ struct MXInvocation {
   /// Index of the calling thread, and how many threads make the call.
   int64_t thread;
   int64_t threads;
-  /// Returns when all threads of the team have called it.
-  void (*barrier)(void *team);
+  /// Returns when all threads of the team have called it. What the thread did
+  /// since the last call was for number `op` of Program::ops, or for none of
+  /// them if that is -1.
+  void (*barrier)(void *team, int64_t op);
   void *team;
 };
 
@@ -50,7 +52,7 @@ typedef void (*MXEntryFunction)(const MXInvocation *);
 namespace mx {
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 4;
+constexpr uint32_t kABIVersion = 5;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -118,6 +120,37 @@ inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
 
+/// Memory that an op reads and writes, and what it computes, as
+/// `#mxfp4.cost` describes.
+struct OpCost {
+  int64_t bytes = 0;
+  int64_t bytesPerToken = 0;
+  int64_t bytesPerPosition = 0;
+  int64_t bytesPerExpert = 0;
+  int64_t experts = 0;
+  int64_t expertsPerToken = 0;
+  int64_t flops = 0;
+  int64_t flopsPerToken = 0;
+  int64_t flopsPerPair = 0;
+  int64_t window = 0;
+
+  /// Bytes of an op in a call with `tokens` tokens from `position` on, as if
+  /// all of them chose different experts.
+  double bytesOf(int64_t tokens, int64_t position) const;
+  /// Floating-point operations in such a call.
+  double flopsOf(int64_t tokens, int64_t position) const;
+};
+
+/// An op of the module that the code was made from.
+struct ProgramOp {
+  /// The function that it is in, such as "decode_experts", its name, such as
+  /// "nn.linear", and the argument of the function that is its weight, if any.
+  std::string function;
+  std::string name;
+  std::string weight;
+  OpCost cost;
+};
+
 /// A function of the program that the runtime calls.
 struct Entry {
   std::string name;
@@ -125,6 +158,9 @@ struct Entry {
   int64_t maxTokens = 1;
   /// The buffers of its arguments, as indices of Program::buffers.
   std::vector<uint32_t> arguments;
+  /// How often a call carries out each of Program::ops; 0 also for those in
+  /// loops.
+  std::vector<int64_t> opCounts = {};
 };
 
 /// Program::maxRewind of models that are compiled here.
@@ -151,6 +187,8 @@ struct Program {
 
   std::vector<Buffer> buffers;
   std::vector<Entry> entries;
+  /// In the order of the module. Empty if barriers tell no ops.
+  std::vector<ProgramOp> ops;
   /// An ELF shared object that defines the symbols of `entries` and of
   /// Buffer::prepare.
   std::string code;

@@ -88,6 +88,27 @@ Result<std::string> emitStage(const ModelConfig &config,
                               const CompileOptions &options,
                               const std::string &stage);
 
+/// An instruction set that kernels can be made of.
+struct InstructionSet {
+  std::string name;
+  /// Numbers of f32 in a vector register.
+  int64_t lanes;
+  /// The instructions that multiply bytes, such as "vpdpbusd"; empty if
+  /// integers are multiplied as floats.
+  std::string byteProducts;
+  /// What a processor must have, as LLVM spells it.
+  std::vector<std::string> features;
+  /// True of the one that the target gets.
+  bool isChosen;
+};
+
+/// All of them, the best first. Fails on an unknown target.
+Result<std::vector<InstructionSet>>
+listInstructionSets(const CompileOptions &options);
+
+/// A program of the probes of ABI/Probes.h for the target.
+Result<Program> compileProbes(const CompileOptions &options);
+
 /// What tells two builds of the compiler apart, and the target that `options`
 /// resolve to on this machine: with the model's config a key for a cache of
 /// Programs. Fails as compileModel does on an unknown target.

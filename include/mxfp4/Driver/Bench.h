@@ -11,6 +11,7 @@
 #ifndef MXFP4_DRIVER_BENCH_H
 #define MXFP4_DRIVER_BENCH_H
 
+#include "mxfp4/ABI/Program.h"
 #include "mxfp4/Runtime/Session.h"
 #include "mxfp4/Support/Result.h"
 
@@ -33,8 +34,23 @@ struct BenchOptions {
   int64_t repetitions = 5;
   /// Start of the random tokens.
   uint64_t seed = 0;
+  /// Tells the times of ops, too, if it is not null: the program of the
+  /// session.
+  const Program *program = nullptr;
   /// Stops the measurement when it becomes true; may be null.
   const std::atomic<bool> *interrupt = nullptr;
+};
+
+/// What one run of a test did for an op, as the mean of all runs.
+struct BenchOp {
+  /// Null of what was for no op.
+  const ProgramOp *op = nullptr;
+  /// How often it was carried out; 0 if that is not known, as in loops, and so
+  /// neither bytes nor operations are.
+  double count = 0;
+  double seconds = 0;
+  double bytes = 0;
+  double flops = 0;
 };
 
 /// The runs of one test.
@@ -44,6 +60,8 @@ struct BenchResult {
   int64_t depth = 0;
   /// One for each run.
   std::vector<double> tokensPerSecond;
+  /// Of those that took time, in the order of the program.
+  std::vector<BenchOp> ops = {};
 
   /// As llama-bench names it, such as "pp512" or "tg128 @ d4096".
   std::string name() const;

@@ -13,6 +13,7 @@
 #define MXFP4_RUNTIME_CPUDEVICE_H
 
 #include "mxfp4/ABI/Program.h"
+#include "mxfp4/Runtime/OpProfile.h"
 #include "mxfp4/Runtime/ThreadPool.h"
 
 #include <memory>
@@ -37,8 +38,10 @@ public:
   Result<MXEntryFunction> lookup(const std::string &symbol) const;
 
   /// Calls `function` on all threads. `call` gives buffers, tokens, position
-  /// and context; the rest is filled in. Does not allocate.
-  void run(MXEntryFunction function, const MXInvocation &call);
+  /// and context; the rest is filled in. `profile` is told which ops are done,
+  /// and may be null. Does not allocate.
+  void run(MXEntryFunction function, const MXInvocation &call,
+           OpProfile *profile = nullptr);
 
   ThreadPool &pool() { return *team; }
 

@@ -99,6 +99,10 @@ public:
   /// Fails if that is not among the maxRewind() before the most that it had.
   Status rewind(int64_t position);
 
+  /// From now on `profile` gets the times of ops; null ends that. It is for the
+  /// program of this session.
+  void setProfile(OpProfile *value) { profile = value; }
+
   /// How many tokens the sequence has.
   int64_t position() const { return length; }
   /// How many it can have.
@@ -113,7 +117,7 @@ private:
   /// An entry point, ready to be called.
   struct Call {
     MXEntryFunction function = nullptr;
-    int64_t maxTokens = 0;
+    Entry entry;
   };
 
   Session() = default;
@@ -132,6 +136,7 @@ private:
   /// The addresses of `buffers`.
   std::vector<void *> addresses;
   InterruptCallback interrupt;
+  OpProfile *profile = nullptr;
 
   Call prefillCall;
   Call unembedCall;

@@ -148,7 +148,8 @@ private:
     ImplicitLocOpBuilder b(function.getLoc(), module.getContext());
     Type pointer = LLVM::LLVMPointerType::get(module.getContext());
     if (!function.isExternal() ||
-        function.getFunctionType() != b.getFunctionType(pointer, TypeRange()))
+        function.getFunctionType() !=
+            b.getFunctionType({pointer, b.getI64Type()}, TypeRange()))
       return function.emitOpError("cannot be defined: expected the declaration "
                                   "that mxfp4-distribute-loops makes");
     b.setInsertionPointToStart(function.addEntryBlock());
@@ -156,8 +157,10 @@ private:
     Value callee = reader.loadField(offsetof(MXInvocation, barrier), pointer);
     Value team = reader.loadField(offsetof(MXInvocation, team), pointer);
     auto type = LLVM::LLVMFunctionType::get(
-        LLVM::LLVMVoidType::get(module.getContext()), pointer);
-    LLVM::CallOp::create(b, type, ValueRange{callee, team});
+        LLVM::LLVMVoidType::get(module.getContext()),
+        {pointer, b.getI64Type()});
+    LLVM::CallOp::create(b, type,
+                         ValueRange{callee, team, function.getArgument(1)});
     func::ReturnOp::create(b);
     makeInternal(function);
     return success();

@@ -1,7 +1,7 @@
 // RUN: mxfp4-opt %s --mxfp4-distribute-loops --split-input-file --verify-diagnostics | FileCheck %s
 // RUN: mxfp4-opt %s --mxfp4-distribute-loops --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=BOUNDS
 
-// CHECK: func.func private @mxfp4_barrier(!llvm.ptr)
+// CHECK: func.func private @mxfp4_barrier(!llvm.ptr, i64)
 
 /// Thread i of n runs the iterations from i * 10 / n to (i + 1) * 10 / n.
 // CHECK-LABEL: func.func @loop
@@ -26,7 +26,8 @@
 // CHECK:         scf.for %[[I:.+]] = %[[BEGIN]] to %[[END]] step %[[STEP]] {
 // CHECK:           memref.store %{{.+}}, %[[M]][%[[I]]]
 // CHECK:         }
-// CHECK-NEXT:    call @mxfp4_barrier(%[[INVOCATION]])
+// CHECK-NEXT:    %[[NONE:.+]] = arith.constant -1 : i64
+// CHECK-NEXT:    call @mxfp4_barrier(%[[INVOCATION]], %[[NONE]])
 // CHECK-NEXT:    return
 func.func @loop(%m: memref<30xf32>) {
   %lower = arith.constant 10 : index
@@ -122,6 +123,7 @@ func.func @loop_in_a_loop(%m: memref<?x?xf32>, %n: index, %x: f32) {
 // CHECK:         scf.if %[[FIRST]] {
 // CHECK-NEXT:      memref.store
 // CHECK-NEXT:    }
+// CHECK-NEXT:    arith.constant -1 : i64
 // CHECK-NEXT:    call @mxfp4_barrier
 func.func @store_by_one_thread(%m: memref<4xf32>, %i: index, %x: f32) {
   memref.store %x, %m[%i] : memref<4xf32>
@@ -151,6 +153,7 @@ func.func @stores_by_one_thread(%m: memref<?xf32>, %n: index, %x: f32) {
 // CHECK:           scf.for
 // CHECK:             memref.store
 // CHECK:           }
+// CHECK-NEXT:      arith.constant -1 : i64
 // CHECK-NEXT:      call @mxfp4_barrier
 // CHECK-NEXT:    }
 // CHECK-NEXT:    return
@@ -167,6 +170,7 @@ func.func @parallel_loop_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) {
 /// No thread may go on and write before all have read.
 // CHECK-LABEL: func.func @load
 // CHECK:         memref.load
+// CHECK-NEXT:    arith.constant -1 : i64
 // CHECK-NEXT:    call @mxfp4_barrier
 func.func @load(%m: memref<4xindex>, %i: index) -> index {
   %0 = memref.load %m[%i] : memref<4xindex>
@@ -178,6 +182,7 @@ func.func @load(%m: memref<4xindex>, %i: index) -> index {
 // CHECK-NEXT:      memref.load
 // CHECK-NOT:       call @mxfp4_barrier
 // CHECK:         }
+// CHECK-NEXT:    arith.constant -1 : i64
 // CHECK-NEXT:    call @mxfp4_barrier
 func.func @loads_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) -> f32 {
   %0 = scf.for %i = %n to %n step %n iter_args(%sum = %x) -> f32 {
@@ -294,6 +299,29 @@ func.func @call_of_a_declaration() {
 
 // -----
 
+/// A barrier is told which op the code before it is made from; ops inside of a
+/// loop have the number of theirs.
+// CHECK-LABEL: func.func @numbered
+// CHECK:         scf.for
+// CHECK:         %[[FOUR:.+]] = arith.constant 4 : i64
+// CHECK-NEXT:    call @mxfp4_barrier(%{{.+}}, %[[FOUR]])
+// CHECK:         scf.if
+// CHECK:         %[[FIVE:.+]] = arith.constant 5 : i64
+// CHECK-NEXT:    call @mxfp4_barrier(%{{.+}}, %[[FIVE]])
+func.func @numbered(%m: memref<30xf32>, %x: f32) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %upper = arith.constant 30 : index
+  scf.parallel (%i) = (%zero) to (%upper) step (%one) {
+    memref.store %x, %m[%i] : memref<30xf32>
+  } loc(fused<#mxfp4.op_number<4>>["a.mlir":3:4])
+  memref.store %x, %m[%zero] : memref<30xf32>
+    loc(callsite("f" at fused<#mxfp4.op_number<5>>["b", "c"]))
+  return
+}
+
+// -----
+
 // expected-error @below {{cannot be divided among threads: expected one block}}
 func.func @two_blocks() {
   cf.br ^next
@@ -306,7 +334,7 @@ func.func @two_blocks() {
 /// The pass has run already.
 // expected-error @below {{cannot be divided among threads: expected no 'mxfp4_barrier' before}}
 module {
-  func.func private @mxfp4_barrier(!llvm.ptr)
+  func.func private @mxfp4_barrier(!llvm.ptr, i64)
 }
 
 // -----

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -61,8 +62,14 @@ static Program makeProgram() {
   cache.bytes = 64;
   cache.bytesPerPosition = 256;
   program.buffers = {weight, cache};
-  program.entries = {{"prefill", "mx_prefill", 128, {0, 1}},
-                     {"decode", "mx_decode", 1, {}}};
+  ProgramOp op;
+  op.function = "decode_experts";
+  op.name = "nn.linear";
+  op.weight = "router_weight";
+  op.cost = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  program.ops = {op, {}};
+  program.entries = {{"prefill", "mx_prefill", 128, {0, 1}, {24, 1}},
+                     {"decode", "mx_decode", 1, {}, {0, 0}}};
   program.code = std::string("\x7f"
                              "ELF\0\1",
                              6);
@@ -116,7 +123,72 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(loaded->entries[0].symbol, "mx_prefill");
   EXPECT_EQ(loaded->entries[0].maxTokens, 128);
   EXPECT_EQ(loaded->entries[0].arguments, saved.entries[0].arguments);
+  EXPECT_EQ(loaded->entries[0].opCounts, saved.entries[0].opCounts);
+  ASSERT_EQ(loaded->ops.size(), 2u);
+  EXPECT_EQ(loaded->ops[0].function, "decode_experts");
+  EXPECT_EQ(loaded->ops[0].name, "nn.linear");
+  EXPECT_EQ(loaded->ops[0].weight, "router_weight");
+  const OpCost &cost = loaded->ops[0].cost;
+  EXPECT_EQ(cost.bytes, 1);
+  EXPECT_EQ(cost.bytesPerToken, 2);
+  EXPECT_EQ(cost.bytesPerPosition, 3);
+  EXPECT_EQ(cost.bytesPerExpert, 4);
+  EXPECT_EQ(cost.experts, 5);
+  EXPECT_EQ(cost.expertsPerToken, 6);
+  EXPECT_EQ(cost.flops, 7);
+  EXPECT_EQ(cost.flopsPerToken, 8);
+  EXPECT_EQ(cost.flopsPerPair, 9);
+  EXPECT_EQ(cost.window, 10);
   EXPECT_EQ(loaded->code, saved.code);
+}
+
+TEST_F(ProgramTest, EveryEntryCountsEveryOp) {
+  Program program = makeProgram();
+  program.entries[1].opCounts.pop_back();
+  ASSERT_TRUE(saveProgram(program, path));
+  EXPECT_EQ(loadError(),
+            path + ": expected entry 'decode' to count 2 ops, but found 1");
+}
+
+TEST(OpCostTest, GrowsWithTokensAndChosenExperts) {
+  OpCost cost;
+  cost.bytes = 1000;
+  cost.bytesPerToken = 10;
+  cost.bytesPerExpert = 100000;
+  cost.experts = 32;
+  cost.expertsPerToken = 4;
+  cost.flops = 7;
+  cost.flopsPerToken = 3;
+  EXPECT_EQ(cost.bytesOf(1, 50), 1000 + 10 + 4 * 100000);
+  EXPECT_EQ(cost.bytesOf(8, 0), 1000 + 80 + 32 * 100000);
+  EXPECT_EQ(cost.bytesOf(100, 0), 1000 + 1000 + 32 * 100000);
+  EXPECT_EQ(cost.flopsOf(100, 0), 307);
+}
+
+/// The sums, one position after the other.
+TEST(OpCostTest, CountsThePositionsThatTokensAttendTo) {
+  for (int64_t window : {0, 1, 5, 8}) {
+    OpCost cost;
+    cost.bytesPerPosition = 1;
+    cost.flopsPerPair = 1;
+    cost.window = window;
+    for (int64_t position : {0, 1, 3, 4, 5, 7, 20}) {
+      for (int64_t tokens : {1, 2, 5, 9, 30}) {
+        std::set<int64_t> seen;
+        int64_t pairs = 0;
+        for (int64_t p = position; p < position + tokens; ++p)
+          for (int64_t j = 0; j <= p; ++j)
+            if (window == 0 || j > p - window) {
+              seen.insert(j);
+              ++pairs;
+            }
+        EXPECT_EQ(cost.bytesOf(tokens, position), double(seen.size()))
+            << window << " " << position << " " << tokens;
+        EXPECT_EQ(cost.flopsOf(tokens, position), double(pairs))
+            << window << " " << position << " " << tokens;
+      }
+    }
+  }
 }
 
 TEST_F(ProgramTest, EveryChangedByteIsFound) {

@@ -15,6 +15,7 @@
 
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
@@ -107,6 +108,53 @@ TEST_F(CommandTest, Measures) {
   EXPECT_EQ(results[1]["test"], "tg4 @ d8");
   EXPECT_EQ(results[1]["samples_ts"].size(), 2u);
   EXPECT_GT(results[1]["avg_ts"], 0);
+}
+
+TEST_F(CommandTest, MeasuresOps) {
+  ASSERT_EQ(run("bench $MODEL -p 16 -n 4 -r 2 --per-op --json"), 0)
+      << read("err");
+  nlohmann::json results = nlohmann::json::parse(read("out"));
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_GT(results[0]["read_bytes_per_second"], 0);
+  EXPECT_GT(results[0]["f32_operations_per_second"], 0);
+  // Three layers with a window and three without, each with its experts.
+  std::map<std::string, double> counts;
+  double seconds = 0;
+  for (const nlohmann::json &op : results[1]["ops"]) {
+    counts[op["function"].get<std::string>() + " " +
+           op["op"].get<std::string>() + " " +
+           op["weight"].get<std::string>()] += op["count"].get<double>();
+    seconds += op["seconds"].get<double>();
+    if (op["weight"] == "gate_up_proj_blocks") {
+      // 4 tokens, 6 layers, 4 experts of [384, 192].
+      EXPECT_EQ(op["flops"], 4 * 6 * 4 * 2 * 384 * 192);
+    }
+  }
+  EXPECT_EQ(counts["decode_experts mxfp4.matmul_by_expert gate_up_proj_blocks"],
+            4 * 6);
+  EXPECT_EQ(counts["decode_full_attention nn.attention sinks"], 4 * 3);
+  EXPECT_EQ(counts["decode nn.linear lm_head_weight"], 4);
+  // The rest of a run is spent between calls.
+  double whole = 4 / results[1]["samples_ts"][0].get<double>() +
+                 4 / results[1]["samples_ts"][1].get<double>();
+  EXPECT_LT(seconds, whole / 2 * 1.0001);
+
+  ASSERT_EQ(run("bench $MODEL -p 16 -n 0 -r 1 --per-op"), 0) << read("err");
+  EXPECT_NE(read("out").find("gate_up_proj_blocks"), std::string::npos);
+  EXPECT_EQ(run("bench $MODEL -p 4 -n 0 -r 1 --per-op --reference"), 1);
+  EXPECT_NE(read("err").find("error: --per-op needs the barriers"),
+            std::string::npos);
+}
+
+TEST_F(CommandTest, ExaminesTheMachine) {
+  ASSERT_EQ(run("doctor --threads 2"), 0) << read("err");
+  std::string text = read("out");
+  for (const char *part :
+       {"processors", "huge pages", "baseline", "GFLOP/s f32", "| 1 ", "| 2 "})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  EXPECT_EQ(run("doctor --target cpu:pdp11"), 1);
+  EXPECT_NE(read("err").find("error: unknown target 'cpu:pdp11'"),
+            std::string::npos);
 }
 
 TEST_F(CommandTest, TokenizesThereAndBack) {

@@ -120,7 +120,7 @@ TEST(CPUDeviceTest, PassesTheInvocationToAllThreads) {
         if (call->tokens == 7 && call->position == 8 && call->context == 9 &&
             call->threads == 4)
           ++seen->calls;
-        call->barrier(call->team);
+        call->barrier(call->team, 3);
         seen->threadSum += call->thread;
       },
       call);

@@ -35,14 +35,14 @@ static void embed(const MXInvocation *call) {
   Range range(call, call->tokens);
   for (int64_t row = range.begin; row < range.end; ++row)
     history[call->position + row] = tokens[row];
-  call->barrier(call->team);
+  call->barrier(call->team, 0);
   for (int64_t row = range.begin; row < range.end; ++row) {
     int64_t sum = 0;
     for (int64_t p = 0; p <= call->position + row; ++p)
       sum += (p + 1) * history[p];
     hidden[row] = float(sum % kFakeVocab);
   }
-  call->barrier(call->team);
+  call->barrier(call->team, 1);
 }
 
 /// Logits of `rows` rows of hidden states from row `first`.

@@ -91,6 +91,48 @@ TEST_F(SessionTest, AllRowsOfPromptsOfAnyLength) {
   }
 }
 
+/// Its calls end at barriers for op 0 and op 1; unembed and decode go on with
+/// what no barrier ends.
+TEST_F(SessionTest, TimesOfOps) {
+  ProgramOp first, second;
+  first.name = "first";
+  first.cost.bytesPerToken = 8;
+  first.cost.flops = 5;
+  second.name = "second";
+  second.cost.flopsPerPair = 2;
+  program.ops = {first, second};
+  for (Entry &entry : program.entries)
+    entry.opCounts = {0, 0};
+  program.entries[0].opCounts = {1, 3};
+  for (int64_t threads : {1, 3}) {
+    SessionOptions options;
+    options.threads = threads;
+    std::unique_ptr<Session> session = makeSession(options);
+    ASSERT_TRUE(session);
+    OpProfile profile(program);
+    session->setProfile(&profile);
+    // Chunks of 8 and 2 tokens.
+    std::vector<int32_t> tokens = countUp(10);
+    ASSERT_TRUE(session->prefill(tokens.data(), 10, Rows::Last));
+    ASSERT_EQ(profile.ops().size(), 2u);
+    EXPECT_EQ(profile.ops()[0].count, 2);
+    EXPECT_EQ(profile.ops()[0].bytes, 80);
+    EXPECT_EQ(profile.ops()[0].flops, 10);
+    EXPECT_EQ(profile.ops()[1].count, 6);
+    EXPECT_EQ(profile.ops()[1].flops, 3 * 2 * 55);
+    EXPECT_GT(profile.ops()[0].seconds, 0);
+    EXPECT_GT(profile.ops()[1].seconds, 0);
+    expectRow(session->logits(), tokens);
+
+    profile.clear();
+    EXPECT_EQ(profile.ops()[0].count, 0);
+    session->setProfile(nullptr);
+    ASSERT_TRUE(session->prefill(tokens.data(), 10, Rows::None));
+    EXPECT_EQ(profile.ops()[1].count, 0);
+    EXPECT_EQ(profile.ops()[1].seconds, 0);
+  }
+}
+
 TEST_F(SessionTest, LastRowAndNoRow) {
   std::unique_ptr<Session> session = makeSession();
   std::vector<int32_t> tokens = countUp(21);

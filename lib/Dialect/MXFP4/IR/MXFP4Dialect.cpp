@@ -112,11 +112,11 @@ LogicalResult MXFP4Dialect::verifyOperationAttribute(Operation *op,
              << attribute.getValue();
     return success();
   }
-  if (name == kArgumentsAttrName)
+  if (name == kArgumentsAttrName || name == kOpCountsAttrName)
     return verifyKind<DenseI64ArrayAttr>(op, attribute, "an array of i64");
   if (name == kArenaAttrName)
     return verifyKind<IntegerAttr>(op, attribute, "an integer");
-  if (name == kBuffersAttrName)
+  if (name == kBuffersAttrName || name == kOpsAttrName)
     return verifyKind<ArrayAttr>(op, attribute, "an array");
   return failOnUnknown(op, attribute, "an operation");
 }

@@ -74,8 +74,13 @@ static bool involvesTeam(Operation *op) {
       .wasInterrupted();
 }
 
+/// A barrier after code that is made from the op at the builder's location.
 static void emitBarrier(ImplicitLocOpBuilder &b, const Team &team) {
-  func::CallOp::create(b, kBarrierName, TypeRange(), team.invocation);
+  auto numbered = b.getLoc()->findInstanceOf<FusedLocWith<OpNumberAttr>>();
+  Value number = arith::ConstantIntOp::create(
+      b, numbered ? numbered.getMetadata().getNumber() : -1, 64);
+  func::CallOp::create(b, kBarrierName, TypeRange(),
+                       ValueRange{team.invocation, number});
 }
 
 /// The loop over a parallel loop's first dimension that has more than one
@@ -182,7 +187,8 @@ struct DistributeLoopsPass final
     ImplicitLocOpBuilder b(module.getLoc(), &getContext());
     b.setInsertionPointToStart(module.getBody());
     auto barrier = func::FuncOp::create(
-        b, kBarrierName, b.getFunctionType(pointer, TypeRange()));
+        b, kBarrierName,
+        b.getFunctionType({pointer, b.getI64Type()}, TypeRange()));
     barrier.setPrivate();
   }
 

@@ -30,6 +30,8 @@
 #define GET_ATTRDEF_CLASSES
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Attrs.h.inc"
 
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4Interfaces.h.inc"
+
 #define GET_OP_CLASSES
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Ops.h.inc"
 
@@ -48,6 +50,8 @@ inline constexpr StringLiteral kPrepareAttrName = "mxfp4.prepare";
 inline constexpr StringLiteral kArgumentsAttrName = "mxfp4.arguments";
 inline constexpr StringLiteral kArenaAttrName = "mxfp4.arena";
 inline constexpr StringLiteral kBuffersAttrName = "mxfp4.buffers";
+inline constexpr StringLiteral kOpsAttrName = "mxfp4.ops";
+inline constexpr StringLiteral kOpCountsAttrName = "mxfp4.op_counts";
 
 /// The value of `mxfp4.entry` on a function that prepares a weight.
 inline constexpr StringLiteral kPrepareEntry = "prepare";
@@ -107,6 +111,30 @@ LayoutAttr getEncodedLayout(Type type);
 /// null), and no others. Returns the layout of the weight, or null.
 FailureOr<LayoutAttr> verifyLayouts(Operation *op, LayoutAttr attribute,
                                     Value weight, Value scales = {});
+
+/// The fields of a CostAttr, to be added up. Sums and products end at the
+/// largest integer.
+struct Cost {
+  int64_t bytes = 0, bytesPerToken = 0, bytesPerPosition = 0;
+  int64_t bytesPerExpert = 0, experts = 0, expertsPerToken = 0;
+  int64_t flops = 0, flopsPerToken = 0, flopsPerPair = 0, window = 0;
+
+  /// Adds `amount` bytes for each of `rows`, of which a dynamic number is as
+  /// many as there are tokens.
+  void addBytes(int64_t rows, int64_t amount);
+  void addFlops(int64_t rows, int64_t amount);
+  /// Adds the bytes of a tensor or memref.
+  void addBytes(ShapedType type);
+
+  CostAttr getAttr(MLIRContext *context) const;
+};
+
+/// The cost of an op that reads and writes each operand once but those in
+/// `except`.
+Cost getOperandCost(Operation *op, ValueRange except = {});
+
+/// Operations that multiply one row by a weight `[rows, columns]`.
+int64_t getRowFlops(int64_t rows, int64_t columns);
 
 /// True unless some of the operands are tensors and others memrefs.
 bool haveOneSemantics(OperandRange operands);

@@ -60,6 +60,8 @@ def MXFP4_Dialect : Dialect {
       arguments, by their numbers in the table.
     - `mxfp4.arena` on a module is the size of the arena in bytes, and
       `mxfp4.buffers` the table of all buffers.
+    - `mxfp4.ops` on a module is the table of ops whose time can be told, and
+      `mxfp4.op_counts` on an entry says how often each is carried out in a call.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::tensor::TensorDialect"];

@@ -244,7 +244,10 @@ def MXFP4_PackOp : MXFP4_DestinationOp<"pack"> {
   }];
 }
 
-def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
+def MXFP4_MatmulOp
+    : MXFP4_DestinationOp<"matmul",
+                          [AttrSizedOperandSegments,
+                           DeclareOpInterfaceMethods<MXFP4_CostOpInterface>]> {
   let summary = "Multiply by a block-scaled weight";
   let description = [{
     `result[t, n] = sum over k of input[t, k] * weight[n, k]`, plus `bias[n]`
@@ -284,7 +287,9 @@ def MXFP4_MatmulOp : MXFP4_DestinationOp<"matmul", [AttrSizedOperandSegments]> {
 }
 
 def MXFP4_MatmulByExpertOp
-    : MXFP4_DestinationOp<"matmul_by_expert", [AttrSizedOperandSegments]> {
+    : MXFP4_DestinationOp<"matmul_by_expert",
+                          [AttrSizedOperandSegments,
+                           DeclareOpInterfaceMethods<MXFP4_CostOpInterface>]> {
   let summary = "Multiply each token by the weights of its experts";
   let description = [{
     For token `t` and slot `s` with expert `e = experts[t, s]`:

@@ -229,13 +229,27 @@ def DropEntryResultsPass : Pass<"mxfp4-drop-entry-results", "::mlir::ModuleOp"> 
   }];
 }
 
+def NumberOpsPass : Pass<"mxfp4-number-ops", "::mlir::ModuleOp"> {
+  let summary = "Number the ops whose time a profile tells";
+  let description = [{
+    The module gets the table `mxfp4.ops`: of each op that works on memory, the
+    function it is in, its name, the argument that is its weight, and its cost
+    (`#mxfp4.cost`). An entry point gets `mxfp4.op_counts`: how often a call
+    carries out each op. The number of an op goes into its location, from where
+    `mxfp4-distribute-loops` gives it to the barriers. An op inside another one,
+    such as a loop, has the number of that.
+  }];
+  let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect"];
+}
+
 def DistributeLoopsPass : Pass<"mxfp4-distribute-loops", "::mlir::ModuleOp"> {
   let summary = "Divide parallel loops among the threads of a team";
   let description = [{
     Every thread of a team runs an entry point from start to end. Functions get
     the arguments `thread`, `threads` (index) and `invocation`; an `scf.parallel`
     becomes a loop over this thread's share of its first dimension and ends at a
-    barrier. A store outside of such loops is done by thread 0 alone. Functions
+    barrier, which is told the number of the op that it belongs to
+    (`mxfp4-number-ops`), or -1. A store outside of such loops is done by thread 0 alone. Functions
     have one block, and a parallel loop neither a reduction nor a call.
 
     A `memref.alloc` outside of such loops is one buffer for all threads only

@@ -65,7 +65,11 @@ def NN_YarnAttr : AttrDef<NN_Dialect, "Yarn"> {
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : MXFP4_DestinationStyleOp<NN_Dialect, mnemonic, traits>;
 
-def NN_EmbeddingOp : NN_Op<"embedding"> {
+class NN_CostOp<string mnemonic, list<Trait> traits = []>
+    : NN_Op<mnemonic,
+            traits # [DeclareOpInterfaceMethods<MXFP4_CostOpInterface>]>;
+
+def NN_EmbeddingOp : NN_CostOp<"embedding"> {
   let summary = "Look up the rows of tokens in a table";
   let description = [{
     `result[t, h] = table[ids[t], h]`. Ids are from 0 to V - 1.
@@ -105,7 +109,7 @@ def NN_RMSNormOp : NN_Op<"rms_norm"> {
   }];
 }
 
-def NN_LinearOp : NN_Op<"linear", [AttrSizedOperandSegments]> {
+def NN_LinearOp : NN_CostOp<"linear", [AttrSizedOperandSegments]> {
   let summary = "Multiply by a dense weight and add bias and residual";
   let description = [{
     `result[t, n] = sum over k of input[t, k] * weight[n, k]`, plus `bias[n]`
@@ -160,7 +164,7 @@ def NN_RotaryEmbeddingOp : NN_Op<"rotary_embedding"> {
   }];
 }
 
-def NN_AttentionOp : NN_Op<"attention"> {
+def NN_AttentionOp : NN_CostOp<"attention"> {
   let summary = "Grouped-query attention with sinks over a cache";
   let description = [{
     Token t stands at position `p = position + t`. It attends to positions j
@@ -201,7 +205,7 @@ def NN_AttentionOp : NN_Op<"attention"> {
   }];
 }
 
-def NN_CacheUpdateOp : NN_Op<"cache_update"> {
+def NN_CacheUpdateOp : NN_CostOp<"cache_update"> {
   let summary = "Write the newest positions into a cache";
   let description = [{
     The row `(position + t) mod C` of the cache `[C, KV, D]` becomes

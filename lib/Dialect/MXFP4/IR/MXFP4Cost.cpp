@@ -1,0 +1,125 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the ops of the mxfp4 dialect read, write and compute.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4Interfaces.cpp.inc"
+
+/// Adds `amount` for each of `rows`, as Cost says.
+static void addRows(int64_t rows, int64_t amount, int64_t &fixed,
+                    int64_t &perToken) {
+  bool isDynamic = ShapedType::isDynamic(rows);
+  int64_t &sum = isDynamic ? perToken : fixed;
+  int64_t product = isDynamic ? amount : multiplySizes(rows, amount);
+  if (llvm::AddOverflow(sum, product, sum))
+    sum = std::numeric_limits<int64_t>::max();
+}
+
+void Cost::addBytes(int64_t rows, int64_t amount) {
+  addRows(rows, amount, bytes, bytesPerToken);
+}
+
+void Cost::addFlops(int64_t rows, int64_t amount) {
+  addRows(rows, amount, flops, flopsPerToken);
+}
+
+/// Bytes of the elements of `type`, with 1 for each dynamic dimension.
+static int64_t getStaticBytes(ShapedType type) {
+  int64_t elements = 1;
+  for (int64_t size : type.getShape())
+    elements = multiplySizes(elements, ShapedType::isDynamic(size) ? 1 : size);
+  if (isa<Float4E2M1FNType>(type.getElementType()))
+    return llvm::divideCeil(elements, 2); // F2
+  return multiplySizes(elements, type.getElementType().isIntOrFloat()
+                                     ? getElementBytes(type.getElementType())
+                                     : 8);
+}
+
+void Cost::addBytes(ShapedType type) {
+  if (type.hasRank())
+    addBytes(type.hasStaticShape() ? 1 : ShapedType::kDynamic,
+             getStaticBytes(type));
+}
+
+CostAttr Cost::getAttr(MLIRContext *context) const {
+  return CostAttr::get(context, bytes, bytesPerToken, bytesPerPosition,
+                       bytesPerExpert, experts, expertsPerToken, flops,
+                       flopsPerToken, flopsPerPair, window);
+}
+
+Cost mxfp4::getOperandCost(Operation *op, ValueRange except) {
+  Cost cost;
+  for (Value operand : op->getOperands())
+    if (auto type = dyn_cast<ShapedType>(operand.getType()))
+      if (!llvm::is_contained(except, operand))
+        cost.addBytes(type);
+  return cost;
+}
+
+int64_t mxfp4::getRowFlops(int64_t rows, int64_t columns) {
+  return multiplySizes(2, multiplySizes(rows, columns));
+}
+
+LogicalResult CostAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t bytes, int64_t bytesPerToken,
+                               int64_t bytesPerPosition, int64_t bytesPerExpert,
+                               int64_t experts, int64_t expertsPerToken,
+                               int64_t flops, int64_t flopsPerToken,
+                               int64_t flopsPerPair, int64_t window) {
+  for (int64_t value :
+       {bytes, bytesPerToken, bytesPerPosition, bytesPerExpert, experts,
+        expertsPerToken, flops, flopsPerToken, flopsPerPair, window})
+    if (value < 0)
+      return emitError() << "expected no negative number, but got " << value;
+  return success();
+}
+
+CostAttr MatmulOp::getCost() {
+  ShapedType input = getInput().getType();
+  Cost cost = getOperandCost(*this);
+  cost.addFlops(
+      input.getDimSize(0),
+      getRowFlops(getInit().getType().getDimSize(1), input.getDimSize(1)));
+  return cost.getAttr(getContext());
+}
+
+CostAttr MatmulByExpertOp::getCost() {
+  ShapedType input = getInput().getType(), values = getValues().getType();
+  ShapedType chosen = getExperts().getType();
+  int64_t experts = values.getDimSize(0);
+  int64_t tokens = chosen.getDimSize(0), slots = chosen.getDimSize(1);
+  SmallVector<Value> ofExperts = {getValues(), getScales()};
+  if (getBias())
+    ofExperts.push_back(getBias());
+
+  Cost cost = getOperandCost(*this, ofExperts);
+  Cost weights;
+  for (Value weight : ofExperts)
+    weights.addBytes(cast<ShapedType>(weight.getType()));
+  int64_t expertBytes = weights.bytes / std::max<int64_t>(experts, 1);
+  if (ShapedType::isDynamic(tokens)) {
+    cost.bytesPerExpert = expertBytes;
+    cost.experts = experts;
+    cost.expertsPerToken = slots;
+  } else {
+    cost.addBytes(std::min(multiplySizes(tokens, slots), experts), expertBytes);
+  }
+  int64_t rows = getInit().getType().getShape().back();
+  if (getActivation())
+    rows = multiplySizes(rows, 2);
+  cost.addFlops(
+      tokens, multiplySizes(slots, getRowFlops(rows, input.getShape().back())));
+  return cost.getAttr(getContext());
+}

@@ -1,0 +1,60 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the nn ops read, write and compute.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Dialect/NN/IR/NN.h"
+
+using namespace mlir;
+using namespace mlir::nn;
+using mxfp4::Cost;
+using mxfp4::CostAttr;
+using mxfp4::multiplySizes;
+
+CostAttr EmbeddingOp::getCost() {
+  ShapedType table = getTable().getType();
+  Cost cost = mxfp4::getOperandCost(*this, getTable());
+  cost.addBytes(getIds().getType().getDimSize(0),
+                multiplySizes(table.getDimSize(1),
+                              mxfp4::getElementBytes(table.getElementType())));
+  return cost.getAttr(getContext());
+}
+
+CostAttr LinearOp::getCost() {
+  ShapedType input = getInput().getType();
+  Cost cost = mxfp4::getOperandCost(*this);
+  cost.addFlops(input.getDimSize(0),
+                mxfp4::getRowFlops(getInit().getType().getDimSize(1),
+                                   input.getDimSize(1)));
+  return cost.getAttr(getContext());
+}
+
+CostAttr AttentionOp::getCost() {
+  ShapedType query = getQuery().getType();
+  Value caches[] = {getKeyCache(), getValueCache()};
+  Cost cost = mxfp4::getOperandCost(*this, caches);
+  for (Value cache : caches) {
+    auto type = cast<ShapedType>(cache.getType());
+    cost.bytesPerPosition +=
+        multiplySizes(multiplySizes(type.getDimSize(1), type.getDimSize(2)),
+                      mxfp4::getElementBytes(type.getElementType()));
+  }
+  // The products with keys and with values.
+  cost.flopsPerPair = multiplySizes(
+      2, mxfp4::getRowFlops(query.getDimSize(1), query.getDimSize(2)));
+  cost.window = getWindow().value_or(0);
+  return cost.getAttr(getContext());
+}
+
+CostAttr CacheUpdateOp::getCost() {
+  // Rows are read, and written to their places.
+  Cost cost;
+  for (int i = 0; i < 2; ++i)
+    cost.addBytes(getInput().getType());
+  return cost.getAttr(getContext());
+}
