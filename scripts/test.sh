@@ -11,7 +11,9 @@ case "${1:-}" in -h | --help)
 esac
 . "$(dirname "$0")/common.sh"
 
-install_build_packages libgtest-dev python3 python3-dev python3-venv
+# The emulator and compiler of another processor, for whose code there are tests.
+install_build_packages libgtest-dev python3 python3-dev python3-venv qemu-user \
+  g++-aarch64-linux-gnu
 venv=$(realpath -m "$BUILD_DIR/venv")
 if [ ! -x "$venv/bin/python3" ] ||
   ! "$venv/bin/python3" -c 'import tokenizers, tiktoken, pytest, numpy

@@ -25,7 +25,7 @@ typedef struct Mxfp4Program {
 /// How to compile. Begin with mxfp4CompileOptionsGetDefault().
 typedef struct Mxfp4CompileOptions {
   /// "cpu" is the processor at hand; "cpu:NAME" another, as LLVM names it, such
-  /// as "cpu:x86-64-v3".
+  /// as "cpu:x86-64-v3" or "cpu:neoverse-n1".
   MlirStringRef target;
   /// The slow exact path: plain loops, one thread, no fusion.
   bool reference;

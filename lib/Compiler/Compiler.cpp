@@ -236,7 +236,8 @@ static std::string describeByteProducts(const VectorISA &isa) {
   case VectorISA::ByteProduct::Pairs:
     return "vpmaddubsw";
   case VectorISA::ByteProduct::Fours:
-    return "vpdpbusd";
+    return isa.architecture == VectorISA::Architecture::AArch64 ? "sdot"
+                                                                : "vpdpbusd";
   }
   llvm_unreachable("all products are described");
 }
@@ -248,6 +249,8 @@ mx::listInstructionSets(const CompileOptions &options) {
     return target.error();
   std::vector<InstructionSet> sets;
   for (const VectorISA &isa : VectorISA::all()) {
+    if (!target->has(isa.architecture))
+      continue;
     InstructionSet set;
     set.name = isa.name.str();
     set.lanes = isa.lanes;

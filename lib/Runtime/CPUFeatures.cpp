@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Asks the processor (CPUID) which instructions it has, and the operating
-// system (XCR0) which registers it saves: vector instructions need both.
+// Asks the processor which instructions it has, and the operating system which
+// registers it saves: vector instructions need both. On x86 these are CPUID and
+// XCR0, on AArch64 the system tells both (getauxval).
 //
 //===----------------------------------------------------------------------===//
 
@@ -91,6 +92,42 @@ bool mx::processorHasFeature(const std::string &feature) {
     return false;
   return (words[known->result] >> known->bit & 1) &&
          (enabledState() & known->state) == known->state;
+}
+
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+namespace {
+/// The bit of AT_HWCAP or AT_HWCAP2 that shows a feature.
+struct Feature {
+  const char *name;
+  unsigned long vector;
+  unsigned long bit;
+};
+} // namespace
+
+static constexpr Feature kFeatures[] = {
+    {"neon", AT_HWCAP, HWCAP_ASIMD},
+    {"dotprod", AT_HWCAP, HWCAP_ASIMDDP},
+    {"bf16", AT_HWCAP2, HWCAP2_BF16},
+    {"i8mm", AT_HWCAP2, HWCAP2_I8MM},
+};
+
+static const Feature *findFeature(const std::string &name) {
+  for (const Feature &feature : kFeatures)
+    if (name == feature.name)
+      return &feature;
+  return nullptr;
+}
+
+bool mx::isKnownFeature(const std::string &feature) {
+  return findFeature(feature);
+}
+
+bool mx::processorHasFeature(const std::string &feature) {
+  const Feature *known = findFeature(feature);
+  return known && (getauxval(known->vector) & known->bit);
 }
 
 #else

@@ -5,8 +5,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Translates the LLVM dialect to LLVM IR, optimizes it and makes code for a
-// CPU. Code uses the instructions of a level (x86-64-v3, say) and is ordered
-// for one processor, so that a Program runs on every machine of that level.
+// CPU, this one or another. Code uses the instructions of a level (x86-64-v3,
+// say) and is ordered for one processor, so that a Program runs on every
+// machine of that level.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,8 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -30,21 +33,28 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The triple of this machine, with its target initialized.
-static llvm::Triple getHostTriple() {
-  static bool isInitialized = [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    return true;
+/// The triples that there is code for, that of this machine first, with their
+/// targets initialized.
+static llvm::ArrayRef<llvm::Triple> getTriples() {
+  static const std::vector<llvm::Triple> triples = [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    std::vector<llvm::Triple> triples = {
+        llvm::Triple(llvm::sys::getDefaultTargetTriple())};
+    for (const char *name :
+         {"x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"})
+      if (llvm::Triple(name).getArch() != triples.front().getArch())
+        triples.emplace_back(name);
+    return triples;
   }();
-  (void)isInitialized;
-  return llvm::Triple(llvm::sys::getDefaultTargetTriple());
+  return triples;
 }
 
 static std::unique_ptr<llvm::TargetMachine>
-createMachine(llvm::StringRef processor, llvm::StringRef features,
-              std::string &message) {
-  llvm::Triple triple = getHostTriple();
+createMachine(const llvm::Triple &triple, llvm::StringRef processor,
+              llvm::StringRef features, std::string &message) {
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
@@ -54,8 +64,41 @@ createMachine(llvm::StringRef processor, llvm::StringRef features,
       /*CM=*/std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
+/// The first triple that has `processor`, or null.
+static const llvm::Triple *findTriple(const std::string &processor) {
+  for (const llvm::Triple &triple : getTriples()) {
+    std::string message;
+    std::unique_ptr<llvm::TargetMachine> generic =
+        createMachine(triple, "", "", message);
+    if (generic && generic->getMCSubtargetInfo()->isCPUStringValid(processor))
+      return &triple;
+  }
+  return nullptr;
+}
+
 std::string CPUTarget::describe() const {
   return "cpu:" + processor + "/" + isa->name.str();
+}
+
+bool CPUTarget::has(VectorISA::Architecture architecture) const {
+  switch (architecture) {
+  case VectorISA::Architecture::Any:
+    return true;
+  case VectorISA::Architecture::X86:
+    return triple.isX86();
+  case VectorISA::Architecture::AArch64:
+    return triple.isAArch64();
+  }
+  llvm_unreachable("unknown architecture");
+}
+
+/// "x86_64 or aarch64", for example.
+static std::string listArchitectures() {
+  return llvm::join(llvm::map_range(getTriples(),
+                                    [](const llvm::Triple &triple) {
+                                      return triple.getArchName().str();
+                                    }),
+                    " or ");
 }
 
 mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
@@ -67,32 +110,37 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
   bool isHost = target == "cpu";
   std::string processor =
       isHost ? llvm::sys::getHostCPUName().str() : name.str();
-  std::string message;
-  std::unique_ptr<llvm::TargetMachine> generic = createMachine("", "", message);
-  if (!generic)
-    return mx::Error{"no code generator for this machine: " + message};
-  if (!generic->getMCSubtargetInfo()->isCPUStringValid(processor)) {
-    if (!isHost)
-      return mx::Error{"unknown target '" + target +
-                       "': LLVM has no processor '" + processor + "' for " +
-                       getHostTriple().getArchName().str()};
+  const llvm::Triple *triple = findTriple(processor);
+  if (!triple && !isHost)
+    return mx::Error{"unknown target '" + target +
+                     "': LLVM has no processor '" + processor + "' for " +
+                     listArchitectures()};
+  if (!triple) {
     processor = "generic";
+    triple = &getTriples().front();
   }
+  std::string message;
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createMachine(*triple, processor, "", message);
+  if (!machine)
+    return mx::Error{"no code generator for this machine: " + message};
 
   // The machine at hand may lack what its model has, behind a hypervisor, say.
   llvm::StringMap<bool> hostFeatures;
   if (isHost)
     hostFeatures = llvm::sys::getHostCPUFeatures();
-  std::unique_ptr<llvm::TargetMachine> machine =
-      createMachine(processor, "", message);
   for (const VectorISA &isa : VectorISA::all()) {
+    CPUTarget candidate = {processor, &isa, *triple};
+    // LLVM aborts on features of another architecture.
+    if (!candidate.has(isa.architecture))
+      continue;
     bool hasAll = llvm::all_of(isa.features, [&](llvm::StringRef feature) {
       if (isHost)
         return hostFeatures.lookup(feature);
       return machine->getMCSubtargetInfo()->checkFeatures("+" + feature.str());
     });
-    if (hasAll && (isa.processor.empty() || getHostTriple().isX86()))
-      return CPUTarget{processor, &isa};
+    if (hasAll)
+      return candidate;
   }
   return mx::Error{"no instruction set for '" + target + "'"};
 }
@@ -122,8 +170,8 @@ static mx::Result<Code> translate(ModuleOp module, const CPUTarget &target) {
   llvm::SubtargetFeatures features;
   for (llvm::StringRef feature : target.isa->features)
     features.AddFeature(feature);
-  code.machine =
-      createMachine(target.isa->processor, features.getString(), message);
+  code.machine = createMachine(target.triple, target.isa->processor,
+                               features.getString(), message);
   if (!code.machine)
     return mx::Error{"no code generator for this machine: " + message};
   code.module->setTargetTriple(code.machine->getTargetTriple());

@@ -1,6 +1,8 @@
 // RUN: split-file %s %t
 // RUN: mxfp4-opt %t/avx512.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/avx512.mlir
 // RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/baseline.mlir
+// RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=neon --canonicalize --cse | FileCheck %s --check-prefix=NEON
+// RUN: mxfp4-opt %t/dotprod.mlir --convert-mxfp4-to-vector=isa=neon_dotprod --canonicalize --cse | FileCheck %t/dotprod.mlir
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
@@ -9,8 +11,34 @@
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
-// UNKNOWN: error: expected an instruction set of baseline, avx2, avxvnni, avx512 or avx512vnni, but got 'avx1024'
+// UNKNOWN: error: expected one of the instruction sets avx512vnni, avx512, avxvnni, avx2, neon_dotprod, neon, baseline, but got 'avx1024'
 // LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
+
+/// The upper two bytes of an f32 are looked up; an index outside of both tables
+/// gives zero.
+// NEON-LABEL: func.func @matmul
+// NEON-DAG:     %[[THIRD:.+]] = arith.constant dense<[0, 0, -128, -64, 0, 64, -128, -64, 0, 0, -128, -64, 0, 64, -128, -64]> : vector<16xi8>
+// NEON-DAG:     %[[FOURTH:.+]] = arith.constant dense<[0, 63, 63, 63, 64, 64, 64, 64, -128, -65, -65, -65, -64, -64, -64, -64]> : vector<16xi8>
+// NEON-DAG:     %[[OUTSIDE:.+]] = arith.constant dense<268500991> : vector<4xi32>
+// NEON:         arith.addi %{{.+}}, %[[OUTSIDE]] : vector<4xi32>
+// NEON:         llvm.call_intrinsic "llvm.aarch64.neon.tbl2"(%[[THIRD]], %[[FOURTH]], %{{.+}}) : (vector<16xi8>, vector<16xi8>, vector<16xi8>) -> vector<16xi8>
+// NEON:         vector.fma
+
+//--- dotprod.mlir
+/// Integers of 8 bits: 32 products for each lane of four rows.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[TABLE:.+]] = arith.constant dense<[12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0]> : vector<16xi8>
+// CHECK:         %[[WEIGHTS:.+]] = llvm.call_intrinsic "llvm.aarch64.neon.tbl1"(%[[TABLE]], %{{.+}}) : (vector<16xi8>, vector<16xi8>) -> vector<16xi8>
+// CHECK:         llvm.call_intrinsic "llvm.aarch64.neon.sdot"(%{{.+}}, %[[WEIGHTS]], %{{.+}}) : (vector<4xi32>, vector<16xi8>, vector<16xi8>) -> vector<4xi32>
+// CHECK-NOT:     llvm.x86
+func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x16xi8>,
+    %scales: memref<4x2x4xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<4x8x16xi8>,
+                   memref<4x2x4xf8E8M0FNU>)
+      outs(%init : memref<1x16xf32>)
+      {input_format = #mxfp4.input_format<int8>, layout = #mxfp4.layout<lanes = 4, depth = 8>}
+  return
+}
 
 //--- avx512.mlir
 /// All 16 values are in one register, so nothing is done for the sign.

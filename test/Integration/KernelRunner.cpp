@@ -14,8 +14,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace mx;
 using namespace mx::test;
@@ -191,7 +194,8 @@ Variant mx::test::exactPath() {
 
 std::vector<Variant> mx::test::fastPaths(bool fuse) {
   std::vector<Variant> variants;
-  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
+  for (const char *target :
+       {"cpu", "cpu:x86-64-v3", "cpu:x86-64", "cpu:neoverse-n1"}) {
     Variant variant{std::string(target) + (fuse ? "" : " unfused"), {}};
     variant.options.target = target;
     variant.options.fuse = fuse;
@@ -207,7 +211,7 @@ std::vector<Variant> mx::test::allPaths() {
 }
 
 //===----------------------------------------------------------------------===//
-// GuardedBuffer
+// Memory
 //===----------------------------------------------------------------------===//
 
 static constexpr uint64_t kPage = 4096;
@@ -217,38 +221,187 @@ static uint64_t roundUp(uint64_t value, uint64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-GuardedBuffer::GuardedBuffer(uint64_t bytes) : bytes(bytes) {
-  uint64_t used = roundUp(bytes, kBufferAlignment);
-  uint64_t usable = roundUp(used + kBufferAlignment, kPage);
-  mappingBytes = usable + kPage;
-  void *base = mmap(nullptr, mappingBytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) {
-    ADD_FAILURE() << "cannot map " << mappingBytes << " bytes";
-    std::abort();
-  }
-  mapping = static_cast<uint8_t *>(base);
+/// Whole pages for a buffer and some bytes before it.
+static uint64_t usableBytes(uint64_t bytes) {
+  return roundUp(roundUp(bytes, kBufferAlignment) + kBufferAlignment, kPage);
+}
+
+GuardedBuffer::GuardedBuffer(uint8_t *mapping, uint64_t usable, uint64_t bytes)
+    : mapping(mapping), usable(usable),
+      start(mapping + usable - roundUp(bytes, kBufferAlignment)), bytes(bytes) {
   std::memset(mapping, kGuardByte, usable);
-  mprotect(mapping + usable, kPage, PROT_NONE);
-  start = mapping + usable - used;
-}
-
-GuardedBuffer::GuardedBuffer(GuardedBuffer &&other) noexcept {
-  std::swap(mapping, other.mapping);
-  std::swap(mappingBytes, other.mappingBytes);
-  std::swap(start, other.start);
-  std::swap(bytes, other.bytes);
-}
-
-GuardedBuffer::~GuardedBuffer() {
-  if (mapping)
-    munmap(mapping, mappingBytes);
 }
 
 bool GuardedBuffer::isIntact() const {
   auto isGuard = [](uint8_t byte) { return byte == kGuardByte; };
   return std::all_of(mapping, start, isGuard) &&
-         std::all_of(start + bytes, mapping + mappingBytes - kPage, isGuard);
+         std::all_of(start + bytes, mapping + usable, isGuard);
+}
+
+GuardedMemory::GuardedMemory(const std::vector<uint64_t> &sizes) {
+  for (uint64_t size : sizes)
+    total += usableBytes(size) + kPage;
+  number = memfd_create("mxfp4-buffers", 0);
+  void *mapped = MAP_FAILED;
+  if (number >= 0 && ftruncate(number, off_t(total)) == 0)
+    mapped =
+        mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0);
+  if (mapped == MAP_FAILED) {
+    ADD_FAILURE() << "cannot map " << total << " bytes";
+    std::abort();
+  }
+  base = static_cast<uint8_t *>(mapped);
+  size_t offset = 0;
+  for (uint64_t size : sizes) {
+    list.emplace_back(base + offset, usableBytes(size), size);
+    offset += usableBytes(size);
+    mprotect(base + offset, kPage, PROT_NONE);
+    guardOffsets.push_back(offset);
+    offset += kPage;
+  }
+}
+
+GuardedMemory::~GuardedMemory() {
+  munmap(base, total);
+  close(number);
+}
+
+size_t GuardedMemory::offsetOf(const void *address) const {
+  return size_t(static_cast<const uint8_t *>(address) - base);
+}
+
+//===----------------------------------------------------------------------===//
+// Teams
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Threads of this process.
+class LocalTeam final : public Team {
+public:
+  explicit LocalTeam(std::unique_ptr<CPUDevice> device)
+      : device(std::move(device)) {}
+
+  Status run(const std::string &symbol, const std::vector<void *> &buffers,
+             const MXInvocation &call) override {
+    Result<MXEntryFunction> function = device->lookup(symbol);
+    if (!function)
+      return function.error();
+    MXInvocation invocation = call;
+    invocation.buffers = buffers.data();
+    device->run(*function, invocation);
+    return {};
+  }
+
+private:
+  std::unique_ptr<CPUDevice> device;
+};
+
+/// EmulatedRunner in an emulator.
+class EmulatedTeam final : public Team {
+public:
+  /// `emulator` is the command up to the name of the program's file.
+  static Result<std::unique_ptr<Team>> create(const std::string &emulator,
+                                              const Program &program,
+                                              const GuardedMemory &memory,
+                                              int64_t threads) {
+    std::unique_ptr<EmulatedTeam> team(new EmulatedTeam(memory));
+    team->path =
+        testing::TempDir() + "emulated" + std::to_string(getpid()) + ".program";
+    if (Status status = saveProgram(program, team->path); !status)
+      return status.error();
+    std::string command = "exec " + emulator + " '" + team->path + "' " +
+                          std::to_string(memory.file()) + " " +
+                          std::to_string(threads);
+    if (Status status = team->start(command); !status)
+      return status.error();
+    if (Status status = team->readAnswer(); !status)
+      return status.error();
+    for (size_t offset : memory.guards())
+      if (Status status = team->ask("guard " + std::to_string(offset)); !status)
+        return status.error();
+    return std::unique_ptr<Team>(std::move(team));
+  }
+
+  ~EmulatedTeam() override {
+    if (questions)
+      fclose(questions);
+    if (answers)
+      fclose(answers);
+    if (process > 0)
+      waitpid(process, nullptr, 0);
+    std::remove(path.c_str());
+  }
+
+  Status run(const std::string &symbol, const std::vector<void *> &buffers,
+             const MXInvocation &call) override {
+    std::string line = "run " + symbol + " " + std::to_string(call.tokens) +
+                       " " + std::to_string(call.position) + " " +
+                       std::to_string(call.context);
+    for (void *buffer : buffers)
+      line += " " + std::to_string(memory.offsetOf(buffer));
+    return ask(line);
+  }
+
+private:
+  explicit EmulatedTeam(const GuardedMemory &memory) : memory(memory) {}
+
+  Status start(const std::string &command) {
+    int toChild[2], fromChild[2];
+    if (pipe2(toChild, O_CLOEXEC) != 0 || pipe2(fromChild, O_CLOEXEC) != 0)
+      return Error{"cannot make a pipe"};
+    process = fork();
+    if (process == 0) {
+      dup2(toChild[0], 0);
+      dup2(fromChild[1], 1);
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    close(toChild[0]);
+    close(fromChild[1]);
+    questions = fdopen(toChild[1], "w");
+    answers = fdopen(fromChild[0], "r");
+    return {};
+  }
+
+  Status ask(const std::string &line) {
+    std::fprintf(questions, "%s\n", line.c_str());
+    std::fflush(questions);
+    return readAnswer();
+  }
+
+  Status readAnswer() {
+    std::string answer;
+    for (int c; (c = std::fgetc(answers)) != '\n';) {
+      if (c == EOF)
+        return Error{"the emulator ended: " + answer};
+      answer.push_back(char(c));
+    }
+    if (answer == "done")
+      return {};
+    return Error{answer};
+  }
+
+  const GuardedMemory &memory;
+  std::string path;
+  pid_t process = -1;
+  FILE *questions = nullptr, *answers = nullptr;
+};
+} // namespace
+
+Result<std::unique_ptr<Team>> Team::create(const Program &program,
+                                           const GuardedMemory &memory,
+                                           int64_t threads) {
+  Result<std::unique_ptr<CPUDevice>> device =
+      CPUDevice::create(program, threads);
+  if (device)
+    return std::unique_ptr<Team>(new LocalTeam(std::move(*device)));
+#ifdef MXFP4_EMULATOR_AARCH64
+  const std::vector<std::string> &features = program.features;
+  if (std::count(features.begin(), features.end(), "neon"))
+    return EmulatedTeam::create(MXFP4_EMULATOR_AARCH64, program, memory,
+                                threads);
+#endif
+  return device.error();
 }
 
 //===----------------------------------------------------------------------===//
@@ -259,32 +412,41 @@ Result<std::unique_ptr<KernelRunner>>
 KernelRunner::create(const Program &program, const std::vector<Kernel> &kernels,
                      int64_t threads) {
   std::unique_ptr<KernelRunner> runner(new KernelRunner(program, kernels));
-  Result<std::unique_ptr<CPUDevice>> device =
-      CPUDevice::create(program, threads);
-  if (!device)
-    return device.error();
-  runner->device = std::move(*device);
-  int64_t context = 0;
-  for (const Kernel &kernel : kernels)
-    for (const Call &call : kernel.calls)
-      context = std::max(context, call.context);
-  for (const Buffer &buffer : program.buffers) {
-    runner->buffers.emplace_back(buffer.size(uint64_t(context)));
-    runner->addresses.push_back(runner->buffers.back().data());
-  }
+  runner->allocateBuffers();
+  Result<std::unique_ptr<Team>> team =
+      Team::create(program, *runner->memory, threads);
+  if (!team)
+    return team.error();
+  runner->team = std::move(*team);
   for (size_t i = 0; i < kernels.size(); ++i) {
     std::string name = "k" + std::to_string(i);
     const Entry *entry = program.findEntry(name);
     if (!entry)
       return Error{"the program has no entry '" + name + "'"};
-    Result<MXEntryFunction> function = runner->device->lookup(entry->symbol);
-    if (!function)
-      return function.error();
-    runner->functions.push_back(*function);
+    runner->symbols.push_back(entry->symbol);
   }
   if (Status status = runner->prepareWeights(); !status)
     return status.error();
   return runner;
+}
+
+void KernelRunner::allocateBuffers() {
+  int64_t context = 0;
+  uint64_t largestWeight = 0;
+  for (const Kernel &kernel : kernels) {
+    for (const Call &call : kernel.calls)
+      context = std::max(context, call.context);
+    for (const Kernel::Argument &argument : kernel.arguments)
+      largestWeight =
+          std::max<uint64_t>(largestWeight, argument.weight.bytes.size());
+  }
+  std::vector<uint64_t> sizes;
+  for (const Buffer &buffer : program.buffers)
+    sizes.push_back(buffer.size(uint64_t(context)));
+  sizes.push_back(roundUp(largestWeight, kBufferAlignment));
+  memory = std::make_unique<GuardedMemory>(sizes);
+  for (size_t i = 0; i < program.buffers.size(); ++i)
+    addresses.push_back(memory->buffers()[i].data());
 }
 
 Status KernelRunner::prepareWeights() {
@@ -293,6 +455,7 @@ Status KernelRunner::prepareWeights() {
     for (const Kernel::Argument &argument : kernels[i].arguments)
       sources["k" + std::to_string(i) + "." + argument.name] =
           &argument.weight.bytes;
+  const GuardedBuffer &last = memory->buffers().back();
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer &buffer = program.buffers[i];
     if (buffer.kind != BufferKind::Weight)
@@ -306,16 +469,16 @@ Status KernelRunner::prepareWeights() {
       std::memcpy(addresses[i], source.data(), source.size());
       continue;
     }
-    Result<MXEntryFunction> prepare = device->lookup(buffer.prepare);
-    if (!prepare)
-      return prepare.error();
-    GuardedBuffer guarded(source.size());
-    std::memcpy(guarded.data(), source.data(), source.size());
-    void *both[] = {guarded.data(), addresses[i]};
-    MXInvocation call = {};
-    call.buffers = both;
-    device->run(*prepare, call);
-    EXPECT_TRUE(guarded.isIntact() && buffers[i].isIntact())
+    // So that it ends at the page that may not be touched.
+    uint8_t *place =
+        last.data() + last.size() - roundUp(source.size(), kBufferAlignment);
+    std::memcpy(place, source.data(), source.size());
+    if (Status status =
+            team->run(buffer.prepare, {place, addresses[i]}, MXInvocation());
+        !status)
+      return status;
+    EXPECT_TRUE(std::memcmp(place, source.data(), source.size()) == 0 &&
+                last.isIntact() && memory->buffers()[i].isIntact())
         << "preparing " << buffer.name << " writes past its buffer";
   }
   return {};
@@ -326,7 +489,8 @@ std::map<std::string, HostTensor> KernelRunner::run(size_t kernel,
   std::string prefix = "k" + std::to_string(kernel) + ".";
   // NaN in every float type.
   constexpr int unwritten = 0xFF;
-  for (size_t i = 0; i < buffers.size(); ++i)
+  const std::vector<GuardedBuffer> &buffers = memory->buffers();
+  for (size_t i = 0; i < program.buffers.size(); ++i)
     if (program.buffers[i].kind == BufferKind::Arena)
       std::memset(addresses[i], unwritten, buffers[i].size());
 
@@ -344,13 +508,13 @@ std::map<std::string, HostTensor> KernelRunner::run(size_t kernel,
   }
 
   MXInvocation invocation = {};
-  invocation.buffers = addresses.data();
   invocation.tokens = call.tokens;
   invocation.position = call.position;
   invocation.context = call.context;
-  device->run(functions[kernel], invocation);
+  Status status = team->run(symbols[kernel], addresses, invocation);
+  EXPECT_TRUE(status) << status.error().message;
 
-  for (size_t i = 0; i < buffers.size(); ++i)
+  for (size_t i = 0; i < program.buffers.size(); ++i)
     EXPECT_TRUE(buffers[i].isIntact())
         << "written next to " << program.buffers[i].name;
   for (const Kernel::Argument &argument : kernels[kernel].arguments) {
@@ -368,7 +532,7 @@ std::map<std::string, HostTensor> KernelRunner::run(size_t kernel,
 
 const GuardedBuffer *KernelRunner::find(const std::string &name) const {
   int64_t index = program.findBuffer(name);
-  return index < 0 ? nullptr : &buffers[size_t(index)];
+  return index < 0 ? nullptr : &memory->buffers()[size_t(index)];
 }
 
 //===----------------------------------------------------------------------===//

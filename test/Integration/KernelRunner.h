@@ -99,7 +99,8 @@ struct Variant {
 /// The exact path.
 Variant exactPath();
 
-/// The fast paths of all instruction sets that this machine runs.
+/// The fast paths of instruction sets that this machine runs, or an emulator on
+/// it.
 std::vector<Variant> fastPaths(bool fuse = true);
 
 /// exactPath() and fastPaths().
@@ -109,14 +110,11 @@ std::vector<Variant> allPaths();
 /// named "k0.x" and so on.
 std::string writeModule(const std::vector<Kernel> &kernels);
 
-/// Memory that ends at a page that may not be touched, between bytes that must
-/// not change.
+/// Bytes that end at a page that may not be touched, after bytes that must not
+/// change.
 class GuardedBuffer {
 public:
-  explicit GuardedBuffer(uint64_t bytes);
-  ~GuardedBuffer();
-  GuardedBuffer(GuardedBuffer &&other) noexcept;
-  GuardedBuffer(const GuardedBuffer &) = delete;
+  GuardedBuffer(uint8_t *mapping, uint64_t usable, uint64_t bytes);
 
   uint8_t *data() const { return start; }
   uint64_t size() const { return bytes; }
@@ -124,10 +122,48 @@ public:
   bool isIntact() const;
 
 private:
-  uint8_t *mapping = nullptr;
-  uint64_t mappingBytes = 0;
-  uint8_t *start = nullptr;
-  uint64_t bytes = 0;
+  uint8_t *mapping;
+  /// Bytes before the page that may not be touched.
+  uint64_t usable;
+  uint8_t *start;
+  uint64_t bytes;
+};
+
+/// Guarded buffers in memory that another process can share.
+class GuardedMemory {
+public:
+  explicit GuardedMemory(const std::vector<uint64_t> &sizes);
+  ~GuardedMemory();
+  GuardedMemory(const GuardedMemory &) = delete;
+
+  const std::vector<GuardedBuffer> &buffers() const { return list; }
+  /// The open file that the memory is, the offset of an address in it, and
+  /// those of the pages that may not be touched.
+  int file() const { return number; }
+  size_t offsetOf(const void *address) const;
+  const std::vector<size_t> &guards() const { return guardOffsets; }
+
+private:
+  int number = -1;
+  uint8_t *base = nullptr;
+  size_t total = 0;
+  std::vector<GuardedBuffer> list;
+  std::vector<size_t> guardOffsets;
+};
+
+/// A team of threads that runs functions of a program, in this process or in an
+/// emulator of another processor.
+class Team {
+public:
+  /// `memory` holds all buffers of the calls to come.
+  static Result<std::unique_ptr<Team>>
+  create(const Program &program, const GuardedMemory &memory, int64_t threads);
+  virtual ~Team() = default;
+
+  /// Calls `symbol` with `buffers` and the numbers of `call`.
+  virtual Status run(const std::string &symbol,
+                     const std::vector<void *> &buffers,
+                     const MXInvocation &call) = 0;
 };
 
 /// A compiled module with its memory and a team of threads.
@@ -146,14 +182,16 @@ public:
 private:
   KernelRunner(const Program &program, const std::vector<Kernel> &kernels)
       : program(program), kernels(kernels) {}
+  void allocateBuffers();
   Status prepareWeights();
 
   const Program &program;
   const std::vector<Kernel> &kernels;
-  std::unique_ptr<CPUDevice> device;
-  std::vector<GuardedBuffer> buffers;
+  /// The buffers of the program, and one for a weight as in the checkpoint.
+  std::unique_ptr<GuardedMemory> memory;
   std::vector<void *> addresses;
-  std::vector<MXEntryFunction> functions;
+  std::unique_ptr<Team> team;
+  std::vector<std::string> symbols;
 };
 
 /// Half a step between neighbors of `type` at `value`.

@@ -121,7 +121,7 @@ void mx::addDoctorVerb(CLI::App &app, Action &action) {
                 "products in registers");
   verb->add_option("--target", flags->compile.target,
                    "cpu, or cpu:NAME for another processor, as LLVM names it, "
-                   "such as cpu:x86-64-v3")
+                   "such as cpu:x86-64-v3 or cpu:neoverse-n1")
       ->capture_default_str();
   verb->add_option("--threads", flags->threads,
                    "Threads to measure with, besides one (default: one for "

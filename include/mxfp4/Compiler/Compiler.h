@@ -27,7 +27,7 @@ constexpr int64_t kMaxPrefillTokens = 1 << 16;
 /// What decides the code of a Program, besides the model.
 struct CompileOptions {
   /// "cpu" is the processor at hand; "cpu:NAME" another, as LLVM names it, such
-  /// as "cpu:x86-64-v3".
+  /// as "cpu:x86-64-v3" or "cpu:neoverse-n1".
   std::string target = "cpu";
   /// Precision of activations and of the KV cache, one of activationNames().
   /// Sums and the residual stream are f32 in all. With "bf16" products
@@ -102,7 +102,8 @@ struct InstructionSet {
   bool isChosen;
 };
 
-/// All of them, the best first. Fails on an unknown target.
+/// Those for the architecture of the target, the best first. Fails on an unknown
+/// target.
 Result<std::vector<InstructionSet>>
 listInstructionSets(const CompileOptions &options);
 

@@ -77,8 +77,8 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
 class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
-           "Vector instruction set: baseline, avx2 (default), avxvnni, avx512 or "
-           "avx512vnni">,
+           "Vector instruction set: avx512vnni, avx512, avxvnni, avx2 (default), "
+           "neon_dotprod, neon or baseline">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",

@@ -19,6 +19,9 @@ namespace mlir::mxfp4 {
 
 /// What the emitter of vector code asks about an instruction set.
 struct VectorISA {
+  /// Processors that have it; Any is what LLVM can make of plain arithmetic.
+  enum class Architecture { Any, X86, AArch64 };
+
   /// How 16 values are looked up by 4-bit codes in 32-bit lanes.
   enum class Lookup {
     /// Shifts, compares and selects: any processor.
@@ -27,6 +30,8 @@ struct VectorISA {
     Permute8,
     /// vpermps on 16 lanes: the low four bits of a lane choose a value.
     Permute16,
+    /// tbl on bytes: the upper two bytes of a lane are looked up.
+    Bytes,
   };
 
   /// How unsigned bytes are multiplied by signed ones, and four products added
@@ -36,11 +41,12 @@ struct VectorISA {
     None,
     /// vpmaddubsw and vpmaddwd, by way of 16-bit sums of two.
     Pairs,
-    /// vpdpbusd, which adds to 32-bit sums.
+    /// vpdpbusd or sdot, which add to 32-bit sums.
     Fours,
   };
 
   llvm::StringRef name;
+  Architecture architecture;
   /// f32 lanes of a vector register.
   int64_t lanes;
   Lookup lookup;
@@ -52,8 +58,9 @@ struct VectorISA {
   /// By how many rows of activations two groups of weight rows are multiplied
   /// at a time, falling to one: the first is what fits the registers as sums.
   llvm::ArrayRef<int64_t> rowTiles;
-  /// The processor, as LLVM names it, that code is made for, and the features
-  /// that a machine must have to run that code.
+  /// The processor, as LLVM names it, that code is made for, where that is not
+  /// the plainest of the architecture, and the features that a machine must have
+  /// to run that code.
   llvm::StringRef processor;
   llvm::ArrayRef<llvm::StringLiteral> features;
 

@@ -23,7 +23,8 @@ namespace mxfp4 {
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> isa{
       *this, "isa",
-      llvm::cl::desc("baseline, avx2, avxvnni, avx512 or avx512vnni"),
+      llvm::cl::desc("avx512vnni, avx512, avxvnni, avx2, neon_dotprod, neon or "
+                     "baseline"),
       llvm::cl::init("avx2")};
 };
 

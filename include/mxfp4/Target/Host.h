@@ -14,6 +14,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mxfp4/Conversion/VectorISA.h"
 #include "mxfp4/Support/Result.h"
+#include "llvm/TargetParser/Triple.h"
 
 #include <string>
 
@@ -25,9 +26,13 @@ struct CPUTarget {
   /// instructions there are is decided by `isa` alone.
   std::string processor;
   const VectorISA *isa;
+  llvm::Triple triple;
 
   /// "cpu:znver3/avx2", for example.
   std::string describe() const;
+
+  /// True if the processor is of `architecture`.
+  bool has(VectorISA::Architecture architecture) const;
 };
 
 /// The processor that `target` names: "cpu" is the one at hand, "cpu:NAME"

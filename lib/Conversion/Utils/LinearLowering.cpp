@@ -190,10 +190,11 @@ static LogicalResult checkContiguous(Operation *op) {
 LogicalResult mxfp4::checkISA(MLIRContext *context, StringRef name) {
   if (VectorISA::find(name))
     return success();
-  return emitError(UnknownLoc::get(context))
-         << "expected an instruction set of baseline, avx2, avxvnni, avx512 or "
-            "avx512vnni, but got '"
-         << name << "'";
+  InFlightDiagnostic diagnostic = emitError(UnknownLoc::get(context))
+                                  << "expected one of the instruction sets ";
+  llvm::interleaveComma(VectorISA::all(), diagnostic,
+                        [&](const VectorISA &isa) { diagnostic << isa.name; });
+  return diagnostic << ", but got '" << name << "'";
 }
 
 LogicalResult mxfp4::lowerOpsToVector(

@@ -183,7 +183,8 @@ Value mxfp4::emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
 }
 
-/// A call of an intrinsic that selects an instruction of the set.
+/// A call of an intrinsic that selects an instruction of the set. Of an
+/// overloaded one `name` goes without the types.
 static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
                            ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
@@ -195,6 +196,43 @@ static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
 static Value constantVector(ImplicitLocOpBuilder &b, ArrayRef<float> values) {
   VectorType type = getF32Vector(b, values.size());
   return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}
+
+/// The f32 values of the E2M1 elements in the lower four bits of the lanes of
+/// `codes`, by their upper two bytes.
+static Value lookUpUpperBytes(ImplicitLocOpBuilder &b, Value codes) {
+  // Four lanes are a register.
+  constexpr int64_t lanes = 4;
+  auto i32 = cast<VectorType>(codes.getType());
+  auto bytes = VectorType::get({4 * lanes}, b.getI8Type());
+  SmallVector<int8_t> thirds, fourths;
+  for (uint8_t code = 0; code < 16; ++code) {
+    auto bits = llvm::bit_cast<uint32_t>(float(mx::decode(mx::kE2M1, code)));
+    thirds.push_back(int8_t(bits >> 16));
+    fourths.push_back(int8_t(bits >> 24));
+  }
+  auto constant = [&](ArrayRef<int8_t> values) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, values));
+  };
+  // Indices into both tables together. One that is in neither gives zero, as
+  // the lower two bytes are.
+  Value code = arith::AndIOp::create(b, codes, constantInt(b, i32, 15));
+  Value places = arith::AddIOp::create(
+      b, arith::MulIOp::create(b, code, constantInt(b, i32, 0x01010000)),
+      constantInt(b, i32, 0x1000FFFF));
+  VectorType f32 = i32.clone(b.getF32Type());
+  Value result = constantFloat(b, f32, 0.0);
+  for (int64_t lane = 0; lane < i32.getDimSize(0); lane += lanes) {
+    Value part = vector::ExtractStridedSliceOp::create(b, places, lane, lanes,
+                                                       /*strides=*/1);
+    Value found = callIntrinsic(b, "llvm.aarch64.neon.tbl2", bytes,
+                                {constant(thirds), constant(fourths),
+                                 vector::BitCastOp::create(b, bytes, part)});
+    result = vector::InsertStridedSliceOp::create(
+        b, vector::BitCastOp::create(b, getF32Vector(b, lanes), found), result,
+        lane, /*strides=*/1);
+  }
+  return result;
 }
 
 Value mxfp4::decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa,
@@ -228,6 +266,8 @@ Value mxfp4::decodeNibbles(ImplicitLocOpBuilder &b, const VectorISA &isa,
         b, arith::BitcastOp::create(b, i32, magnitudes), sign);
     return arith::BitcastOp::create(b, f32, bits);
   }
+  case VectorISA::Lookup::Bytes:
+    return lookUpUpperBytes(b, codes);
   case VectorISA::Lookup::Arithmetic:
     return decodeElement(
         b, mx::kE2M1, arith::AndIOp::create(b, codes, constantInt(b, i32, 15)));
@@ -277,10 +317,11 @@ Value mxfp4::lookUpBytes(ImplicitLocOpBuilder &b, const VectorISA &isa,
   auto type = VectorType::get({4 * isa.lanes}, b.getI8Type());
   Value values = arith::ConstantOp::create(
       b, DenseElementsAttr::get(type, ArrayRef<int8_t>(table)));
-  return callIntrinsic(b,
-                       isa.lanes == 16 ? "llvm.x86.avx512.pshuf.b.512"
-                                       : "llvm.x86.avx2.pshuf.b",
-                       type, {values, asBytes(b, codes)});
+  StringRef name = isa.architecture == VectorISA::Architecture::AArch64
+                       ? "llvm.aarch64.neon.tbl1"
+                   : isa.lanes == 16 ? "llvm.x86.avx512.pshuf.b.512"
+                                     : "llvm.x86.avx2.pshuf.b";
+  return callIntrinsic(b, name, type, {values, asBytes(b, codes)});
 }
 
 int64_t mxfp4::getByteProductStep(const VectorISA &isa) {
@@ -293,11 +334,15 @@ Value mxfp4::emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
                               ArrayRef<Value> weights,
                               ArrayRef<Value> activations, Value sums) {
   Type type = sums.getType();
-  if (isa.byteProduct == VectorISA::ByteProduct::Fours)
-    return callIntrinsic(b,
-                         isa.lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512"
-                                         : "llvm.x86.avx512.vpdpbusd.256",
-                         type, {sums, weights[0], asBytes(b, activations[0])});
+  if (isa.byteProduct == VectorISA::ByteProduct::Fours) {
+    // Weights are below 128: signed and unsigned are the same.
+    StringRef name = isa.architecture == VectorISA::Architecture::AArch64
+                         ? "llvm.aarch64.neon.sdot"
+                     : isa.lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512"
+                                       : "llvm.x86.avx512.vpdpbusd.256";
+    return callIntrinsic(b, name, type,
+                         {sums, weights[0], asBytes(b, activations[0])});
+  }
   Type pairs = VectorType::get({2 * isa.lanes}, b.getI16Type());
   Value products;
   for (auto [weight, activation] : llvm::zip(weights, activations)) {

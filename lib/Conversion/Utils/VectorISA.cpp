@@ -20,6 +20,8 @@ static constexpr llvm::StringLiteral kAVX512VNNIFeatures[] = {
     "bmi2",       "lzcnt",   "movbe"};
 static constexpr llvm::StringLiteral kAVXVNNIFeatures[] = {
     "avxvnni", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
+static constexpr llvm::StringLiteral kDotProductFeatures[] = {"dotprod",
+                                                              "neon"};
 
 /// All but the first.
 template <size_t N>
@@ -28,22 +30,29 @@ dropFront(const llvm::StringLiteral (&features)[N]) {
   return {features + 1, N - 1};
 }
 
-static constexpr int64_t kAVX512Tiles[] = {12, 4, 2, 1};
+// For 32 registers, and for 16.
+static constexpr int64_t kLargeTiles[] = {12, 4, 2, 1};
 static constexpr int64_t kAVX2Tiles[] = {4, 2, 1};
 static constexpr int64_t kBaselineTiles[] = {2, 1};
 
 using Lookup = VectorISA::Lookup;
+using Architecture = VectorISA::Architecture;
 using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
-    {"avx512vnni", 16, Lookup::Permute16, ByteProduct::Fours, true, true,
-     kAVX512Tiles, "x86-64-v4", kAVX512VNNIFeatures},
-    {"avx512", 16, Lookup::Permute16, ByteProduct::Pairs, true, true,
-     kAVX512Tiles, "x86-64-v4", dropFront(kAVX512VNNIFeatures)},
-    {"avxvnni", 8, Lookup::Permute8, ByteProduct::Fours, true, true, kAVX2Tiles,
-     "x86-64-v3", kAVXVNNIFeatures},
-    {"avx2", 8, Lookup::Permute8, ByteProduct::Pairs, true, true, kAVX2Tiles,
-     "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+    {"avx512vnni", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
+     true, true, kLargeTiles, "x86-64-v4", kAVX512VNNIFeatures},
+    {"avx512", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Pairs,
+     true, true, kLargeTiles, "x86-64-v4", dropFront(kAVX512VNNIFeatures)},
+    {"avxvnni", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Fours,
+     true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
+    {"avx2", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Pairs, true,
+     true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+    {"neon_dotprod", Architecture::AArch64, 4, Lookup::Bytes,
+     ByteProduct::Fours, true, true, kLargeTiles, "", kDotProductFeatures},
+    {"neon", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::None, true,
+     true, kLargeTiles, "", dropFront(kDotProductFeatures)},
     {"baseline",
+     Architecture::Any,
      4,
      Lookup::Arithmetic,
      ByteProduct::None,
