@@ -141,21 +141,15 @@ static mx::Result<mx::Buffer> describeBuffer(DictionaryAttr fields) {
 }
 
 static mx::ProgramOp describeOp(DictionaryAttr fields) {
-  auto cost = fields.getAs<CostAttr>("cost");
+  Cost cost = Cost::get(fields.getAs<DictionaryAttr>("cost"));
   mx::ProgramOp op;
   op.function = fields.getAs<StringAttr>("function").str();
   op.name = fields.getAs<StringAttr>("op").str();
   op.weight = fields.getAs<StringAttr>("weight").str();
-  op.cost.bytes = cost.getBytes();
-  op.cost.bytesPerToken = cost.getBytesPerToken();
-  op.cost.bytesPerPosition = cost.getBytesPerPosition();
-  op.cost.bytesPerExpert = cost.getBytesPerExpert();
-  op.cost.experts = cost.getExperts();
-  op.cost.expertsPerToken = cost.getExpertsPerToken();
-  op.cost.flops = cost.getFlops();
-  op.cost.flopsPerToken = cost.getFlopsPerToken();
-  op.cost.flopsPerPair = cost.getFlopsPerPair();
-  op.cost.window = cost.getWindow();
+  op.cost = {cost.bytes,          cost.bytesPerToken, cost.bytesPerPosition,
+             cost.bytesPerExpert, cost.experts,       cost.expertsPerToken,
+             cost.flops,          cost.flopsPerToken, cost.flopsPerPair,
+             cost.window};
   return op;
 }
 
@@ -174,8 +168,9 @@ mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
       return buffer.error();
     program.buffers.push_back(std::move(*buffer));
   }
-  if (auto ops = module->getAttrOfType<ArrayAttr>(kOpsAttrName))
-    for (Attribute op : ops)
+  // On the exact path there are no barriers to tell ops.
+  if (!options.reference)
+    for (Attribute op : module->getAttrOfType<ArrayAttr>(kOpsAttrName))
       program.ops.push_back(describeOp(cast<DictionaryAttr>(op)));
   for (Operation &function : *module.getBody()) {
     auto name = function.getAttrOfType<StringAttr>(kEntryAttrName);
@@ -190,10 +185,11 @@ mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
         function.getAttrOfType<DenseI64ArrayAttr>(kArgumentsAttrName);
     entry.arguments.assign(arguments.asArrayRef().begin(),
                            arguments.asArrayRef().end());
-    if (auto counts =
-            function.getAttrOfType<DenseI64ArrayAttr>(kOpCountsAttrName))
-      entry.opCounts.assign(counts.asArrayRef().begin(),
-                            counts.asArrayRef().end());
+    if (!options.reference)
+      entry.opCounts =
+          function.getAttrOfType<DenseI64ArrayAttr>(kOpCountsAttrName)
+              .asArrayRef()
+              .vec();
     program.entries.push_back(std::move(entry));
   }
   return program;

@@ -43,11 +43,9 @@ def find_operands(code):
 
 
 def wrap(example):
-    """The example as a function with its operands as arguments, or a place for
-    the attribute or location that it is."""
+    """The example as a function with its operands as arguments; a location as
+    that of a module."""
     example = example.strip()
-    if example.startswith("#"):
-        return f"module attributes {{test.example = {example}}} {{}}\n"
     if example.startswith("loc("):
         return f"module {{}} {example}"
     if not example.startswith(("%", "/")):

@@ -9,7 +9,7 @@
 /// A dense and a block-scaled matmul one after another, from the graph to the
 /// table of what the runtime provides. Weights stand there as the checkpoint has
 /// them and with the function that rearranges them.
-// VECTOR: module attributes {mxfp4.arena = {{[1-9][0-9]*}} : i64, mxfp4.ops = [{cost = #mxfp4.cost<{{.+}}>, function = "decode", op = "nn.linear",
+// VECTOR: module attributes {mxfp4.arena = {{[1-9][0-9]*}} : i64, mxfp4.ops = [{cost = {{{.+}}}, function = "decode", op = "nn.linear",
 // VECTOR-LABEL: func.func @decode
 // VECTOR-NOT:     scf.parallel
 // VECTOR:         call @mxfp4_barrier

@@ -120,8 +120,8 @@ inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
 
-/// Memory that an op reads and writes, and what it computes, as
-/// `#mxfp4.cost` describes.
+/// Memory that an op reads and writes, and what it computes: the same formulas
+/// as of mlir::mxfp4::Cost.
 struct OpCost {
   int64_t bytes = 0;
   int64_t bytesPerToken = 0;

@@ -102,8 +102,8 @@ struct InstructionSet {
   bool isChosen;
 };
 
-/// Those for the architecture of the target, the best first. Fails on an unknown
-/// target.
+/// Those for the architecture of the target, the best first. Fails on an
+/// unknown target.
 Result<std::vector<InstructionSet>>
 listInstructionSets(const CompileOptions &options);
 

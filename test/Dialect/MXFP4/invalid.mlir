@@ -634,10 +634,5 @@ func.func @quantize_into_scales_of_other_rows(%x: memref<4x64xf32>,
 
 // -----
 
-// expected-error @below {{expected no negative number, but got -1}}
-module attributes {test.cost = #mxfp4.cost<bytes = 4, window = -1>} {}
-
-// -----
-
 // expected-error @below {{expected 'mxfp4.ops' to be an array}}
 module attributes {mxfp4.ops = 3 : i64} {}

@@ -10,6 +10,7 @@
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
+#include "mlir/IR/Builders.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -53,10 +54,41 @@ void Cost::addBytes(ShapedType type) {
              getStaticBytes(type));
 }
 
-CostAttr Cost::getAttr(MLIRContext *context) const {
-  return CostAttr::get(context, bytes, bytesPerToken, bytesPerPosition,
-                       bytesPerExpert, experts, expertsPerToken, flops,
-                       flopsPerToken, flopsPerPair, window);
+namespace {
+struct CostField {
+  StringLiteral name;
+  int64_t Cost::*field;
+};
+} // namespace
+
+static constexpr CostField kFields[] = {
+    {"bytes", &Cost::bytes},
+    {"bytes_per_token", &Cost::bytesPerToken},
+    {"bytes_per_position", &Cost::bytesPerPosition},
+    {"bytes_per_expert", &Cost::bytesPerExpert},
+    {"experts", &Cost::experts},
+    {"experts_per_token", &Cost::expertsPerToken},
+    {"flops", &Cost::flops},
+    {"flops_per_token", &Cost::flopsPerToken},
+    {"flops_per_pair", &Cost::flopsPerPair},
+    {"window", &Cost::window}};
+
+DictionaryAttr Cost::getAttr(MLIRContext *context) const {
+  Builder builder(context);
+  SmallVector<NamedAttribute> fields;
+  for (const CostField &field : kFields)
+    if (int64_t value = this->*field.field)
+      fields.push_back(
+          builder.getNamedAttr(field.name, builder.getI64IntegerAttr(value)));
+  return builder.getDictionaryAttr(fields);
+}
+
+Cost Cost::get(DictionaryAttr fields) {
+  Cost cost;
+  for (const CostField &field : kFields)
+    if (auto value = fields.getAs<IntegerAttr>(field.name))
+      cost.*field.field = value.getInt();
+  return cost;
 }
 
 Cost mxfp4::getOperandCost(Operation *op, ValueRange except) {
@@ -72,30 +104,16 @@ int64_t mxfp4::getRowFlops(int64_t rows, int64_t columns) {
   return multiplySizes(2, multiplySizes(rows, columns));
 }
 
-LogicalResult CostAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               int64_t bytes, int64_t bytesPerToken,
-                               int64_t bytesPerPosition, int64_t bytesPerExpert,
-                               int64_t experts, int64_t expertsPerToken,
-                               int64_t flops, int64_t flopsPerToken,
-                               int64_t flopsPerPair, int64_t window) {
-  for (int64_t value :
-       {bytes, bytesPerToken, bytesPerPosition, bytesPerExpert, experts,
-        expertsPerToken, flops, flopsPerToken, flopsPerPair, window})
-    if (value < 0)
-      return emitError() << "expected no negative number, but got " << value;
-  return success();
-}
-
-CostAttr MatmulOp::getCost() {
+Cost MatmulOp::getCost() {
   ShapedType input = getInput().getType();
   Cost cost = getOperandCost(*this);
   cost.addFlops(
       input.getDimSize(0),
       getRowFlops(getInit().getType().getDimSize(1), input.getDimSize(1)));
-  return cost.getAttr(getContext());
+  return cost;
 }
 
-CostAttr MatmulByExpertOp::getCost() {
+Cost MatmulByExpertOp::getCost() {
   ShapedType input = getInput().getType(), values = getValues().getType();
   ShapedType chosen = getExperts().getType();
   int64_t experts = values.getDimSize(0);
@@ -121,5 +139,5 @@ CostAttr MatmulByExpertOp::getCost() {
     rows = multiplySizes(rows, 2);
   cost.addFlops(
       tokens, multiplySizes(slots, getRowFlops(rows, input.getShape().back())));
-  return cost.getAttr(getContext());
+  return cost;
 }

@@ -28,14 +28,11 @@ static bool takesTime(Operation &op) {
   return isa<DestinationStyleOpInterface>(op) || op.getNumRegions() != 0;
 }
 
-static CostAttr getCost(Operation &op) {
+static Cost getCost(Operation &op) {
   if (auto known = dyn_cast<CostOpInterface>(op))
     return known.getCost();
   // How often a loop runs is not known.
-  Cost cost;
-  if (isa<DestinationStyleOpInterface>(op))
-    cost = getOperandCost(&op);
-  return cost.getAttr(op.getContext());
+  return isa<DestinationStyleOpInterface>(op) ? getOperandCost(&op) : Cost();
 }
 
 /// The name of the argument of a function that is the largest operand of
@@ -96,7 +93,7 @@ private:
         nested->setLoc(FusedLoc::get(&getContext(), nested->getLoc(), number));
       });
       table.push_back(builder.getDictionaryAttr(
-          {builder.getNamedAttr("cost", getCost(op)),
+          {builder.getNamedAttr("cost", getCost(op).getAttr(&getContext())),
            builder.getNamedAttr("function", function.getSymNameAttr()),
            builder.getNamedAttr(
                "op", builder.getStringAttr(op.getName().getStringRef())),

@@ -13,28 +13,27 @@
 using namespace mlir;
 using namespace mlir::nn;
 using mxfp4::Cost;
-using mxfp4::CostAttr;
 using mxfp4::multiplySizes;
 
-CostAttr EmbeddingOp::getCost() {
+Cost EmbeddingOp::getCost() {
   ShapedType table = getTable().getType();
   Cost cost = mxfp4::getOperandCost(*this, getTable());
   cost.addBytes(getIds().getType().getDimSize(0),
                 multiplySizes(table.getDimSize(1),
                               mxfp4::getElementBytes(table.getElementType())));
-  return cost.getAttr(getContext());
+  return cost;
 }
 
-CostAttr LinearOp::getCost() {
+Cost LinearOp::getCost() {
   ShapedType input = getInput().getType();
   Cost cost = mxfp4::getOperandCost(*this);
   cost.addFlops(input.getDimSize(0),
                 mxfp4::getRowFlops(getInit().getType().getDimSize(1),
                                    input.getDimSize(1)));
-  return cost.getAttr(getContext());
+  return cost;
 }
 
-CostAttr AttentionOp::getCost() {
+Cost AttentionOp::getCost() {
   ShapedType query = getQuery().getType();
   Value caches[] = {getKeyCache(), getValueCache()};
   Cost cost = mxfp4::getOperandCost(*this, caches);
@@ -48,13 +47,13 @@ CostAttr AttentionOp::getCost() {
   cost.flopsPerPair = multiplySizes(
       2, mxfp4::getRowFlops(query.getDimSize(1), query.getDimSize(2)));
   cost.window = getWindow().value_or(0);
-  return cost.getAttr(getContext());
+  return cost;
 }
 
-CostAttr CacheUpdateOp::getCost() {
+Cost CacheUpdateOp::getCost() {
   // Rows are read, and written to their places.
   Cost cost;
   for (int i = 0; i < 2; ++i)
     cost.addBytes(getInput().getType());
-  return cost.getAttr(getContext());
+  return cost;
 }

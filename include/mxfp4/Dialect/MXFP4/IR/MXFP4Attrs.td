@@ -125,49 +125,6 @@ def MXFP4_InputFormatAttr : EnumAttr<MXFP4_Dialect, MXFP4_InputFormat, "input_fo
   let assemblyFormat = "`<` $value `>`";
 }
 
-def MXFP4_CostAttr : MXFP4_Attr<"Cost", "cost"> {
-  let summary = "Memory that an op reads and writes, and what it computes";
-  let description = [{
-    In a call with T tokens from position p on, an op reads and writes
-
-    ```
-    bytes + bytes_per_token * T + bytes_per_position * P
-          + bytes_per_expert * min(T * experts_per_token, experts)
-    ```
-
-    bytes once, where P is the number of positions that some token attends to,
-    and takes
-
-    ```
-    flops + flops_per_token * T + flops_per_pair * Q
-    ```
-
-    floating-point operations, a multiplication and an addition being two, where
-    Q adds up the positions that each token attends to: all up to its own, or
-    the last `window` of them. That all tokens chose different experts is
-    assumed as far as there are as many, so it is the most that an op with
-    experts can read.
-
-    Example:
-
-    ```mlir
-    #mxfp4.cost<bytes = 23592960, flops = 23592960>
-    ```
-  }];
-  let parameters = (ins DefaultValuedParameter<"int64_t", "0">:$bytes,
-                        DefaultValuedParameter<"int64_t", "0">:$bytes_per_token,
-                        DefaultValuedParameter<"int64_t", "0">:$bytes_per_position,
-                        DefaultValuedParameter<"int64_t", "0">:$bytes_per_expert,
-                        DefaultValuedParameter<"int64_t", "0">:$experts,
-                        DefaultValuedParameter<"int64_t", "0">:$experts_per_token,
-                        DefaultValuedParameter<"int64_t", "0">:$flops,
-                        DefaultValuedParameter<"int64_t", "0">:$flops_per_token,
-                        DefaultValuedParameter<"int64_t", "0">:$flops_per_pair,
-                        DefaultValuedParameter<"int64_t", "0">:$window);
-  let assemblyFormat = "`<` struct(params) `>`";
-  let genVerifyDecl = 1;
-}
-
 def MXFP4_OpNumberAttr : MXFP4_Attr<"OpNumber", "op_number"> {
   let summary = "What a location says of the op that code is made from";
   let description = [{

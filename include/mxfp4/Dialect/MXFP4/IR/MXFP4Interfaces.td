@@ -21,7 +21,7 @@ def MXFP4_CostOpInterface : OpInterface<"CostOpInterface"> {
   let cppNamespace = "::mlir::mxfp4";
   let methods = [InterfaceMethod<"The least memory that the op has to touch, and "
                                  "its floating-point operations.",
-                                 "::mlir::mxfp4::CostAttr", "getCost">];
+                                 "::mlir::mxfp4::Cost", "getCost">];
 }
 
 #endif // MXFP4_DIALECT_MXFP4_IR_MXFP4INTERFACES_TD
