@@ -39,20 +39,20 @@ func.func @matmul_of_one_token(%x: memref<1x64xf32>, %values: memref<4x8x32xi8>,
 
 // -----
 
-/// Activations are widened once. A weight that is decoded once is used for four
-/// tokens, each activation for two groups. Lanes past the end of a row are not
+/// Activations are widened once, those of a tile side by side. A weight that is
+/// decoded once is used for four tokens, each activation for two groups. Lanes past the end of a row are not
 /// written.
 // CHECK-LABEL: func.func @matmul_of_tokens
 // CHECK:         %[[WIDE:.+]] = memref.alloc(%{{.+}}) : memref<?x32xf32>
-// CHECK:         scf.parallel
-// CHECK:           vector.store %{{.+}}, %[[WIDE]]
+// CHECK:         %[[PACKED:.+]] = memref.collapse_shape %[[WIDE]] {{.+}} into memref<?xf32>
+// CHECK:           memref.store %{{.+}}, %[[PACKED]]
 // CHECK:         scf.parallel
 // CHECK:           "llvm.x86.avx2.permps"
 // CHECK:           arith.ori
 // CHECK-NEXT:      %[[WEIGHT:.+]] = arith.bitcast %{{.+}} : vector<8xi32> to vector<8xf32>
 // CHECK:           arith.ori
 // CHECK-NEXT:      %[[SECOND:.+]] = arith.bitcast %{{.+}} : vector<8xi32> to vector<8xf32>
-// CHECK-NEXT:      memref.load %[[WIDE]]
+// CHECK:           memref.load %[[PACKED]]
 // CHECK-NEXT:      %[[ACTIVATION:.+]] = vector.broadcast
 // CHECK-NEXT:      vector.fma %[[WEIGHT]], %[[ACTIVATION]],
 // CHECK-NEXT:      vector.fma %[[SECOND]], %[[ACTIVATION]],

@@ -87,6 +87,48 @@ Value mxfp4::loadTensorScale(ImplicitLocOpBuilder &b, Value scales,
   return memref::LoadOp::create(b, scales, prefix.take_front(rank));
 }
 
+/// How many columns of rows a thread packs at a time.
+static constexpr int64_t kPackedColumns = 64;
+
+/// `rows` [tokens, columns] in f32, packed in the tiles in which they are
+/// multiplied: column by column, the rows of a tile in turn. A product then
+/// reads one stream, where rows that are a multiple of a page apart would not
+/// even fit the nearest cache.
+static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
+                      ArrayRef<int64_t> tiles) {
+  auto type = cast<MemRefType>(rows.getType());
+  int64_t columns = type.getDimSize(1);
+  SmallVector<Value> dynamicSizes;
+  if (type.isDynamicDim(0))
+    dynamicSizes.push_back(tokens);
+  Value packed = memref::CollapseShapeOp::create(
+      b,
+      memref::AllocOp::create(
+          b, MemRefType::get(type.getShape(), b.getF32Type()), dynamicSizes),
+      ArrayRef<ReassociationIndices>{{0, 1}});
+  Value chunks = constantIndex(b, llvm::divideCeil(columns, kPackedColumns));
+  emitParallel(b, chunks, [&](ValueRange indices) {
+    Value begin = mulIndex(b, indices[0], kPackedColumns);
+    Value end = arith::MinSIOp::create(b, addIndex(b, begin, kPackedColumns),
+                                       constantIndex(b, columns));
+    emitRowTiles(
+        b, constantIndex(b, 0), tokens, tiles, [&](Value first, int64_t count) {
+          emitFor(b, begin, end, 1, [&](Value column) {
+            Value place = arith::AddIOp::create(b, mulIndex(b, first, columns),
+                                                mulIndex(b, column, count));
+            for (int64_t row = 0; row < count; ++row) {
+              Value number = memref::LoadOp::create(
+                  b, rows, ValueRange{addIndex(b, first, row), column});
+              memref::StoreOp::create(b,
+                                      convertFloat(b, number, b.getF32Type()),
+                                      packed, addIndex(b, place, row));
+            }
+          });
+        });
+  });
+  return packed;
+}
+
 LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
                                   Value input, Value weight,
                                   LayoutAttr layout) {
@@ -123,7 +165,15 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   Value tokens = getSize(b, init, 0);
   TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
-  Value activations = makeActivationRows(b, isa, panel, input, tokens, format);
+  bool isInteger = format && hasIntegerProduct(isa, panel);
+  bool isPacked = !isInteger && tile.rows.size() > 1;
+  Value activations = input;
+  if (isInteger)
+    activations = emitIntegerRows(b, input, tokens, *format);
+  else if (format)
+    activations = roundRows(b, input, tokens, *format);
+  if (isPacked)
+    activations = packRows(b, activations, tokens, tile.rows);
 
   emitGroupTiles(
       b, groups, tile.groups, 1, [&](Value firstGroup, int64_t groupCount) {
@@ -134,8 +184,14 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
             b, constantIndex(b, 0), tokens, tile.rows,
             [&](Value firstToken, int64_t rowCount) {
               SmallVector<ActivationRow> rows;
+              Value start = mulIndex(b, firstToken, panel.columns);
               for (int64_t i = 0; i < rowCount; ++i)
-                rows.push_back({activations, {addIndex(b, firstToken, i)}});
+                rows.push_back(
+                    isPacked ? ActivationRow{activations,
+                                             {addIndex(b, start, i)},
+                                             rowCount}
+                             : ActivationRow{activations,
+                                             {addIndex(b, firstToken, i)}});
               SmallVector<SmallVector<Value>> sums =
                   emitPanelProduct(b, isa, panel, tileGroups, rows);
               for (int64_t g = 0; g < groupCount; ++g) {
@@ -145,7 +201,7 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
                     bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
                 for (int64_t r = 0; r < rowCount; ++r) {
                   Value sum = sums[g][r];
-                  SmallVector<Value> at = {rows[r].prefix[0], column};
+                  SmallVector<Value> at = {addIndex(b, firstToken, r), column};
                   if (added)
                     sum = arith::AddFOp::create(b, sum, added);
                   if (residual)

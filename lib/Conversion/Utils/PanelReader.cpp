@@ -162,7 +162,11 @@ SmallVector<Value> PanelReader::loadActivations(const ActivationRow &row,
   VectorType f32 = getF32Vector(b, vectors.lanes);
   Type type = cast<MemRefType>(row.memref.getType()).getElementType();
   SmallVector<Value> indices(row.prefix);
-  indices.push_back(column);
+  if (row.step)
+    indices[0] =
+        arith::AddIOp::create(b, row.prefix[0], mulIndex(b, column, row.step));
+  else
+    indices.push_back(column);
   if (count == 1) {
     Value scalar = memref::LoadOp::create(b, row.memref, indices);
     return {vector::BroadcastOp::create(

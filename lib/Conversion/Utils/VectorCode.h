@@ -132,10 +132,13 @@ struct Panel {
   Value tensorScale = {};
 };
 
-/// A row of activations: `memref` [..., columns] at `prefix`.
+/// A row of activations: `memref` [..., columns] at `prefix`. If it is packed
+/// (`step` is not 0), `prefix` is where its first column is in a `memref` of
+/// one dimension, and the next columns follow `step` further.
 struct ActivationRow {
   Value memref;
   SmallVector<Value> prefix;
+  int64_t step = 0;
 };
 
 /// True if the emitter can read weights and activations of these types.
