@@ -36,8 +36,10 @@ def read_logits(path: pathlib.Path) -> np.ndarray:
 def run(arguments: argparse.Namespace, ids: str, options: str) -> np.ndarray:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = pathlib.Path(folder, "logits.safetensors")
-        subprocess.run([arguments.mxfp4, "logits", arguments.model, "--ids", ids, "-o", path,
-                        *options.split()], check=True, stderr=subprocess.DEVNULL)
+        result = subprocess.run([arguments.mxfp4, "logits", arguments.model, "--ids", ids, "-o", path,
+                                 *options.split()], capture_output=True, text=True)
+        if result.returncode != 0:
+            raise SystemExit(result.stderr.strip())
         return read_logits(path)
 
 
@@ -60,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     ids = arguments.ids
-    if arguments.random:
+    if arguments.random is not None:
         config = json.loads(pathlib.Path(arguments.model, "config.json").read_text())
         numbers = random.Random(1).choices(range(config["vocab_size"]), k=arguments.random)
         ids = ",".join(map(str, numbers))

@@ -33,6 +33,9 @@ def load(paths: list[str]) -> dict[str, list[dict]]:
     for path in paths:
         for result in json.loads(pathlib.Path(path).read_text()):
             tests[result["test"]].append(result)
+    for test, results in tests.items():
+        if len({result["n_threads"] for result in results}) != len(results):
+            raise SystemExit(f"expected one result of {test} for each number of threads")
     return {test: sorted(results, key=lambda r: r["n_threads"]) for test, results in tests.items()}
 
 

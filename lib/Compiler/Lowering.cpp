@@ -141,15 +141,11 @@ static mx::Result<mx::Buffer> describeBuffer(DictionaryAttr fields) {
 }
 
 static mx::ProgramOp describeOp(DictionaryAttr fields) {
-  Cost cost = Cost::get(fields.getAs<DictionaryAttr>("cost"));
   mx::ProgramOp op;
   op.function = fields.getAs<StringAttr>("function").str();
   op.name = fields.getAs<StringAttr>("op").str();
   op.weight = fields.getAs<StringAttr>("weight").str();
-  op.cost = {cost.bytes,          cost.bytesPerToken, cost.bytesPerPosition,
-             cost.bytesPerExpert, cost.experts,       cost.expertsPerToken,
-             cost.flops,          cost.flopsPerToken, cost.flopsPerPair,
-             cost.window};
+  op.cost = Cost::get(fields.getAs<DictionaryAttr>("cost"));
   return op;
 }
 

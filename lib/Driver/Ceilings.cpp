@@ -23,7 +23,7 @@ using namespace mx;
 
 static constexpr int kRuns = 7;
 /// Pieces of work of a thread in a run.
-static constexpr int64_t kTokensOfThread = 16;
+static constexpr int64_t kTokensOfThread = 512;
 
 namespace {
 /// The probes, loaded, with memory for their buffers.

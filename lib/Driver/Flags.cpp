@@ -42,11 +42,15 @@ Result<ModelConfig> mx::readModel(const ModelSource &source) {
   return readModelConfig(source.folder + "/config.json");
 }
 
-void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
+void mx::addTargetFlag(CLI::App &app, CompileOptions &options) {
   app.add_option("--target", options.target,
                  "cpu, or cpu:NAME for another processor, as LLVM names it, "
                  "such as cpu:x86-64-v3 or cpu:neoverse-n1")
       ->capture_default_str();
+}
+
+void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
+  addTargetFlag(app, options);
   app.add_option("--activations", options.activations,
                  "Precision of activations and of the KV cache; int8 is bf16 "
                  "but for the inputs of MXFP4 products")

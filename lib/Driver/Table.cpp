@@ -12,6 +12,7 @@
 #include "mxfp4/Driver/Table.h"
 
 #include <algorithm>
+#include <cstdio>
 
 using namespace mx;
 
@@ -45,5 +46,11 @@ std::string mx::formatTable(const std::vector<std::vector<std::string>> &rows) {
               (column == 0 ? " |" : ": |");
     text += "\n";
   }
+  return text;
+}
+
+std::string mx::formatNumber(const char *format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
   return text;
 }

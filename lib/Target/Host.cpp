@@ -30,6 +30,11 @@
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
 
+#if defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -45,7 +50,9 @@ static llvm::ArrayRef<llvm::Triple> getTriples() {
         llvm::Triple(llvm::sys::getDefaultTargetTriple())};
     for (const char *name :
          {"x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"})
-      if (llvm::Triple(name).getArch() != triples.front().getArch())
+      if (std::string message;
+          llvm::Triple(name).getArch() != triples.front().getArch() &&
+          llvm::TargetRegistry::lookupTarget(llvm::Triple(name), message))
         triples.emplace_back(name);
     return triples;
   }();
@@ -92,6 +99,15 @@ bool CPUTarget::has(VectorISA::Architecture architecture) const {
   llvm_unreachable("unknown architecture");
 }
 
+static llvm::StringMap<bool> getHostFeatures() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+#if defined(__linux__) && defined(__aarch64__)
+  // LLVM does not look for this one.
+  features["dotprod"] = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#endif
+  return features;
+}
+
 /// "x86_64 or aarch64", for example.
 static std::string listArchitectures() {
   return llvm::join(llvm::map_range(getTriples(),
@@ -128,7 +144,7 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
   // The machine at hand may lack what its model has, behind a hypervisor, say.
   llvm::StringMap<bool> hostFeatures;
   if (isHost)
-    hostFeatures = llvm::sys::getHostCPUFeatures();
+    hostFeatures = getHostFeatures();
   for (const VectorISA &isa : VectorISA::all()) {
     CPUTarget candidate = {processor, &isa, *triple};
     // LLVM aborts on features of another architecture.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -304,6 +305,8 @@ public:
                                               const Program &program,
                                               const GuardedMemory &memory,
                                               int64_t threads) {
+    // One that crashes is to fail a test, not to end it.
+    std::signal(SIGPIPE, SIG_IGN);
     std::unique_ptr<EmulatedTeam> team(new EmulatedTeam(memory));
     team->path =
         testing::TempDir() + "emulated" + std::to_string(getpid()) + ".program";
@@ -364,8 +367,9 @@ private:
   }
 
   Status ask(const std::string &line) {
-    std::fprintf(questions, "%s\n", line.c_str());
-    std::fflush(questions);
+    if (std::fprintf(questions, "%s\n", line.c_str()) < 0 ||
+        std::fflush(questions) != 0)
+      return Error{"the emulator has ended"};
     return readAnswer();
   }
 
@@ -469,15 +473,17 @@ Status KernelRunner::prepareWeights() {
       std::memcpy(addresses[i], source.data(), source.size());
       continue;
     }
-    // So that it ends at the page that may not be touched.
-    uint8_t *place =
-        last.data() + last.size() - roundUp(source.size(), kBufferAlignment);
+    // It ends at the page that may not be touched, but for alignment.
+    std::memset(last.data(), kGuardByte, last.size());
+    uint8_t *end = last.data() + last.size();
+    uint8_t *place = end - roundUp(source.size(), kBufferAlignment);
     std::memcpy(place, source.data(), source.size());
+    std::vector<uint8_t> before(last.data(), end);
     if (Status status =
             team->run(buffer.prepare, {place, addresses[i]}, MXInvocation());
         !status)
       return status;
-    EXPECT_TRUE(std::memcmp(place, source.data(), source.size()) == 0 &&
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), last.data()) &&
                 last.isIntact() && memory->buffers()[i].isIntact())
         << "preparing " << buffer.name << " writes past its buffer";
   }
@@ -655,6 +661,8 @@ void mx::test::checkKernels(const std::vector<Kernel> &kernels,
 void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
   checkModule(writeModule(kernels), kernels, exactPath());
   std::vector<Variant> variants = fastPaths();
+  variants.push_back({"cpu:cortex-a72", {}});
+  variants.back().options.target = "cpu:cortex-a72";
   for (size_t i = 0; i < variants.size(); ++i) {
     std::vector<Kernel> share;
     for (size_t k = i; k < kernels.size(); k += variants.size())

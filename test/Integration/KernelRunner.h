@@ -210,7 +210,8 @@ void checkModule(const std::string &text, const std::vector<Kernel> &kernels,
                  const Variant &variant);
 
 /// As checkKernels, but each kernel takes one of the fast paths in turn besides
-/// the exact one: to compile is what takes the time.
+/// the exact one, and NEON without dot products is one of them: to compile is
+/// what takes the time.
 void checkKernelsInTurn(const std::vector<Kernel> &kernels);
 
 } // namespace mx::test

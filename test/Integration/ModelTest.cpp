@@ -371,7 +371,7 @@ TEST(TinyModel, BitsDoNotDependOnThreads) {
   std::vector<int32_t> tokens = makeTokens(100);
   for (const char *activations : {"f32", "bf16", "int8"}) {
     Logits expected;
-    for (int64_t threads : {1, 2, 3, 7, 1}) {
+    for (int64_t threads : {1, 2, 3, 7, 64, 256, 1}) {
       std::unique_ptr<Session> session =
           makeSession(makeOptions(activations), threads);
       Logits logits;

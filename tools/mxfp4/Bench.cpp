@@ -58,17 +58,12 @@ static std::string nameOf(const std::string &folder) {
   return name.empty() ? folder : name;
 }
 
-static std::string formatNumber(const char *format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), format, value);
-  return text;
-}
-
-/// `value` in units of `unit` and as a share of `ceiling`; "-" where there is
-/// nothing to tell.
-static std::string formatSpeed(double value, double unit) {
+/// `value` in units of `unit`; "-" where there is nothing to tell.
+static std::string formatAmount(double value, double unit) {
   return value > 0 ? formatNumber("%.1f", value / unit) : "-";
 }
+
+/// `value` as a share of `ceiling`, likewise.
 static std::string formatShare(double value, double ceiling) {
   return value > 0 && ceiling > 0
              ? formatNumber("%.0f %%", 100 * value / ceiling)
@@ -86,10 +81,10 @@ static std::vector<std::string> formatOp(const BenchOp &op,
           op.count > 0 ? formatNumber("%.0f", op.count) : "-",
           formatNumber("%.3f", 1e3 * op.seconds),
           formatNumber("%.1f %%", 100 * op.seconds / total),
-          formatSpeed(op.bytes, 1e6),
-          formatSpeed(bytes, 1e9),
+          formatAmount(op.bytes, 1e6),
+          formatAmount(bytes, 1e9),
           formatShare(bytes, ceilings.bytes),
-          formatSpeed(flops, 1e9),
+          formatAmount(flops, 1e9),
           formatShare(flops, ceilings.floatOperations),
           formatShare(flops, ceilings.byteOperations)};
 }
@@ -134,11 +129,11 @@ static std::string formatTable(const Setup &setup,
                           standardDeviation(result.tokensPerSecond))});
   std::string text = mx::formatTable(rows);
   if (setup.ceilings.bytes > 0)
-    text += formatNumber("\nmost that this machine reached: %.1f GB/s read, ",
-                         setup.ceilings.bytes / 1e9) +
-            formatNumber("%.1f GFLOP/s in f32, ",
-                         setup.ceilings.floatOperations / 1e9) +
-            formatNumber("%.1f in i8\n", setup.ceilings.byteOperations / 1e9);
+    text += "\nmost that this machine reached: GB/s read " +
+            formatAmount(setup.ceilings.bytes, 1e9) + ", GFLOP/s in f32 " +
+            formatAmount(setup.ceilings.floatOperations, 1e9) +
+            ", GOP/s in i8 " +
+            formatAmount(setup.ceilings.byteOperations, 1e9) + "\n";
   for (const BenchResult &result : results)
     if (!result.ops.empty())
       text += formatOps(result, setup.ceilings);
@@ -188,9 +183,10 @@ static std::string formatJson(const Setup &setup,
          "\n";
 }
 
-/// Fails if `program` tells no times of ops; else measures the ceilings.
-static Status preparePerOp(const Flags &flags, const Program &program,
-                           int64_t threads, Ceilings &ceilings) {
+/// Measures the ceilings of as many threads as the session will have. Comes
+/// before the session, which may pin this thread.
+static Status prepareOps(const Flags &flags, const Program &program,
+                         Ceilings &ceilings) {
   if (program.ops.empty())
     return Error{"--per-op needs the barriers between ops, which the program "
                  "for --reference lacks"};
@@ -198,7 +194,7 @@ static Status preparePerOp(const Flags &flags, const Program &program,
   if (!probes)
     return probes.error();
   Result<Ceilings> measured =
-      measureCeilings(*probes, threads, flags.session.pin);
+      measureCeilings(*probes, flags.session.threads, flags.session.pin);
   if (!measured)
     return measured.error();
   ceilings = *measured;
@@ -222,21 +218,20 @@ static Status run(const Flags &flags) {
   Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
   if (!engine)
     return engine.error();
+  Setup setup;
+  BenchOptions options = flags.bench;
+  if (flags.perOp) {
+    if (Status status = prepareOps(flags, engine->program(), setup.ceilings);
+        !status)
+      return status;
+    options.program = &engine->program();
+  }
   Result<std::unique_ptr<Session>> session =
       openSession(engine->program(), engine->checkpoint(), flags.session,
                   benchContext(flags.bench));
   if (!session)
     return session.error();
-  Setup setup;
-  BenchOptions options = flags.bench;
   options.interrupt = &catchInterrupt();
-  if (flags.perOp) {
-    if (Status status = preparePerOp(flags, engine->program(),
-                                     (*session)->threads(), setup.ceilings);
-        !status)
-      return status;
-    options.program = &engine->program();
-  }
   Result<std::vector<BenchResult>> results = runBench(**session, options);
   if (!results)
     return results.error();

@@ -13,12 +13,13 @@
 
 #include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Ceilings.h"
+#include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Machine.h"
 #include "mxfp4/Driver/Table.h"
 #include "mxfp4/Runtime/CPUFeatures.h"
 #include "mxfp4/Runtime/ThreadPool.h"
 
-#include <cstdio>
+#include <algorithm>
 
 using namespace mx;
 
@@ -29,12 +30,6 @@ struct Flags {
   bool pin = false;
 };
 } // namespace
-
-static std::string formatNumber(const char *format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), format, value);
-  return text;
-}
 
 static std::string orUnknown(const std::string &text) {
   return text.empty() ? "unknown" : text;
@@ -96,6 +91,11 @@ static Status run(const Flags &flags) {
                             formatInstructionSets(*sets) + "\n");
       !status)
     return status;
+  auto chosen =
+      std::find_if(sets->begin(), sets->end(),
+                   [](const InstructionSet &set) { return set.isChosen; });
+  if (std::string missing = listMissing(*chosen); !missing.empty())
+    return print("Nothing is measured: this machine lacks " + missing + ".\n");
   Result<Program> probes = compileProbes(flags.compile);
   if (!probes)
     return probes.error();
@@ -119,10 +119,7 @@ void mx::addDoctorVerb(CLI::App &app, Action &action) {
       "doctor", "Show what this machine is, which instructions kernels use on "
                 "it and why, and the most that it reaches: memory read, and "
                 "products in registers");
-  verb->add_option("--target", flags->compile.target,
-                   "cpu, or cpu:NAME for another processor, as LLVM names it, "
-                   "such as cpu:x86-64-v3 or cpu:neoverse-n1")
-      ->capture_default_str();
+  addTargetFlag(*verb, flags->compile);
   verb->add_option("--threads", flags->threads,
                    "Threads to measure with, besides one (default: one for "
                    "each processor)")

@@ -120,8 +120,18 @@ inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
 
-/// Memory that an op reads and writes, and what it computes: the same formulas
-/// as of mlir::mxfp4::Cost.
+/// Memory that an op reads and writes, and what it computes. In a call with T
+/// tokens from position p on it touches
+///   bytes + bytesPerToken * T + bytesPerPosition * P
+///         + bytesPerExpert * min(T * expertsPerToken, experts)
+/// bytes once, where P is the number of positions that some token attends to,
+/// and takes
+///   flops + flopsPerToken * T + flopsPerPair * Q
+/// floating-point operations, a multiplication and an addition being two, where
+/// Q adds up the positions that each token attends to: all up to its own, or
+/// the last `window` of them if that is not 0. That tokens choose different
+/// experts is assumed as far as there are as many, so it is the most that an op
+/// with experts can read.
 struct OpCost {
   int64_t bytes = 0;
   int64_t bytesPerToken = 0;
@@ -134,10 +144,8 @@ struct OpCost {
   int64_t flopsPerPair = 0;
   int64_t window = 0;
 
-  /// Bytes of an op in a call with `tokens` tokens from `position` on, as if
-  /// all of them chose different experts.
+  /// Bytes and operations in a call with `tokens` tokens from `position` on.
   double bytesOf(int64_t tokens, int64_t position) const;
-  /// Floating-point operations in such a call.
   double flopsOf(int64_t tokens, int64_t position) const;
 };
 

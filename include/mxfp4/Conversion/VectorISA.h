@@ -59,8 +59,8 @@ struct VectorISA {
   /// at a time, falling to one: the first is what fits the registers as sums.
   llvm::ArrayRef<int64_t> rowTiles;
   /// The processor, as LLVM names it, that code is made for, where that is not
-  /// the plainest of the architecture, and the features that a machine must have
-  /// to run that code.
+  /// the plainest of the architecture, and the features that a machine must
+  /// have to run that code.
   llvm::StringRef processor;
   llvm::ArrayRef<llvm::StringLiteral> features;
 

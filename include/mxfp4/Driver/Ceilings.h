@@ -29,8 +29,8 @@ struct Ceilings {
   double byteOperations = 0;
 };
 
-/// Runs `probes`, a program of compileProbes. Takes 1 GiB of memory and less
-/// than a second.
+/// Runs `probes`, a program of compileProbes, on `threads` threads; 0 is one
+/// for each processor. Takes 1 GiB of memory and some seconds.
 Result<Ceilings> measureCeilings(const Program &probes, int64_t threads,
                                  bool pin);
 

@@ -44,6 +44,9 @@ void addModelFlags(CLI::App &app, ModelSource &source, ModelFlags flags);
 /// The model that `source` names.
 Result<ModelConfig> readModel(const ModelSource &source);
 
+/// Adds --target.
+void addTargetFlag(CLI::App &app, CompileOptions &options);
+
 /// Adds --target, --activations, --dense, --reference, --no-fusion and
 /// --prefill-tokens.
 void addCompileFlags(CLI::App &app, CompileOptions &options);

@@ -21,6 +21,9 @@ namespace mx {
 /// has as many cells as the first.
 std::string formatTable(const std::vector<std::vector<std::string>> &rows);
 
+/// A cell by the conversion `format` of printf, such as "%.1f GiB".
+std::string formatNumber(const char *format, double value);
+
 } // namespace mx
 
 #endif // MXFP4_DRIVER_TABLE_H

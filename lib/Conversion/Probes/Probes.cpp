@@ -99,6 +99,11 @@ emitChains(ImplicitLocOpBuilder &b, Value start, int64_t chains,
   return addUp(b, sums);
 }
 
+/// As many sums as kernels keep.
+static int64_t getChains(const VectorISA &isa) {
+  return isa.rowTiles.front() >= 12 ? 24 : 12;
+}
+
 static void addFloatProbe(ImplicitLocOpBuilder &b, const VectorISA &isa) {
   VectorType type = getF32Vector(b, isa.lanes);
   addProbe(b, isa, mx::kFloatProbe, isa.lanes, b.getF32Type(),
@@ -106,14 +111,13 @@ static void addFloatProbe(ImplicitLocOpBuilder &b, const VectorISA &isa) {
              Value one = vector::LoadOp::create(
                  b, type, data, ValueRange{token, constantIndex(b, 0)});
              // The sum is a factor, so that nothing leaves the loop.
-             return emitChains(b, one, isa.lanes == 16 ? 24 : 12, 2 * isa.lanes,
-                               [&](ValueRange sums) {
-                                 SmallVector<Value> next;
-                                 for (Value sum : sums)
-                                   next.push_back(
-                                       emitMultiplyAdd(b, isa, sum, one, one));
-                                 return next;
-                               });
+             return emitChains(
+                 b, one, getChains(isa), 2 * isa.lanes, [&](ValueRange sums) {
+                   SmallVector<Value> next;
+                   for (Value sum : sums)
+                     next.push_back(emitMultiplyAdd(b, isa, sum, one, one));
+                   return next;
+                 });
            });
 }
 
@@ -127,7 +131,7 @@ static void addByteProbe(ImplicitLocOpBuilder &b, const VectorISA &isa) {
                  b, type, data, ValueRange{token, constantIndex(b, 0)});
              SmallVector<Value> weights(
                  step, vector::BitCastOp::create(b, bytes, start));
-             return emitChains(b, start, step == 1 ? 12 : 8,
+             return emitChains(b, start, step == 1 ? getChains(isa) : 8,
                                2 * 4 * isa.lanes * step, [&](ValueRange sums) {
                                  SmallVector<Value> next;
                                  for (size_t i = 0; i < sums.size(); ++i) {

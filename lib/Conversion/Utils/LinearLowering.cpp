@@ -59,16 +59,25 @@ static Value roundRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
       });
 }
 
+/// `input`, rounded as `format` says: integers where `isa` can multiply those
+/// by `panel`, else floats.
+static Value makeRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                      const Panel &panel, Value input, Value tokens,
+                      std::optional<InputFormat> format) {
+  if (!format)
+    return input;
+  return hasIntegerProduct(isa, panel)
+             ? emitIntegerRows(b, input, tokens, *format)
+             : roundRows(b, input, tokens, *format);
+}
+
 Value mxfp4::makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
                                 const Panel &panel, Value input, Value tokens,
                                 std::optional<InputFormat> format) {
   auto type = cast<MemRefType>(input.getType());
-  Value rows = input;
-  if (format && hasIntegerProduct(isa, panel))
-    rows = emitIntegerRows(b, input, tokens, *format);
-  else if (format)
-    rows = roundRows(b, input, tokens, *format);
-  else if (!type.getElementType().isF32() && type.getDimSize(0) != 1)
+  Value rows = makeRows(b, isa, panel, input, tokens, format);
+  if (rows == input && !type.getElementType().isF32() &&
+      type.getDimSize(0) != 1)
     rows = convertRows(b, input, tokens, isa.lanes,
                        [](Value numbers) { return numbers; });
   if (type.getRank() == 2)
@@ -165,13 +174,8 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   Value tokens = getSize(b, init, 0);
   TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
-  bool isInteger = format && hasIntegerProduct(isa, panel);
-  bool isPacked = !isInteger && tile.rows.size() > 1;
-  Value activations = input;
-  if (isInteger)
-    activations = emitIntegerRows(b, input, tokens, *format);
-  else if (format)
-    activations = roundRows(b, input, tokens, *format);
+  Value activations = makeRows(b, isa, panel, input, tokens, format);
+  bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
   if (isPacked)
     activations = packRows(b, activations, tokens, tile.rows);
 

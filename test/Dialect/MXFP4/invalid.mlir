@@ -636,3 +636,8 @@ func.func @quantize_into_scales_of_other_rows(%x: memref<4x64xf32>,
 
 // expected-error @below {{expected 'mxfp4.ops' to be an array}}
 module attributes {mxfp4.ops = 3 : i64} {}
+
+// -----
+
+// expected-error @below {{expected 'mxfp4.op_counts' to be an array of i64}}
+module attributes {mxfp4.op_counts = 3 : i64} {}

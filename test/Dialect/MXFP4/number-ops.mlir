@@ -79,7 +79,7 @@ func.func @many(%x: tensor<100x64xf32>, %values: tensor<8x32x64xf4E2M1FN>, %scal
 
 /// Attention reads positions, not its caches; a cache gets rows.
 // CHECK:       module attributes {mxfp4.ops = [
-// CHECK-SAME:    {cost = {bytes = 128 : i64, bytes_per_position = 4096 : i64, bytes_per_token = 36864 : i64, flops_per_pair = 16384 : i64, window = 128 : i64}, function = "attend",
+// CHECK-SAME:    {cost = {bytes = 128 : i64, bytes_per_position = 4096 : i64, bytes_per_token = 32768 : i64, flops_per_pair = 16384 : i64, window = 128 : i64}, function = "attend",
 // CHECK-SAME:    {cost = {bytes_per_token = 4096 : i64}, function = "attend", op = "nn.cache_update",
 func.func @attend(%q: tensor<?x64x64xf32>, %k: tensor<?x8x64xf32>, %v: tensor<?x8x64xf32>,
                   %keys: tensor<128x8x64xf32>, %values: tensor<128x8x64xf32>, %sinks: tensor<64xbf16>,
@@ -104,4 +104,34 @@ func.func @loop(%m: memref<30xf32>, %x: f32, %n: index) {
     memref.store %x, %m[%i] : memref<30xf32>
   }
   return
+}
+
+// -----
+
+/// What prepares a weight has no numbers, even where something calls it.
+// CHECK:       module attributes {mxfp4.ops = [{cost = {bytes = 256 : i64}, function = "decode", op = "linalg.fill", weight = ""}]}
+// CHECK:         mxfp4.op_counts = array<i64: 1>
+func.func @prepare(%source: memref<64xf32>, %init: memref<64xf32>) attributes {mxfp4.entry = "prepare"} {
+  linalg.copy ins(%source : memref<64xf32>) outs(%init : memref<64xf32>)
+  linalg.copy ins(%source : memref<64xf32>) outs(%init : memref<64xf32>)
+  linalg.copy ins(%source : memref<64xf32>) outs(%init : memref<64xf32>)
+  return
+}
+func.func @decode(%m: memref<64xf32>, %x: f32) attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
+  call @prepare(%m, %m) : (memref<64xf32>, memref<64xf32>) -> ()
+  linalg.fill ins(%x : f32) outs(%m : memref<64xf32>)
+  return
+}
+
+// -----
+
+/// Costs end at the largest integer.
+// CHECK:       module attributes {mxfp4.ops = [{cost = {{.*}}bytes_per_position = 9223372036854775807 : i64
+func.func @huge(%q: tensor<?x1x4611686018427387904xf32>, %k: tensor<?x1x4611686018427387904xf32>,
+                %keys: tensor<128x1x4611686018427387904xf32>, %sinks: tensor<1xbf16>,
+                %position: index, %init: tensor<?x1x4611686018427387904xf32>) -> tensor<?x1x4611686018427387904xf32> {
+  %y = nn.attention ins(%q, %k, %k, %keys, %keys, %sinks, %position : tensor<?x1x4611686018427387904xf32>, tensor<?x1x4611686018427387904xf32>,
+      tensor<?x1x4611686018427387904xf32>, tensor<128x1x4611686018427387904xf32>, tensor<128x1x4611686018427387904xf32>, tensor<1xbf16>, index)
+      outs(%init : tensor<?x1x4611686018427387904xf32>) {scale = 0.125 : f32, window = 128 : i64} -> tensor<?x1x4611686018427387904xf32>
+  return %y : tensor<?x1x4611686018427387904xf32>
 }

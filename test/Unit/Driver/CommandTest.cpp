@@ -133,6 +133,7 @@ TEST_F(CommandTest, MeasuresOps) {
   EXPECT_EQ(counts["decode_experts mxfp4.matmul_by_expert gate_up_proj_blocks"],
             4 * 6);
   EXPECT_EQ(counts["decode_full_attention nn.attention sinks"], 4 * 3);
+  EXPECT_EQ(counts["decode_sliding_attention nn.attention sinks"], 4 * 3);
   EXPECT_EQ(counts["decode nn.linear lm_head_weight"], 4);
   // The rest of a run is spent between calls.
   double whole = 4 / results[1]["samples_ts"][0].get<double>() +
@@ -152,6 +153,12 @@ TEST_F(CommandTest, ExaminesTheMachine) {
   for (const char *part :
        {"processors", "huge pages", "baseline", "GFLOP/s f32", "| 1 ", "| 2 "})
     EXPECT_NE(text.find(part), std::string::npos) << part;
+#ifndef __aarch64__
+  EXPECT_EQ(run("doctor --target cpu:neoverse-n1"), 0) << read("err");
+  EXPECT_NE(read("out").find("sdot"), std::string::npos);
+  EXPECT_NE(read("out").find("this machine lacks dotprod, neon"),
+            std::string::npos);
+#endif
   EXPECT_EQ(run("doctor --target cpu:pdp11"), 1);
   EXPECT_NE(read("err").find("error: unknown target 'cpu:pdp11'"),
             std::string::npos);

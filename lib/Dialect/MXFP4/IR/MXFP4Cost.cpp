@@ -18,14 +18,23 @@ using namespace mlir::mxfp4;
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Interfaces.cpp.inc"
 
+/// Adds `amount` to `sum`, which ends at the largest integer.
+static void addTo(int64_t &sum, int64_t amount) {
+  if (llvm::AddOverflow(sum, amount, sum))
+    sum = std::numeric_limits<int64_t>::max();
+}
+
 /// Adds `amount` for each of `rows`, as Cost says.
 static void addRows(int64_t rows, int64_t amount, int64_t &fixed,
                     int64_t &perToken) {
-  bool isDynamic = ShapedType::isDynamic(rows);
-  int64_t &sum = isDynamic ? perToken : fixed;
-  int64_t product = isDynamic ? amount : multiplySizes(rows, amount);
-  if (llvm::AddOverflow(sum, product, sum))
-    sum = std::numeric_limits<int64_t>::max();
+  if (ShapedType::isDynamic(rows))
+    addTo(perToken, amount);
+  else
+    addTo(fixed, multiplySizes(rows, amount));
+}
+
+void Cost::addBytesPerPosition(int64_t amount) {
+  addTo(bytesPerPosition, amount);
 }
 
 void Cost::addBytes(int64_t rows, int64_t amount) {
@@ -57,7 +66,7 @@ void Cost::addBytes(ShapedType type) {
 namespace {
 struct CostField {
   StringLiteral name;
-  int64_t Cost::*field;
+  int64_t mx::OpCost::*field;
 };
 } // namespace
 

@@ -23,7 +23,7 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Values that name or reshape memory, and calls, take no time of their own.
+/// True if `op` works on memory, unlike what names or reshapes it, and calls.
 static bool takesTime(Operation &op) {
   return isa<DestinationStyleOpInterface>(op) || op.getNumRegions() != 0;
 }
@@ -35,8 +35,17 @@ static Cost getCost(Operation &op) {
   return isa<DestinationStyleOpInterface>(op) ? getOperandCost(&op) : Cost();
 }
 
-/// The name of the argument of a function that is the largest operand of
-/// static size after the first, which is the input; "" if there is none.
+/// True if an op writes to `value`, as to a cache.
+static bool isWritten(Value value) {
+  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+    auto op = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
+    return op && op.isDpsInit(&use);
+  });
+}
+
+/// The name of the argument of a function that is the largest operand of static
+/// size after the first, which is the input, and only read: a weight. "" if
+/// there is none.
 static StringRef getWeightName(Operation &op) {
   StringRef name;
   int64_t largest = 0;
@@ -44,7 +53,7 @@ static StringRef getWeightName(Operation &op) {
     auto argument = dyn_cast<BlockArgument>(operand.get());
     auto type = dyn_cast<ShapedType>(operand.get().getType());
     if (operand.getOperandNumber() == 0 || !argument || !type ||
-        !type.hasStaticShape())
+        !type.hasStaticShape() || isWritten(argument))
       continue;
     auto loc = dyn_cast<NameLoc>(argument.getLoc());
     Cost size;
@@ -115,9 +124,10 @@ private:
         sum[number] = std::numeric_limits<int64_t>::max();
     };
     if (!function.isExternal()) {
-      int64_t number = first.lookup(function);
+      auto numbered = first.find(function);
+      int64_t number = numbered == first.end() ? -1 : numbered->second;
       for (Operation &op : function.getBody().front()) {
-        if (takesTime(op))
+        if (number >= 0 && takesTime(op))
           add(number++, 1);
         auto call = dyn_cast<func::CallOp>(op);
         auto callee =

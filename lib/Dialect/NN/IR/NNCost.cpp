@@ -35,13 +35,14 @@ Cost LinearOp::getCost() {
 
 Cost AttentionOp::getCost() {
   ShapedType query = getQuery().getType();
-  Value caches[] = {getKeyCache(), getValueCache()};
-  Cost cost = mxfp4::getOperandCost(*this, caches);
-  for (Value cache : caches) {
+  // Each position is read once, from the caches or from this call.
+  Cost cost = mxfp4::getOperandCost(
+      *this, {getKey(), getValue(), getKeyCache(), getValueCache()});
+  for (Value cache : {getKeyCache(), getValueCache()}) {
     auto type = cast<ShapedType>(cache.getType());
-    cost.bytesPerPosition +=
+    cost.addBytesPerPosition(
         multiplySizes(multiplySizes(type.getDimSize(1), type.getDimSize(2)),
-                      mxfp4::getElementBytes(type.getElementType()));
+                      mxfp4::getElementBytes(type.getElementType())));
   }
   // The products with keys and with values.
   cost.flopsPerPair = multiplySizes(

@@ -21,6 +21,7 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mxfp4/ABI/Program.h"
 #include "mxfp4/Format/BlockFormat.h"
 
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4Dialect.h.inc"
@@ -32,27 +33,14 @@
 
 namespace mlir::mxfp4 {
 
-/// Memory that an op reads and writes, and what it computes. In a call with T
-/// tokens from position p on it touches
-///   bytes + bytesPerToken * T + bytesPerPosition * P
-///         + bytesPerExpert * min(T * expertsPerToken, experts)
-/// bytes once, where P is the number of positions that some token attends to,
-/// and takes
-///   flops + flopsPerToken * T + flopsPerPair * Q
-/// floating-point operations, a multiplication and an addition being two, where
-/// Q adds up the positions that each token attends to: all up to its own, or
-/// the last `window` of them. That tokens choose different experts is assumed
-/// as far as there are as many, so it is the most that an op with experts can
-/// read. Sums and products end at the largest integer.
-struct Cost {
-  int64_t bytes = 0, bytesPerToken = 0, bytesPerPosition = 0;
-  int64_t bytesPerExpert = 0, experts = 0, expertsPerToken = 0;
-  int64_t flops = 0, flopsPerToken = 0, flopsPerPair = 0, window = 0;
-
+/// The cost of an op, to be added up. Sums and products end at the largest
+/// integer.
+struct Cost : mx::OpCost {
   /// Adds `amount` bytes for each of `rows`, of which a dynamic number is as
   /// many as there are tokens.
   void addBytes(int64_t rows, int64_t amount);
   void addFlops(int64_t rows, int64_t amount);
+  void addBytesPerPosition(int64_t amount);
   /// Adds the bytes of a tensor or memref.
   void addBytes(ShapedType type);
 

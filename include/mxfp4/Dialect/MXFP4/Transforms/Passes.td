@@ -234,7 +234,7 @@ def NumberOpsPass : Pass<"mxfp4-number-ops", "::mlir::ModuleOp"> {
   let description = [{
     The module gets the table `mxfp4.ops`: of each op that works on memory, the
     function it is in, its name, the argument that is its weight, and its cost
-    (`mxfp4::Cost`). An entry point gets `mxfp4.op_counts`: how often a call
+    (`mx::OpCost`). An entry point gets `mxfp4.op_counts`: how often a call
     carries out each op. The number of an op goes into its location, from where
     `mxfp4-distribute-loops` gives it to the barriers. An op inside another one,
     such as a loop, has the number of that.
