@@ -73,25 +73,12 @@ static uint64_t enabledState() {
   return uint64_t(high) << 32 | low;
 }
 
-static const Feature *findFeature(const std::string &name) {
-  for (const Feature &feature : kFeatures)
-    if (name == feature.name)
-      return &feature;
-  return nullptr;
-}
-
-bool mx::isKnownFeature(const std::string &feature) {
-  return findFeature(feature);
-}
-
-bool mx::processorHasFeature(const std::string &feature) {
-  const Feature *known = findFeature(feature);
+static bool isPresent(const Feature &feature) {
   unsigned words[4];
-  if (!known || !__get_cpuid_count(known->leaf, known->subleaf, &words[EAX],
-                                   &words[EBX], &words[ECX], &words[EDX]))
-    return false;
-  return (words[known->result] >> known->bit & 1) &&
-         (enabledState() & known->state) == known->state;
+  return __get_cpuid_count(feature.leaf, feature.subleaf, &words[EAX],
+                           &words[EBX], &words[ECX], &words[EDX]) &&
+         (words[feature.result] >> feature.bit & 1) &&
+         (enabledState() & feature.state) == feature.state;
 }
 
 #elif defined(__aarch64__)
@@ -114,6 +101,24 @@ static constexpr Feature kFeatures[] = {
     {"i8mm", AT_HWCAP2, HWCAP2_I8MM},
 };
 
+static bool isPresent(const Feature &feature) {
+  return getauxval(feature.vector) & feature.bit;
+}
+
+#else
+
+namespace {
+struct Feature {
+  const char *name;
+};
+} // namespace
+
+static constexpr Feature kFeatures[] = {{""}};
+
+static bool isPresent(const Feature &) { return false; }
+
+#endif
+
 static const Feature *findFeature(const std::string &name) {
   for (const Feature &feature : kFeatures)
     if (name == feature.name)
@@ -127,13 +132,5 @@ bool mx::isKnownFeature(const std::string &feature) {
 
 bool mx::processorHasFeature(const std::string &feature) {
   const Feature *known = findFeature(feature);
-  return known && (getauxval(known->vector) & known->bit);
+  return known && isPresent(*known);
 }
-
-#else
-
-bool mx::isKnownFeature(const std::string &) { return false; }
-
-bool mx::processorHasFeature(const std::string &) { return false; }
-
-#endif

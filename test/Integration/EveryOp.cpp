@@ -159,6 +159,7 @@ void mx::test::checkOp(const OpSpace &space, size_t count, int strength,
   std::vector<Choice> legal = space.findLegal();
   EXPECT_EQ(legal.size(), count) << space.name;
   std::vector<Variant> variants = fastPaths();
+  variants.push_back(emulatedPaths().front());
   bool isEach = machines == Machines::Each;
   Random random(std::accumulate(space.name.begin(), space.name.end(), 0u));
   Rounds rounds(isEach ? legal : withMachines(legal, variants.size()), strength,

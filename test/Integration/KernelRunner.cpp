@@ -195,12 +195,20 @@ Variant mx::test::exactPath() {
 
 std::vector<Variant> mx::test::fastPaths(bool fuse) {
   std::vector<Variant> variants;
-  for (const char *target :
-       {"cpu", "cpu:x86-64-v3", "cpu:x86-64", "cpu:neoverse-n1"}) {
+  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
     Variant variant{std::string(target) + (fuse ? "" : " unfused"), {}};
     variant.options.target = target;
     variant.options.fuse = fuse;
     variants.push_back(variant);
+  }
+  return variants;
+}
+
+std::vector<Variant> mx::test::emulatedPaths() {
+  std::vector<Variant> variants;
+  for (const char *target : {"cpu:neoverse-n1", "cpu:cortex-a72"}) {
+    variants.push_back({target, {}});
+    variants.back().options.target = target;
   }
   return variants;
 }
@@ -661,8 +669,8 @@ void mx::test::checkKernels(const std::vector<Kernel> &kernels,
 void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
   checkModule(writeModule(kernels), kernels, exactPath());
   std::vector<Variant> variants = fastPaths();
-  variants.push_back({"cpu:cortex-a72", {}});
-  variants.back().options.target = "cpu:cortex-a72";
+  for (const Variant &variant : emulatedPaths())
+    variants.push_back(variant);
   for (size_t i = 0; i < variants.size(); ++i) {
     std::vector<Kernel> share;
     for (size_t k = i; k < kernels.size(); k += variants.size())

@@ -99,9 +99,12 @@ struct Variant {
 /// The exact path.
 Variant exactPath();
 
-/// The fast paths of instruction sets that this machine runs, or an emulator on
-/// it.
+/// The fast paths of all instruction sets that this machine runs.
 std::vector<Variant> fastPaths(bool fuse = true);
+
+/// The fast paths of AArch64, with and without dot products, which only an
+/// emulator may run.
+std::vector<Variant> emulatedPaths();
 
 /// exactPath() and fastPaths().
 std::vector<Variant> allPaths();
@@ -210,8 +213,8 @@ void checkModule(const std::string &text, const std::vector<Kernel> &kernels,
                  const Variant &variant);
 
 /// As checkKernels, but each kernel takes one of the fast paths in turn besides
-/// the exact one, and NEON without dot products is one of them: to compile is
-/// what takes the time.
+/// the exact one, those that an emulator runs among them: to compile and to
+/// emulate is what takes the time.
 void checkKernelsInTurn(const std::vector<Kernel> &kernels);
 
 } // namespace mx::test

@@ -444,26 +444,34 @@ TEST(Matmul, RefusesWeightsThatNoCheckpointHas) {
   EXPECT_EQ(compile(", mxfp4.source = tensor<8x32xf4E2M1FN>"), "U8");
 }
 
-/// Checks that there is an emulator where other tests would only compile.
+/// Products of tokens one by one and in tiles, as integers and as floats.
 TEST(Emulated, AArch64) {
   Random random(31);
-  MatmulCase c;
-  c.rows = 20;
-  c.columns = 96;
-  c.tokens = {1, 5};
-  c.inputBits = 16;
-  std::vector<Kernel> kernels = {makeMatmul(random, c)};
-  Variant variant{"cpu:neoverse-n1", {}};
-  variant.options.target = "cpu:neoverse-n1";
-  Result<Program> program =
-      compileModule(writeModule(kernels), variant.name, variant.options);
-  ASSERT_TRUE(program) << program.error().message;
-  Result<std::unique_ptr<KernelRunner>> runner =
-      KernelRunner::create(*program, kernels, /*threads=*/2);
+  std::vector<Kernel> kernels;
+  for (int bits : {0, 8, 16}) {
+    MatmulCase c;
+    c.rows = 20;
+    c.columns = 96;
+    c.tokens = {1, 5, 14};
+    c.inputBits = bits;
+    kernels.push_back(makeMatmul(random, c));
+    c.isScaled = false;
+    c.inputBits = 0;
+    kernels.push_back(makeMatmul(random, c));
+  }
+  for (const char *target : {"cpu:neoverse-n1", "cpu:cortex-a72"}) {
+    Variant variant{target, {}};
+    variant.options.target = target;
+    Result<Program> program =
+        compileModule(writeModule(kernels), variant.name, variant.options);
+    ASSERT_TRUE(program) << program.error().message;
+    Result<std::unique_ptr<KernelRunner>> runner =
+        KernelRunner::create(*program, kernels, /*threads=*/2);
 #ifndef MXFP4_EMULATOR_AARCH64
-  if (!runner && isForOtherMachine(runner.error()))
-    GTEST_SKIP() << "no qemu-aarch64, or no aarch64-linux-gnu-g++";
+    if (!runner && isForOtherMachine(runner.error()))
+      GTEST_SKIP() << "no qemu-aarch64, or no aarch64-linux-gnu-g++";
 #endif
-  ASSERT_TRUE(runner) << runner.error().message;
-  checkKernels(kernels, {variant});
+    ASSERT_TRUE(runner) << runner.error().message;
+    checkKernels(kernels, {variant});
+  }
 }
