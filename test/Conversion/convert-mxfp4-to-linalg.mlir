@@ -9,7 +9,7 @@
 // CHECK:           arith.bitcast %[[SCALE]] : f8E8M0FNU to i8
 // CHECK:           %[[BYTE:.+]] = tensor.extract %[[VALUES]]
 // CHECK:           arith.extui %[[BYTE]] : i8 to i32
-// CHECK:           arith.constant 2143289344 : i32
+// CHECK:           arith.shrsi
 // CHECK:           %[[PRODUCT:.+]] = arith.mulf
 // CHECK:           %[[ROUNDED:.+]] = arith.truncf %[[PRODUCT]] : f32 to bf16
 // CHECK:           linalg.yield %[[ROUNDED]]

@@ -5,6 +5,8 @@
 // RUN: mxfp4-opt %t/dotprod.mlir --convert-mxfp4-to-vector=isa=neon_dotprod --canonicalize --cse | FileCheck %t/dotprod.mlir
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
+// RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,VNNI
+// RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
 // RUN: mxfp4-opt %t/bytes.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/bytes.mlir
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
@@ -76,22 +78,27 @@ func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x16xi8>,
 }
 
 //--- integers.mlir
-/// An input of two planes: 8 words for each, the scale and what makes up for the
-/// offset of the weights.
+/// An input of two planes: 32 bytes for each, the scale and what makes up for the
+/// offset of the weights. Where pairs of 16-bit sums are added up they are
+/// multiplied by what their plane counts, too.
 // CHECK-LABEL: func.func @matmul
-// CHECK:         %[[TABLE:.+]] = arith.constant dense<[12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0, 12, {{.+}}]> : vector<64xi8>
-// CHECK:         %[[ROWS:.+]] = memref.alloc() : memref<1x2x18xi32>
+// CHECK-DAG:     %[[TABLE:.+]] = arith.constant dense<[12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0, 12, {{.+}}]> : vector<64xi8>
+// PAIRS-DAG:     %[[HIGH:.+]] = arith.constant dense<256> : vector<32xi16>
+// PAIRS-DAG:     %[[LOW:.+]] = arith.constant dense<1> : vector<32xi16>
+// CHECK:         %[[ROWS:.+]] = memref.alloc() : memref<1x2x72xi8>
 // CHECK:         vector.reduction <maxsi>
-// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x18xi32>, vector<8xi32>
-// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x18xi32>, vector<8xi32>
-// CHECK:         memref.store %{{.+}}, %[[ROWS]]
-// CHECK:         memref.store %{{.+}}, %[[ROWS]]
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x72xi8>, vector<32xi8>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x72xi8>, vector<32xi8>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x72xi8>, vector<4xi8>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<1x2x72xi8>, vector<4xi8>
+// CHECK:         vector.load %[[ROWS]]{{.*}} : memref<1x2x72xi8>, vector<4xi8>
 // CHECK:         llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"(%[[TABLE]], %{{.+}}) : (vector<64xi8>, vector<64xi8>) -> vector<64xi8>
-// CHECK:         memref.load %[[ROWS]]
 // VNNI-COUNT-64: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
 // VNNI-NOT:      vpdpbusd
 // PAIRS-COUNT-4: llvm.call_intrinsic "llvm.x86.avx512.pmaddubs.w.512"
-// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"(%{{.+}}, %[[HIGH]])
+// PAIRS-COUNT-4: llvm.call_intrinsic "llvm.x86.avx512.pmaddubs.w.512"
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"(%{{.+}}, %[[LOW]])
 // CHECK:         arith.sitofp %{{.+}} : vector<16xi32> to vector<16xf32>
 // CHECK:         vector.fma
 func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x64xi8>,
@@ -99,6 +106,29 @@ func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x64xi8>,
   mxfp4.matmul ins(%x, %values, %scales : memref<1x64xbf16>, memref<4x8x64xi8>,
                    memref<4x2x16xf8E8M0FNU>)
       outs(%init : memref<1x64xf32>)
+      {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- wide.mlir
+/// Many rows of 16-bit integers: weights are widened, once for all rows of a
+/// tile.
+// CHECK-LABEL: func.func @matmul
+// CHECK-DAG:     %[[BYTE:.+]] = arith.constant dense<255> : vector<32xi16>
+// CHECK:         %[[ROWS:.+]] = memref.alloc(%{{.+}}) : memref<?x2x36xi16>
+// CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<?x2x36xi16>, vector<32xi16>
+// CHECK:         %[[CODES:.+]] = llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"
+// CHECK:         %[[PAIRS:.+]] = vector.bitcast %[[CODES]] : vector<64xi8> to vector<32xi16>
+// CHECK:         %[[WEIGHTS:.+]] = arith.andi %[[PAIRS]], %[[BYTE]] : vector<32xi16>
+// VNNI:          llvm.call_intrinsic "llvm.x86.avx512.vpdpwssd.512"(%{{.+}}, %[[WEIGHTS]], %{{.+}}) : (vector<16xi32>, vector<32xi16>, vector<32xi16>) -> vector<16xi32>
+// PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"(%[[WEIGHTS]], %{{.+}}) : (vector<32xi16>, vector<32xi16>) -> vector<16xi32>
+// CHECK-NOT:     pmaddubs
+// CHECK-NOT:     vpdpbusd
+func.func @matmul(%x: memref<?x64xbf16>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<?x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x64xbf16>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<?x64xf32>)
       {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
   return
 }

@@ -203,7 +203,7 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   int64_t groups = values.getDimSize(1);
   int64_t unit = op.getActivation() ? 2 : 1;
   TileShape tile =
-      getTileShape(isa, op.getExperts().getType().getDimSize(0) == 1);
+      getTileShape(isa, groups, op.getExperts().getType().getDimSize(0) == 1);
 
   bool perSlot = op.getInput().getType().getRank() == 3;
   Panel anyPanel = {op.getValues(), op.getScales(), {}, 0};
@@ -213,51 +213,54 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 
-  emitGroupTiles(
-      b, groups, tile.groups, unit, [&](Value firstGroup, int64_t groupCount) {
-        SmallVector<Value> tileGroups;
-        for (int64_t i = 0; i < groupCount; ++i)
-          tileGroups.push_back(addIndex(b, firstGroup, i));
-        if (op.getWeights())
-          for (int64_t g = 0; g < groupCount; g += unit)
-            epilogue.startSums(epilogue.getColumn(tileGroups[g]));
-
-        Value zero = constantIndex(b, 0);
-        Value numActive = loadIndex(b, sorted.numActive, zero);
-        emitFor(b, zero, numActive, 1, [&](Value index) {
-          Value expert = loadIndex(b, sorted.active, index);
-          Panel panel = {op.getValues(),
-                         op.getScales(),
-                         {expert},
-                         op.getInput().getType().getShape().back(),
-                         loadTensorScale(b, op.getTensorScale(), expert)};
-          Value begin = loadIndex(b, sorted.offsets, expert);
-          Value end = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
-          emitRowTiles(
-              b, begin, end, tile.rows, [&](Value first, int64_t count) {
-                SmallVector<Value> slots, tokens;
-                SmallVector<ActivationRow> rows;
-                for (int64_t i = 0; i < count; ++i) {
-                  Value slot =
-                      loadIndex(b, sorted.slots, addIndex(b, first, i));
-                  Value token = arith::DivUIOp::create(
-                      b, slot, constantIndex(b, slotsPerToken));
-                  slots.push_back(slot);
-                  tokens.push_back(token);
-                  rows.push_back({input, {perSlot ? slot : token}});
-                }
-                SmallVector<SmallVector<Value>> sums =
-                    emitPanelProduct(b, isa, panel, tileGroups, rows);
-                for (int64_t g = 0; g < groupCount; g += unit)
-                  for (int64_t r = 0; r < count; ++r) {
-                    SmallVector<Value> unitSums;
-                    for (int64_t i = 0; i < unit; ++i)
-                      unitSums.push_back(sums[g + i][r]);
-                    epilogue.finish(expert, tileGroups[g], unitSums, slots[r],
-                                    tokens[r]);
-                  }
-              });
-        });
+  auto emitTile = [&](Value expert, Value firstGroup, int64_t groupCount,
+                      ArrayRef<Value> slots, ArrayRef<Value> tokens) {
+    Panel panel = {op.getValues(),
+                   op.getScales(),
+                   {expert},
+                   op.getInput().getType().getShape().back(),
+                   loadTensorScale(b, op.getTensorScale(), expert)};
+    SmallVector<Value> tileGroups;
+    for (int64_t i = 0; i < groupCount; ++i)
+      tileGroups.push_back(addIndex(b, firstGroup, i));
+    SmallVector<ActivationRow> rows;
+    for (Value row : perSlot ? slots : tokens)
+      rows.push_back({input, {row}});
+    SmallVector<SmallVector<Value>> sums =
+        emitPanelProduct(b, isa, panel, tileGroups, rows);
+    for (int64_t g = 0; g < groupCount; g += unit)
+      for (size_t r = 0; r < rows.size(); ++r) {
+        SmallVector<Value> unitSums;
+        for (int64_t i = 0; i < unit; ++i)
+          unitSums.push_back(sums[g + i][r]);
+        epilogue.finish(expert, tileGroups[g], unitSums, slots[r], tokens[r]);
+      }
+  };
+  emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
+    if (op.getWeights())
+      emitFor(b, begin, end, unit, [&](Value group) {
+        epilogue.startSums(epilogue.getColumn(group));
       });
+    Value zero = constantIndex(b, 0);
+    Value numActive = loadIndex(b, sorted.numActive, zero);
+    emitFor(b, zero, numActive, 1, [&](Value index) {
+      Value expert = loadIndex(b, sorted.active, index);
+      Value first = loadIndex(b, sorted.offsets, expert);
+      Value last = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
+      emitRowTiles(b, first, last, tile.rows, [&](Value row, int64_t count) {
+        SmallVector<Value> slots, tokens;
+        for (int64_t i = 0; i < count; ++i) {
+          Value slot = loadIndex(b, sorted.slots, addIndex(b, row, i));
+          slots.push_back(slot);
+          tokens.push_back(
+              arith::DivUIOp::create(b, slot, constantIndex(b, slotsPerToken)));
+        }
+        emitGroupTiles(b, begin, end, groups, tile.groups, unit,
+                       [&](Value group, int64_t groupCount) {
+                         emitTile(expert, group, groupCount, slots, tokens);
+                       });
+      });
+    });
+  });
   return success();
 }

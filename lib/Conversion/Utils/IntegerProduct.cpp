@@ -6,8 +6,8 @@
 //
 // The inner loop of a matmul with MXFP4 weights and integer activations. As in
 // the product of floats a lane is a row of the weight; what is added up in it
-// are the products of four columns, so that a block has 8 instructions for each
-// plane of activations. Sums of a block are exact.
+// are the products of the columns in 32 bits: four of bytes, or two of 16-bit
+// numbers. Sums of a block are exact, whichever it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,11 +21,16 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Words of a row of a weight in a block, and of a plane of activations.
-static constexpr int64_t kWeightWords = 4, kPlaneWords = 8;
+/// Words of a row of a weight in a block, and the words after the integers of a
+/// row of activations.
+static constexpr int64_t kWeightWords = 4, kEndWords = 2;
+/// Words of a plane, which has a byte of each integer.
+static constexpr int64_t kPlaneWords = 8;
 
-static int64_t getNumPlanes(InputFormat format) {
-  return format == InputFormat::Int16 ? 2 : 1;
+/// 16-bit integers of many rows are multiplied as they are: weights are widened
+/// once for all rows. With one row that would cost more than a second plane.
+static bool isWide(const VectorISA &isa, InputFormat format, bool isOneRow) {
+  return format == InputFormat::Int16 && !isOneRow && hasPairProduct(isa);
 }
 
 bool mxfp4::hasIntegerProduct(const VectorISA &isa, const Panel &panel) {
@@ -37,33 +42,42 @@ bool mxfp4::hasIntegerProduct(const VectorISA &isa, const Panel &panel) {
 }
 
 bool mxfp4::isIntegerRow(const ActivationRow &row) {
-  return cast<MemRefType>(row.memref.getType()).getElementType().isInteger(32);
+  return cast<MemRefType>(row.memref.getType()).getElementType().isInteger();
 }
 
-/// The numbers of a block of 32 as bytes in the order of the words of a plane.
-static Value arrangePlane(ImplicitLocOpBuilder &b, Value bytes) {
+/// The numbers of a block, as bytes or 16-bit integers, in the order of the
+/// columns of decoded weights.
+static Value arrangeNumbers(ImplicitLocOpBuilder &b, Value numbers) {
+  auto type = cast<VectorType>(numbers.getType());
+  bool isByte = type.getElementType().isInteger(8);
   SmallVector<int64_t> order;
   for (int64_t word = 0; word < kWeightWords; ++word)
     for (int64_t parity : {0, 1})
-      for (int64_t i = 0; i < 4; ++i)
-        order.push_back(8 * word + 2 * i + parity);
-  Value arranged = vector::ShuffleOp::create(b, bytes, bytes, order);
-  return vector::BitCastOp::create(
-      b, VectorType::get({kPlaneWords}, b.getI32Type()), arranged);
+      for (int64_t first : {0, 1})
+        // Bytes in turn, or the even ones and then the odd ones.
+        for (int64_t second : {0, 1})
+          order.push_back(
+              8 * word + parity +
+              2 * (isByte ? 2 * first + second : first + 2 * second));
+  return vector::ShuffleOp::create(b, numbers, numbers, order);
 }
 
-Value mxfp4::emitIntegerRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
-                             InputFormat format) {
+Value mxfp4::emitIntegerRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                             Value input, Value tokens, InputFormat format) {
   auto type = cast<MemRefType>(input.getType());
   int64_t blocks = type.getShape().back() / mx::kBlockSize;
-  int64_t planes = getNumPlanes(format), rank = type.getRank();
+  int64_t rank = type.getRank();
+  bool wide = isWide(isa, format, type.getDimSize(0) == 1);
+  Type element = wide ? b.getI16Type() : b.getI8Type();
+  int64_t elementsOfWord = 32 / element.getIntOrFloatBitWidth();
+  int64_t planes = format == InputFormat::Int16 && !wide ? 2 : 1;
   SmallVector<int64_t> shape(type.getShape().drop_back());
-  shape.append({blocks, planes * kPlaneWords + 2});
+  shape.append({blocks, planes * mx::kBlockSize + kEndWords * elementsOfWord});
   SmallVector<Value> dynamicSizes;
   if (type.isDynamicDim(0))
     dynamicSizes.push_back(tokens);
-  Value rows = memref::AllocOp::create(
-      b, MemRefType::get(shape, b.getI32Type()), dynamicSizes);
+  Value rows =
+      memref::AllocOp::create(b, MemRefType::get(shape, element), dynamicSizes);
 
   SmallVector<Value> sizes;
   for (int64_t i = 0; i < rank; ++i)
@@ -73,110 +87,175 @@ Value mxfp4::emitIntegerRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
     from.back() = mulIndex(b, from.back(), mx::kBlockSize);
     IntegerBlock block =
         emitIntegerBlock(b, loadF32(b, input, from, mx::kBlockSize), format);
-    auto store = [&](Value value, int64_t word) {
+    auto store = [&](Value value, int64_t first) {
       SmallVector<Value> at(indices);
-      at.push_back(constantIndex(b, word));
-      if (isa<VectorType>(value.getType()))
-        vector::StoreOp::create(b, value, rows, at);
-      else
-        memref::StoreOp::create(b, value, rows, at);
+      at.push_back(constantIndex(b, first));
+      vector::StoreOp::create(b, value, rows, at);
     };
-    Type i32 = b.getI32Type(), vectorType = block.integers.getType();
-    Type bytes = withElement(vectorType, b.getI8Type());
+    auto storeWord = [&](Value word, int64_t index) {
+      Type i32 = b.getI32Type();
+      if (word.getType() != i32)
+        word = arith::BitcastOp::create(b, i32, word);
+      Value vector =
+          vector::BroadcastOp::create(b, VectorType::get({1}, i32), word);
+      auto elements = VectorType::get({elementsOfWord}, element);
+      store(vector::BitCastOp::create(b, elements, vector),
+            planes * mx::kBlockSize + index * elementsOfWord);
+    };
+    Type vectorType = block.integers.getType();
+    Type numbers = withElement(vectorType, element);
     // From the lowest plane up: what a plane cannot hold is left to the next.
     Value rest = block.integers;
     for (int64_t plane = planes - 1; plane >= 0; --plane) {
-      Value low = arith::TruncIOp::create(b, bytes, rest);
-      store(arrangePlane(b, low), plane * kPlaneWords);
+      Value low = arith::TruncIOp::create(b, numbers, rest);
+      store(arrangeNumbers(b, low), plane * mx::kBlockSize);
       if (plane == 0)
         break;
       rest = arith::SubIOp::create(b, rest,
                                    arith::ExtSIOp::create(b, vectorType, low));
       rest = arith::ShRSIOp::create(b, rest, constantInt(b, vectorType, 8));
     }
-    Value half = arith::MulFOp::create(b, block.scale,
-                                       constantFloat(b, b.getF32Type(), 0.5));
-    store(arith::BitcastOp::create(b, i32, half), planes * kPlaneWords);
+    storeWord(arith::MulFOp::create(b, block.scale,
+                                    constantFloat(b, b.getF32Type(), 0.5)),
+              0);
     Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD,
                                             block.integers);
-    store(arith::MulIOp::create(b, sum, constantInt(b, i32, -kWeightOffset)),
-          planes * kPlaneWords + 1);
+    storeWord(arith::MulIOp::create(
+                  b, sum, constantInt(b, b.getI32Type(), -kWeightOffset)),
+              1);
   });
   return rows;
 }
 
 namespace {
-/// Emits the products with the blocks of some rows of activations.
-class IntegerBlocks {
+/// Emits the products of the weights of a block of some groups with that block
+/// of some rows of activations.
+class BlockProduct {
 public:
-  IntegerBlocks(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                ArrayRef<ActivationRow> rows, Value block)
-      : b(b), isa(isa), rows(rows), block(block),
-        planes(cast<MemRefType>(rows[0].memref.getType()).getShape().back() /
-               kPlaneWords) {}
+  BlockProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+               PanelReader &reader, ArrayRef<Value> groups,
+               ArrayRef<ActivationRow> rows, Value block)
+      : b(b), isa(isa), reader(reader), groups(groups), rows(rows),
+        block(block), i32(VectorType::get({isa.lanes}, b.getI32Type())) {
+    auto type = cast<MemRefType>(rows[0].memref.getType());
+    wide = type.getElementType().isInteger(16);
+    elementsOfWord = 32 / type.getElementTypeBitWidth();
+    words = type.getShape().back() / elementsOfWord - kEndWords;
+    planes = wide ? 1 : words / kPlaneWords;
+  }
 
-  /// The products of the block `weights`, as bytes, with each row, in units of
-  /// the scale of the weights.
-  SmallVector<Value> multiply(ArrayRef<Value> weights) {
-    Type i32 = VectorType::get({isa.lanes}, b.getI32Type());
-    Value zero = constantInt(b, i32, 0), eight = constantInt(b, i32, 8);
-    // The sums of a plane go on from those of the plane above, so that a row
-    // takes one register. One row has registers for both, and need not wait.
-    bool isChained = rows.size() > 1;
-    SmallVector<Value> sums(rows.size(), zero);
-    for (int64_t plane = 0; plane < planes; ++plane) {
-      SmallVector<Value> above;
-      for (size_t row = 0; row < rows.size(); ++row) {
-        above.push_back(arith::ShLIOp::create(b, sums[row], eight));
-        sums[row] =
-            plane + 1 == planes ? load(row, planes * kPlaneWords + 1) : zero;
-        if (isChained)
-          sums[row] = arith::AddIOp::create(b, above[row], sums[row]);
-      }
-      addProducts(weights, plane, sums);
-      for (size_t row = 0; row < rows.size() && !isChained; ++row)
-        sums[row] = arith::AddIOp::create(b, above[row], sums[row]);
+  /// The products, [group][row], in units of the scales of the weights.
+  SmallVector<Value> multiply() {
+    size_t count = groups.size() * rows.size();
+    // Where products cannot be multiplied by what their plane counts, each
+    // plane has sums of its own.
+    bool isApart = planes > 1 && !hasByteProductFactor(isa);
+    Value zero = constantInt(b, i32, 0);
+    SmallVector<SmallVector<Value>> sums(isApart ? planes : 1,
+                                         SmallVector<Value>(count, zero));
+    for (size_t i = 0; i < count; ++i)
+      sums.back()[i] = load(rows[i % rows.size()], words + 1);
+
+    int64_t step = wide ? 1 : getByteProductStep(isa);
+    int64_t wordsOfStep = std::max<int64_t>(1, step / kVectorsOfWord);
+    for (int64_t word = 0; word < kWeightWords; word += wordsOfStep) {
+      SmallVector<SmallVector<Value>> weights;
+      for (Value group : groups)
+        weights.push_back(decode(group, word, wordsOfStep));
+      int64_t numVectors = weights.front().size();
+      for (int64_t plane = 0; plane < planes; ++plane)
+        for (int64_t first = 0; first < numVectors; first += step) {
+          int64_t place =
+              plane * kPlaneWords + word * numVectors / wordsOfStep + first;
+          int64_t factor = isApart ? 1 : int64_t(1) << 8 * (planes - 1 - plane);
+          addProducts(weights, first, step, place, factor,
+                      sums[isApart ? plane : 0]);
+        }
     }
+    for (size_t plane = 1; plane < sums.size(); ++plane)
+      for (size_t i = 0; i < count; ++i)
+        sums[plane][i] = arith::AddIOp::create(
+            b, sums[plane][i],
+            arith::ShLIOp::create(b, sums[plane - 1][i],
+                                  constantInt(b, i32, 8)));
     VectorType f32 = getF32Vector(b, isa.lanes);
-    for (size_t row = 0; row < rows.size(); ++row) {
+    SmallVector<Value> products;
+    for (size_t i = 0; i < count; ++i) {
       Value scale =
-          arith::BitcastOp::create(b, f32, load(row, planes * kPlaneWords));
-      sums[row] = arith::MulFOp::create(
-          b, arith::SIToFPOp::create(b, f32, sums[row]), scale);
+          arith::BitcastOp::create(b, f32, load(rows[i % rows.size()], words));
+      products.push_back(arith::MulFOp::create(
+          b, arith::SIToFPOp::create(b, f32, sums.back()[i]), scale));
     }
-    return sums;
+    return products;
   }
 
 private:
-  /// Word `word` of the block of a row, in all lanes.
-  Value load(size_t row, int64_t word) {
-    SmallVector<Value> indices(rows[row].prefix);
-    indices.append({block, constantIndex(b, word)});
-    Value scalar = memref::LoadOp::create(b, rows[row].memref, indices);
-    return vector::BroadcastOp::create(
-        b, VectorType::get({isa.lanes}, b.getI32Type()), scalar);
+  /// Vectors of bytes that a word of a weight is decoded to.
+  static constexpr int64_t kVectorsOfWord = 2;
+
+  /// The vectors of `count` words of a group.
+  SmallVector<Value> decode(Value group, int64_t word, int64_t count) {
+    SmallVector<Value> decoded;
+    Value firstWord = mulIndex(b, block, kWeightWords);
+    for (int64_t i = word; i < word + count; ++i) {
+      Value codes = reader.loadWords(group, addIndex(b, firstWord, i));
+      for (int64_t parity : {0, 1}) {
+        Value bytes = reader.decodeToBytes(codes, parity);
+        if (wide)
+          llvm::append_range(decoded, widenBytes(b, bytes));
+        else
+          decoded.push_back(bytes);
+      }
+    }
+    return decoded;
   }
 
-  /// Adds to `sums`, one for each row, the products of a plane: of all rows
-  /// with one word after the other, since an addition has to wait for the one
-  /// before.
-  void addProducts(ArrayRef<Value> weights, int64_t plane,
+  /// Word `word` of the block of a row, in all lanes.
+  Value load(const ActivationRow &row, int64_t word) {
+    Type element = cast<MemRefType>(row.memref.getType()).getElementType();
+    SmallVector<Value> indices(row.prefix);
+    indices.append({block, constantIndex(b, word * elementsOfWord)});
+    Value raw = vector::LoadOp::create(
+        b, VectorType::get({elementsOfWord}, element), row.memref, indices);
+    Value scalar = vector::ExtractOp::create(
+        b,
+        vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), raw),
+        0);
+    return vector::BroadcastOp::create(b, i32, scalar);
+  }
+
+  /// Adds to `sums`, [group][row], the products of `step` vectors of weights
+  /// with the words of activations from `place` on.
+  void addProducts(ArrayRef<SmallVector<Value>> weights, int64_t first,
+                   int64_t step, int64_t place, int64_t factor,
                    MutableArrayRef<Value> sums) {
-    int64_t step = getByteProductStep(isa);
-    for (int64_t word = 0; word < kPlaneWords; word += step)
-      for (size_t row = 0; row < rows.size(); ++row) {
-        SmallVector<Value> activations;
-        for (int64_t i = 0; i < step; ++i)
-          activations.push_back(load(row, plane * kPlaneWords + word + i));
-        sums[row] = emitByteProducts(b, isa, weights.slice(word, step),
-                                     activations, sums[row]);
+    for (size_t row = 0; row < rows.size(); ++row) {
+      SmallVector<Value> activations;
+      for (int64_t i = 0; i < step; ++i)
+        activations.push_back(load(rows[row], place + i));
+      for (size_t group = 0; group < groups.size(); ++group) {
+        Value &sum = sums[group * rows.size() + row];
+        sum = wide ? emitPairProduct(b, isa, weights[group][first],
+                                     activations.front(), sum)
+                   : emitByteProducts(
+                         b, isa, ArrayRef(weights[group]).slice(first, step),
+                         activations, sum, factor);
       }
+    }
   }
 
   ImplicitLocOpBuilder &b;
   const VectorISA &isa;
+  PanelReader &reader;
+  ArrayRef<Value> groups;
   ArrayRef<ActivationRow> rows;
   Value block;
+  VectorType i32;
+  /// True for 16-bit integers, false for planes.
+  bool wide;
+  int64_t elementsOfWord;
+  /// Words of the integers of a block.
+  int64_t words;
   int64_t planes;
 };
 } // namespace
@@ -192,22 +271,16 @@ static SmallVector<Value> emitProducts(ImplicitLocOpBuilder &b,
   return emitFor(
       b, constantIndex(b, 0), constantIndex(b, panel.columns / mx::kBlockSize),
       1, zeros, [&](Value block, ValueRange carried) {
-        Value firstWord = mulIndex(b, block, kWeightWords);
         if (rows.size() == 1)
-          reader.prefetchWords(groups, firstWord, kWeightWords);
-        IntegerBlocks blocks(b, isa, rows, block);
+          reader.prefetch(groups, mulIndex(b, block, kWeightWords),
+                          kWeightWords);
         SmallVector<Value> next;
-        for (Value group : groups) {
-          SmallVector<Value> weights;
-          for (int64_t i = 0; i < kWeightWords; ++i) {
-            Value words = reader.loadWords(group, addIndex(b, firstWord, i));
-            for (int64_t parity : {0, 1})
-              weights.push_back(reader.decodeToBytes(words, parity));
-          }
-          Value scale = reader.loadScales(group, block);
-          for (Value product : blocks.multiply(weights))
-            next.push_back(
-                emitMultiplyAdd(b, isa, product, scale, carried[next.size()]));
+        for (Value product :
+             BlockProduct(b, isa, reader, groups, rows, block).multiply()) {
+          Value group = groups[next.size() / rows.size()];
+          next.push_back(emitMultiplyAdd(b, isa, product,
+                                         reader.loadScales(group, block),
+                                         carried[next.size()]));
         }
         return next;
       });
@@ -217,14 +290,15 @@ SmallVector<SmallVector<Value>>
 mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
                           const Panel &panel, ArrayRef<Value> groups,
                           ArrayRef<ActivationRow> rows) {
+  // With many rows groups share what is loaded of those. With one row memory is
+  // the limit, and read fastest from one end to the other.
+  size_t together = rows.size() == 1 ? 1 : groups.size();
+  SmallVector<Value> sums;
+  for (size_t first = 0; first < groups.size(); first += together)
+    llvm::append_range(
+        sums, emitProducts(b, isa, panel, groups.slice(first, together), rows));
   SmallVector<SmallVector<Value>> result;
-  if (rows.size() == 1) {
-    for (Value sum : emitProducts(b, isa, panel, groups, rows))
-      result.push_back({sum});
-    return result;
-  }
-  // A group with many rows needs all registers for itself.
-  for (Value group : groups)
-    result.push_back(emitProducts(b, isa, panel, group, rows));
+  for (size_t group = 0; group < groups.size(); ++group)
+    result.emplace_back(ArrayRef(sums).slice(group * rows.size(), rows.size()));
   return result;
 }

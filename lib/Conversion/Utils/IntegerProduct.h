@@ -19,14 +19,14 @@ namespace mlir::mxfp4 {
 /// True if `isa` multiplies elements of `panel` as integers.
 bool hasIntegerProduct(const VectorISA &isa, const Panel &panel);
 
-/// The rows `input` [..., K] as integers (F24), [..., K / 32, W] of i32. The W
-/// words of a block are its planes of 8 words, the highest first, then the
-/// scale of its integers as an f32, halved because weights are doubled, and
-/// what its sum of products starts from to make up for kWeightOffset. A plane
-/// holds a byte of each integer; the 8 columns of a word of a weight are two
-/// words, of the even and of the odd columns.
-Value emitIntegerRows(ImplicitLocOpBuilder &b, Value input, Value tokens,
-                      InputFormat format);
+/// The rows `input` [..., K] as integers (F24), [..., K / 32, E]. A block is
+/// its integers, then the scale of those as an f32, halved because weights are
+/// doubled, and the i32 that its sum of products starts from to make up for
+/// kWeightOffset. The integers are 16 bits each, or planes of a byte of each,
+/// the highest first, as `isa` multiplies so many rows best; those of a word of
+/// a weight follow each other in the order in which it is decoded.
+Value emitIntegerRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                      Value input, Value tokens, InputFormat format);
 
 /// True if `row` is one of those.
 bool isIntegerRow(const ActivationRow &row);

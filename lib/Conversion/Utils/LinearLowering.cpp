@@ -17,11 +17,19 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-TileShape mxfp4::getTileShape(const VectorISA &isa, bool isOneToken) {
+TileShape mxfp4::getTileShape(const VectorISA &isa, int64_t groups,
+                              bool isOneToken) {
   static constexpr int64_t one[] = {1};
   if (isOneToken)
-    return {4, one};
-  return {2, isa.rowTiles};
+    return {4, one, 4};
+  constexpr int64_t tile = 2;
+  // The weights of a block stay in the second cache beside the rows of a tile:
+  // with 2880 columns of MXFP4 they are 49 KB, of bf16 184 KB. Where there are
+  // few groups, blocks are smaller, so that many threads can share them.
+  constexpr int64_t weightRowsOfBlock = 32, blocks = 64;
+  int64_t largest = std::max(tile, weightRowsOfBlock / isa.lanes);
+  return {tile, isa.rowTiles,
+          std::clamp(groups / blocks / tile * tile, tile, largest)};
 }
 
 /// Copies `input` to a new memref of f32, `step` elements of a row at a time,
@@ -67,7 +75,7 @@ static Value makeRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
   if (!format)
     return input;
   return hasIntegerProduct(isa, panel)
-             ? emitIntegerRows(b, input, tokens, *format)
+             ? emitIntegerRows(b, isa, input, tokens, *format)
              : roundRows(b, input, tokens, *format);
 }
 
@@ -172,50 +180,53 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   auto initType = cast<MemRefType>(init.getType());
   int64_t outputs = initType.getDimSize(1);
   Value tokens = getSize(b, init, 0);
-  TileShape tile = getTileShape(isa, initType.getDimSize(0) == 1);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
+  TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1);
   Value activations = makeRows(b, isa, panel, input, tokens, format);
   bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
   if (isPacked)
     activations = packRows(b, activations, tokens, tile.rows);
 
-  emitGroupTiles(
-      b, groups, tile.groups, 1, [&](Value firstGroup, int64_t groupCount) {
-        SmallVector<Value> tileGroups;
-        for (int64_t i = 0; i < groupCount; ++i)
-          tileGroups.push_back(addIndex(b, firstGroup, i));
-        emitRowTiles(
-            b, constantIndex(b, 0), tokens, tile.rows,
-            [&](Value firstToken, int64_t rowCount) {
-              SmallVector<ActivationRow> rows;
-              Value start = mulIndex(b, firstToken, panel.columns);
-              for (int64_t i = 0; i < rowCount; ++i)
-                rows.push_back(
-                    isPacked ? ActivationRow{activations,
-                                             {addIndex(b, start, i)},
-                                             rowCount}
-                             : ActivationRow{activations,
-                                             {addIndex(b, firstToken, i)}});
-              SmallVector<SmallVector<Value>> sums =
-                  emitPanelProduct(b, isa, panel, tileGroups, rows);
-              for (int64_t g = 0; g < groupCount; ++g) {
-                Value column = mulIndex(b, tileGroups[g], isa.lanes);
-                Value tail = getTail(b, outputs, column, isa.lanes);
-                Value added =
-                    bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
-                for (int64_t r = 0; r < rowCount; ++r) {
-                  Value sum = sums[g][r];
-                  SmallVector<Value> at = {addIndex(b, firstToken, r), column};
-                  if (added)
-                    sum = arith::AddFOp::create(b, sum, added);
-                  if (residual)
-                    sum = arith::AddFOp::create(
-                        b, sum, loadF32(b, residual, at, isa.lanes, tail));
-                  storeF32(b, sum, init, at, tail);
-                }
-              }
-            });
-      });
+  auto emitTile = [&](Value firstGroup, int64_t groupCount, Value firstToken,
+                      int64_t rowCount) {
+    SmallVector<Value> tileGroups;
+    for (int64_t i = 0; i < groupCount; ++i)
+      tileGroups.push_back(addIndex(b, firstGroup, i));
+    SmallVector<ActivationRow> rows;
+    Value start = mulIndex(b, firstToken, panel.columns);
+    for (int64_t i = 0; i < rowCount; ++i)
+      rows.push_back(
+          isPacked
+              ? ActivationRow{activations, {addIndex(b, start, i)}, rowCount}
+              : ActivationRow{activations, {addIndex(b, firstToken, i)}});
+    SmallVector<SmallVector<Value>> sums =
+        emitPanelProduct(b, isa, panel, tileGroups, rows);
+    for (int64_t g = 0; g < groupCount; ++g) {
+      Value column = mulIndex(b, tileGroups[g], isa.lanes);
+      Value tail = getTail(b, outputs, column, isa.lanes);
+      Value added = bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
+      for (int64_t r = 0; r < rowCount; ++r) {
+        Value sum = sums[g][r];
+        SmallVector<Value> at = {addIndex(b, firstToken, r), column};
+        if (added)
+          sum = arith::AddFOp::create(b, sum, added);
+        if (residual)
+          sum = arith::AddFOp::create(
+              b, sum, loadF32(b, residual, at, isa.lanes, tail));
+        storeF32(b, sum, init, at, tail);
+      }
+    }
+  };
+  emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
+    emitRowTiles(b, constantIndex(b, 0), tokens, tile.rows,
+                 [&](Value token, int64_t rowCount) {
+                   emitGroupTiles(b, begin, end, groups, tile.groups, 1,
+                                  [&](Value group, int64_t groupCount) {
+                                    emitTile(group, groupCount, token,
+                                             rowCount);
+                                  });
+                 });
+  });
 }
 
 /// True if rows follow each other without gaps, wherever the first one is.

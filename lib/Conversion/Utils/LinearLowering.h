@@ -35,8 +35,12 @@ struct TileShape {
   int64_t groups;
   /// Falling to one.
   ArrayRef<int64_t> rows;
+  /// Groups by whose tiles a tile of rows is multiplied, one after the other:
+  /// rows that do not fit a cache are read once for all of them.
+  int64_t groupsOfBlock;
 };
-TileShape getTileShape(const VectorISA &isa, bool isOneToken);
+/// The tiles of a weight of `groups` groups.
+TileShape getTileShape(const VectorISA &isa, int64_t groups, bool isOneToken);
 
 /// The activations `input` [T, K] or [T, S, K] of `tokens` tokens as rows
 /// [T * S, ...] of what is multiplied with `panel`: integers if `format` says

@@ -50,7 +50,7 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
       [&](Value iteration, ValueRange carried) {
         Value firstWord = mulIndex(b, iteration, step / depth);
         if (rows.size() == 1)
-          reader.prefetchWords(groups, firstWord, step / depth);
+          reader.prefetch(groups, firstWord, step / depth);
         auto addWord = [&](Value word, SmallVector<Value> partial) {
           SmallVector<Value> words;
           for (Value group : groups)
@@ -121,25 +121,32 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return result;
 }
 
-void mxfp4::emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups,
-                           int64_t tile, int64_t unit,
-                           function_ref<void(Value, int64_t)> body) {
-  Value tiles = constantIndex(b, llvm::divideCeil(groups, tile));
-  emitParallel(b, tiles, [&](ValueRange indices) {
-    Value first = mulIndex(b, indices[0], tile);
-    if (groups % tile == 0)
-      return body(first, tile);
-    Value last = addIndex(b, first, tile);
-    Value end = constantIndex(b, groups);
-    Value isFull =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, last, end);
-    auto branch = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    body(first, tile);
-    b.setInsertionPoint(branch.elseBlock()->getTerminator());
-    emitFor(b, first, end, unit, [&](Value group) { body(group, unit); });
+void mxfp4::emitGroupBlocks(ImplicitLocOpBuilder &b, int64_t groups,
+                            int64_t size,
+                            function_ref<void(Value, Value)> body) {
+  Value blocks = constantIndex(b, llvm::divideCeil(groups, size));
+  emitParallel(b, blocks, [&](ValueRange indices) {
+    Value first = mulIndex(b, indices[0], size);
+    Value end = addIndex(b, first, size);
+    if (groups % size != 0)
+      end = arith::MinUIOp::create(b, end, constantIndex(b, groups));
+    body(first, end);
   });
+}
+
+void mxfp4::emitGroupTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
+                           int64_t groups, int64_t tile, int64_t unit,
+                           function_ref<void(Value, int64_t)> body) {
+  // Only the last block may end within a tile.
+  Value middle = end;
+  if (groups % tile != 0)
+    middle =
+        subIndex(b, end,
+                 arith::RemUIOp::create(b, arith::SubIOp::create(b, end, begin),
+                                        constantIndex(b, tile)));
+  emitFor(b, begin, middle, tile, [&](Value first) { body(first, tile); });
+  if (groups % tile != 0)
+    emitFor(b, middle, end, unit, [&](Value first) { body(first, unit); });
 }
 
 void mxfp4::emitRowTiles(ImplicitLocOpBuilder &b, Value begin, Value end,

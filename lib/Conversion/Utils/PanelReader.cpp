@@ -183,31 +183,41 @@ SmallVector<Value> PanelReader::loadActivations(const ActivationRow &row,
   return {splitBF16(words, i32, f32, 0), splitBF16(words, i32, f32, 1)};
 }
 
-void PanelReader::prefetchWords(ArrayRef<Value> groups, Value word,
-                                int64_t count) {
+void PanelReader::prefetch(ArrayRef<Value> groups, Value word, int64_t count) {
   auto type = cast<MemRefType>(panel.values.getType());
   int64_t numGroups = type.getDimSize(type.getRank() - 3);
   int64_t numWords = panel.columns / getWordColumns();
   int64_t wordBytes = getWordBytes();
+  auto ask = [&](Value memref, ValueRange indices) {
+    memref::PrefetchOp::create(b, memref, indices, /*isWrite=*/false,
+                               /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  auto moveGroup = [&](Value group, Value offset) -> Value {
+    return arith::MinUIOp::create(b, arith::AddIOp::create(b, group, offset),
+                                  constantIndex(b, numGroups - 1));
+  };
   Value ahead = addIndex(b, word, kBytesAhead / wordBytes);
   Value isNext = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, ahead,
                                        constantIndex(b, numWords));
   ahead = arith::SelectOp::create(
       b, isNext, subIndex(b, ahead, constantIndex(b, numWords)), ahead);
   ahead = arith::MinUIOp::create(b, ahead, constantIndex(b, numWords - count));
-  Value offset = arith::SelectOp::create(
-      b, isNext, constantIndex(b, groups.size()), constantIndex(b, 0));
+  Value size = constantIndex(b, groups.size());
+  Value offset = arith::SelectOp::create(b, isNext, size, constantIndex(b, 0));
   for (Value group : groups) {
-    Value next =
-        arith::MinUIOp::create(b, arith::AddIOp::create(b, group, offset),
-                               constantIndex(b, numGroups - 1));
+    Value next = moveGroup(group, offset);
     for (int64_t i = 0; i < count;
-         i += std::max<int64_t>(1, kLineBytes / wordBytes)) {
-      memref::PrefetchOp::create(b, values,
-                                 getWordIndices(next, addIndex(b, ahead, i)),
-                                 /*isWrite=*/false,
-                                 /*localityHint=*/3, /*isDataCache=*/true);
-    }
+         i += std::max<int64_t>(1, kLineBytes / wordBytes))
+      ask(values, getWordIndices(next, addIndex(b, ahead, i)));
+  }
+  if (!format)
+    return;
+  // The scales of a group are less than a page.
+  Value block = arith::DivUIOp::create(b, word, constantIndex(b, count));
+  for (Value group : groups) {
+    SmallVector<Value> indices(panel.prefix);
+    indices.append({moveGroup(group, size), block, constantIndex(b, 0)});
+    ask(panel.scales, indices);
   }
 }
 

@@ -60,9 +60,10 @@ public:
   SmallVector<Value> loadActivations(const ActivationRow &row, Value column,
                                      int64_t count);
 
-  /// Asks for the `count` words of each of `groups` that are kBytesAhead after
-  /// `word`, or so far into the next tile.
-  void prefetchWords(ArrayRef<Value> groups, Value word, int64_t count);
+  /// Asks for the `count` words of each of `groups`, a block if there are
+  /// blocks, that are kBytesAhead after `word`, or so far into the next tile,
+  /// and for the scales of the block in the next tile.
+  void prefetch(ArrayRef<Value> groups, Value word, int64_t count);
 
 private:
   /// True for 8-bit elements.

@@ -135,16 +135,17 @@ Value mxfp4::decodeElement(ImplicitLocOpBuilder &b,
 /// The f32 value of an E8M0 scale (F4).
 static Value decodeE8M0(ImplicitLocOpBuilder &b, Value byte) {
   Type i32 = byte.getType();
-  Type f32 = withElement(i32, b.getF32Type());
-  // Byte 0 is 2^-127, a subnormal; 255 is NaN and not infinity.
+  auto integer = [&](int64_t value) { return constantInt(b, i32, value); };
+  // Byte 0 is 2^-127, a subnormal.
   Value bits = arith::MaxUIOp::create(
-      b, arith::ShLIOp::create(b, byte, constantInt(b, i32, mx::kMantissaBits)),
-      constantInt(b, i32, 0x00400000));
-  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
-                                      constantInt(b, i32, mx::kScaleNaN));
-  bits =
-      arith::SelectOp::create(b, isNaN, constantInt(b, i32, 0x7FC00000), bits);
-  return arith::BitcastOp::create(b, f32, bits);
+      b, arith::ShLIOp::create(b, byte, integer(mx::kMantissaBits)),
+      integer(0x00400000));
+  // Byte 255 is NaN and not infinity: it alone carries into the sign, which
+  // then sets all bits. A comparison would be made of bytes and widened again.
+  Value next = arith::AddIOp::create(b, bits, integer(0x00800000));
+  Value isNaN = arith::ShRSIOp::create(b, next, integer(31));
+  return arith::BitcastOp::create(b, withElement(i32, b.getF32Type()),
+                                  arith::OrIOp::create(b, bits, isNaN));
 }
 
 Value mxfp4::decodeScale(ImplicitLocOpBuilder &b, mx::ScaleFormat format,

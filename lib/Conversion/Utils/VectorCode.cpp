@@ -330,9 +330,16 @@ int64_t mxfp4::getByteProductStep(const VectorISA &isa) {
   return isa.byteProduct == VectorISA::ByteProduct::Fours ? 1 : 4;
 }
 
+bool mxfp4::hasByteProductFactor(const VectorISA &isa) {
+  // What adds up pairs of 16-bit sums multiplies them.
+  return isa.byteProduct == VectorISA::ByteProduct::Pairs;
+}
+
 Value mxfp4::emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
                               ArrayRef<Value> weights,
-                              ArrayRef<Value> activations, Value sums) {
+                              ArrayRef<Value> activations, Value sums,
+                              int64_t factor) {
+  assert(factor == 1 || hasByteProductFactor(isa));
   Type type = sums.getType();
   if (isa.byteProduct == VectorISA::ByteProduct::Fours) {
     // Weights are below 128: signed and unsigned are the same.
@@ -356,8 +363,37 @@ Value mxfp4::emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
   Value fours = callIntrinsic(b,
                               isa.lanes == 16 ? "llvm.x86.avx512.pmaddw.d.512"
                                               : "llvm.x86.avx2.pmadd.wd",
-                              type, {products, constantInt(b, pairs, 1)});
+                              type, {products, constantInt(b, pairs, factor)});
   return arith::AddIOp::create(b, sums, fours);
+}
+
+SmallVector<Value, 2> mxfp4::widenBytes(ImplicitLocOpBuilder &b, Value bytes) {
+  int64_t size = cast<VectorType>(bytes.getType()).getDimSize(0);
+  auto halves = VectorType::get({size / 2}, b.getI16Type());
+  Value pairs = vector::BitCastOp::create(b, halves, bytes);
+  return {arith::AndIOp::create(b, pairs, constantInt(b, halves, 0xFF)),
+          arith::ShRUIOp::create(b, pairs, constantInt(b, halves, 8))};
+}
+
+bool mxfp4::hasPairProduct(const VectorISA &isa) {
+  return isa.architecture == VectorISA::Architecture::X86;
+}
+
+Value mxfp4::emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                             Value weights, Value activations, Value sums) {
+  assert(hasPairProduct(isa));
+  Type type = sums.getType();
+  bool isLarge = isa.lanes == 16;
+  Value pairs = vector::BitCastOp::create(b, weights.getType(), activations);
+  if (isa.byteProduct == VectorISA::ByteProduct::Fours)
+    return callIntrinsic(b,
+                         isLarge ? "llvm.x86.avx512.vpdpwssd.512"
+                                 : "llvm.x86.avx512.vpdpwssd.256",
+                         type, {sums, weights, pairs});
+  Value products = callIntrinsic(
+      b, isLarge ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd",
+      type, {weights, pairs});
+  return arith::AddIOp::create(b, sums, products);
 }
 
 Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {

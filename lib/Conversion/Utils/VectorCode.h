@@ -97,11 +97,22 @@ Value lookUpBytes(ImplicitLocOpBuilder &b, const VectorISA &isa, Value codes);
 
 /// `sums` plus the products of the four bytes of each lane of one or more
 /// vectors: `weights` from lookUpBytes with `activations`, i32 lanes of signed
-/// bytes. Takes as many vectors as getByteProductStep says.
+/// bytes. Takes as many vectors as getByteProductStep says. The products are
+/// multiplied by `factor`, 1 or 256, where hasByteProductFactor.
 Value emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
                        ArrayRef<Value> weights, ArrayRef<Value> activations,
-                       Value sums);
+                       Value sums, int64_t factor = 1);
 int64_t getByteProductStep(const VectorISA &isa);
+bool hasByteProductFactor(const VectorISA &isa);
+
+/// The even and the odd ones of `bytes` from lookUpBytes, as 16-bit numbers.
+SmallVector<Value, 2> widenBytes(ImplicitLocOpBuilder &b, Value bytes);
+
+/// `sums` plus the products of the two 16-bit numbers of each lane of `weights`
+/// with those of `activations`, i32 lanes. Only where hasPairProduct.
+Value emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                      Value weights, Value activations, Value sums);
+bool hasPairProduct(const VectorISA &isa);
 
 /// exp(x) within 2 units in the last place; 0 below -87.3, infinity above 88.7,
 /// NaN for NaN.
@@ -159,10 +170,15 @@ SmallVector<SmallVector<Value>> emitPanelProduct(ImplicitLocOpBuilder &b,
                                                  ArrayRef<Value> groups,
                                                  ArrayRef<ActivationRow> rows);
 
-/// Calls `body` for tiles of `tile` consecutive groups from 0 to `groups`, in
-/// parallel, and for the rest for `unit` groups at a time.
-void emitGroupTiles(ImplicitLocOpBuilder &b, int64_t groups, int64_t tile,
-                    int64_t unit,
+/// Calls `body` for blocks of `size` consecutive groups, the last perhaps with
+/// fewer, in parallel.
+void emitGroupBlocks(ImplicitLocOpBuilder &b, int64_t groups, int64_t size,
+                     function_ref<void(Value begin, Value end)> body);
+
+/// Calls `body` for tiles of `tile` consecutive groups from `begin` to `end`,
+/// which are a block of `groups`, and for the rest for `unit` groups at a time.
+void emitGroupTiles(ImplicitLocOpBuilder &b, Value begin, Value end,
+                    int64_t groups, int64_t tile, int64_t unit,
                     function_ref<void(Value first, int64_t count)> body);
 
 /// Calls `body` for tiles of consecutive rows from `begin` to `end`: of as many
