@@ -27,6 +27,11 @@ static constexpr int64_t kWeightWords = 4, kEndWords = 2;
 /// Words of a plane, which has a byte of each integer.
 static constexpr int64_t kPlaneWords = 8;
 
+/// The planes of rows of bytes.
+static int64_t getNumPlanes(MemRefType rows) {
+  return rows.getShape().back() / mx::kBlockSize;
+}
+
 /// 16-bit integers of many rows are multiplied as they are: weights are widened
 /// once for all rows. With one row that would cost more than a second plane.
 static bool isWide(const VectorISA &isa, InputFormat format, bool isOneRow) {
@@ -141,7 +146,7 @@ public:
     wide = type.getElementType().isInteger(16);
     elementsOfWord = 32 / type.getElementTypeBitWidth();
     words = type.getShape().back() / elementsOfWord - kEndWords;
-    planes = wide ? 1 : words / kPlaneWords;
+    planes = wide ? 1 : getNumPlanes(type);
   }
 
   /// The products, [group][row], in units of the scales of the weights.
@@ -260,6 +265,23 @@ private:
 };
 } // namespace
 
+/// How many of `groups` are multiplied with `rows` in one loop.
+static size_t getGroupsTogether(const VectorISA &isa, size_t groups,
+                                ArrayRef<ActivationRow> rows) {
+  // With many rows groups share what is loaded of those, unless the sums of
+  // planes are more than there are registers.
+  auto type = cast<MemRefType>(rows[0].memref.getType());
+  if (rows.size() > 1)
+    return type.getElementType().isInteger(16) || getNumPlanes(type) == 1 ||
+                   hasByteProductFactor(isa)
+               ? groups
+               : 1;
+  // With one row memory is the limit, and read fastest from one end to the
+  // other; but where each product waits for the one before, other groups have
+  // to fill the time.
+  return isa.byteProduct == VectorISA::ByteProduct::Pairs ? 1 : groups;
+}
+
 /// The products of `groups` with `rows`, [group][row].
 static SmallVector<Value> emitProducts(ImplicitLocOpBuilder &b,
                                        const VectorISA &isa, const Panel &panel,
@@ -290,9 +312,7 @@ SmallVector<SmallVector<Value>>
 mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
                           const Panel &panel, ArrayRef<Value> groups,
                           ArrayRef<ActivationRow> rows) {
-  // With many rows groups share what is loaded of those. With one row memory is
-  // the limit, and read fastest from one end to the other.
-  size_t together = rows.size() == 1 ? 1 : groups.size();
+  size_t together = getGroupsTogether(isa, groups.size(), rows);
   SmallVector<Value> sums;
   for (size_t first = 0; first < groups.size(); first += together)
     llvm::append_range(
