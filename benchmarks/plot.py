@@ -76,6 +76,7 @@ def op_name(op: dict) -> str:
 
 def plot_ops(tests: dict[str, list[dict]], machine: str, path: pathlib.Path) -> None:
     figure, axes = plt.subplots(1, len(tests), figsize=(5 * len(tests), 4), squeeze=False)
+    colors: dict[str, str] = {}
     for axis, (test, results) in zip(axes[0], tests.items()):
         shares = {}
         for result in results:
@@ -91,7 +92,8 @@ def plot_ops(tests: dict[str, list[dict]], machine: str, path: pathlib.Path) -> 
         bottom = [0.0] * len(results)
         for name in large + ["others"]:
             heights = [100 * shares[name][r["n_threads"]] for r in results]
-            axis.bar(labels, heights, bottom=bottom, label=name)
+            color = colors.setdefault(name, f"C{len(colors)}")
+            axis.bar(labels, heights, bottom=bottom, label=name, color=color)
             bottom = [b + h for b, h in zip(bottom, heights)]
         axis.set_xlabel("threads")
         axis.set_ylabel("% of time")

@@ -32,7 +32,7 @@ dropFront(const llvm::StringLiteral (&features)[N]) {
 
 // For 32 registers, and for 16.
 static constexpr int64_t kLargeTiles[] = {12, 4, 2, 1};
-static constexpr int64_t kAVX2Tiles[] = {6, 4, 2, 1};
+static constexpr int64_t kAVX2Tiles[] = {4, 2, 1};
 static constexpr int64_t kBaselineTiles[] = {2, 1};
 
 using Lookup = VectorISA::Lookup;
