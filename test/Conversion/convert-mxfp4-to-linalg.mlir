@@ -9,7 +9,10 @@
 // CHECK:           arith.bitcast %[[SCALE]] : f8E8M0FNU to i8
 // CHECK:           %[[BYTE:.+]] = tensor.extract %[[VALUES]]
 // CHECK:           arith.extui %[[BYTE]] : i8 to i32
-// CHECK:           arith.shrsi
+// CHECK:           %[[CARRY:.+]] = arith.constant 8388608 : i32
+// CHECK:           %[[NEXT:.+]] = arith.addi %[[BITS:.+]], %[[CARRY]] : i32
+// CHECK:           %[[NAN:.+]] = arith.shrsi %[[NEXT]], %{{.+}} : i32
+// CHECK:           arith.ori %[[BITS]], %[[NAN]] : i32
 // CHECK:           %[[PRODUCT:.+]] = arith.mulf
 // CHECK:           %[[ROUNDED:.+]] = arith.truncf %[[PRODUCT]] : f32 to bf16
 // CHECK:           linalg.yield %[[ROUNDED]]
