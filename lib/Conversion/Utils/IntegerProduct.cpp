@@ -38,6 +38,13 @@ static bool isWide(const VectorISA &isa, InputFormat format, bool isOneRow) {
   return format == InputFormat::Int16 && !isOneRow && hasPairProduct(isa);
 }
 
+/// True if each plane of `rows` has sums of its own: where products cannot be
+/// multiplied by what their plane counts.
+static bool hasSumsOfPlanes(const VectorISA &isa, MemRefType rows) {
+  return rows.getElementType().isInteger(8) && getNumPlanes(rows) > 1 &&
+         !hasByteProductFactor(isa);
+}
+
 bool mxfp4::hasIntegerProduct(const VectorISA &isa, const Panel &panel) {
   auto values = cast<MemRefType>(panel.values.getType());
   return isa.byteProduct != VectorISA::ByteProduct::None && panel.scales &&
@@ -152,9 +159,8 @@ public:
   /// The products, [group][row], in units of the scales of the weights.
   SmallVector<Value> multiply() {
     size_t count = groups.size() * rows.size();
-    // Where products cannot be multiplied by what their plane counts, each
-    // plane has sums of its own.
-    bool isApart = planes > 1 && !hasByteProductFactor(isa);
+    bool isApart =
+        hasSumsOfPlanes(isa, cast<MemRefType>(rows[0].memref.getType()));
     Value zero = constantInt(b, i32, 0);
     SmallVector<SmallVector<Value>> sums(isApart ? planes : 1,
                                          SmallVector<Value>(count, zero));
@@ -270,12 +276,10 @@ static size_t getGroupsTogether(const VectorISA &isa, size_t groups,
                                 ArrayRef<ActivationRow> rows) {
   // With many rows groups share what is loaded of those, unless the sums of
   // planes are more than there are registers.
-  auto type = cast<MemRefType>(rows[0].memref.getType());
   if (rows.size() > 1)
-    return type.getElementType().isInteger(16) || getNumPlanes(type) == 1 ||
-                   hasByteProductFactor(isa)
-               ? groups
-               : 1;
+    return hasSumsOfPlanes(isa, cast<MemRefType>(rows[0].memref.getType()))
+               ? 1
+               : groups;
   // With one row memory is the limit, and read fastest from one end to the
   // other; but where each product waits for the one before, other groups have
   // to fill the time.
