@@ -236,6 +236,8 @@ static std::string describeByteProducts(const VectorISA &isa) {
   case VectorISA::ByteProduct::Pairs:
     return "vpmaddubsw";
   case VectorISA::ByteProduct::Fours:
+    if (isa.hasMatrixProduct)
+      return "smmla";
     return isa.architecture == VectorISA::Architecture::AArch64 ? "sdot"
                                                                 : "vpdpbusd";
   }

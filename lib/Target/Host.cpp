@@ -102,8 +102,9 @@ bool CPUTarget::has(VectorISA::Architecture architecture) const {
 static llvm::StringMap<bool> getHostFeatures() {
   llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
 #if defined(__linux__) && defined(__aarch64__)
-  // LLVM does not look for this one.
+  // LLVM does not look for these.
   features["dotprod"] = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+  features["i8mm"] = getauxval(AT_HWCAP2) & HWCAP2_I8MM;
 #endif
   return features;
 }

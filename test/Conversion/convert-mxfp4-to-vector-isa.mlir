@@ -3,6 +3,7 @@
 // RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/baseline.mlir
 // RUN: mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=neon --canonicalize --cse | FileCheck %s --check-prefix=NEON
 // RUN: mxfp4-opt %t/dotprod.mlir --convert-mxfp4-to-vector=isa=neon_dotprod --canonicalize --cse | FileCheck %t/dotprod.mlir
+// RUN: mxfp4-opt %t/matrices.mlir --convert-mxfp4-to-vector=isa=neon_mmla --canonicalize --cse | FileCheck %t/matrices.mlir
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,VNNI
@@ -13,7 +14,7 @@
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
-// UNKNOWN: error: expected one of the instruction sets avx512vnni, avx512, avxvnni, avx2, neon_dotprod, neon, baseline, but got 'avx1024'
+// UNKNOWN: error: expected one of the instruction sets avx512vnni, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
 // LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
 
 /// The upper two bytes of an f32 are looked up; an index outside of both tables
@@ -38,6 +39,30 @@ func.func @matmul(%x: memref<1x64xf32>, %values: memref<4x8x16xi8>,
   mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<4x8x16xi8>,
                    memref<4x2x4xf8E8M0FNU>)
       outs(%init : memref<1x16xf32>)
+      {input_format = #mxfp4.input_format<int8>, layout = #mxfp4.layout<lanes = 4, depth = 8>}
+  return
+}
+
+//--- matrices.mlir
+/// Two rows at a time: the even and odd columns of a word of four rows of the
+/// weight become eight columns of two rows. The odd row is multiplied by itself.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[EVEN:.+]] = llvm.call_intrinsic "llvm.aarch64.neon.tbl1"
+// CHECK:         %[[ODD:.+]] = llvm.call_intrinsic "llvm.aarch64.neon.tbl1"
+// CHECK:         %[[EVEN_WORDS:.+]] = vector.bitcast %[[EVEN]] : vector<16xi8> to vector<4xi32>
+// CHECK:         %[[ODD_WORDS:.+]] = vector.bitcast %[[ODD]] : vector<16xi8> to vector<4xi32>
+// CHECK:         %[[ROWS:.+]] = vector.shuffle %[[EVEN_WORDS]], %[[ODD_WORDS]] [0, 4, 1, 5]
+// CHECK:         %[[PAIR:.+]] = vector.shuffle %{{.+}}, %{{.+}} [0, 1, 4, 5] : vector<4xi32>, vector<4xi32>
+// CHECK-DAG:     %[[WEIGHTS:.+]] = vector.bitcast %[[ROWS]] : vector<4xi32> to vector<16xi8>
+// CHECK-DAG:     %[[ACTIVATIONS:.+]] = vector.bitcast %[[PAIR]] : vector<4xi32> to vector<16xi8>
+// CHECK:         llvm.call_intrinsic "llvm.aarch64.neon.smmla"(%{{.+}}, %[[ACTIVATIONS]], %[[WEIGHTS]]) : (vector<4xi32>, vector<16xi8>, vector<16xi8>) -> vector<4xi32>
+// CHECK:         vector.shuffle %{{.+}}, %{{.+}} [2, 3, 6, 7] : vector<4xi32>, vector<4xi32>
+// CHECK:         llvm.call_intrinsic "llvm.aarch64.neon.sdot"
+func.func @matmul(%x: memref<3x64xf32>, %values: memref<4x8x16xi8>,
+    %scales: memref<4x2x4xf8E8M0FNU>, %init: memref<3x16xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<3x64xf32>, memref<4x8x16xi8>,
+                   memref<4x2x4xf8E8M0FNU>)
+      outs(%init : memref<3x16xf32>)
       {input_format = #mxfp4.input_format<int8>, layout = #mxfp4.layout<lanes = 4, depth = 8>}
   return
 }

@@ -206,7 +206,8 @@ std::vector<Variant> mx::test::fastPaths(bool fuse) {
 
 std::vector<Variant> mx::test::emulatedPaths() {
   std::vector<Variant> variants;
-  for (const char *target : {"cpu:neoverse-n1", "cpu:cortex-a72"}) {
+  for (const char *target :
+       {"cpu:neoverse-n2", "cpu:neoverse-n1", "cpu:cortex-a72"}) {
     variants.push_back({target, {}});
     variants.back().options.target = target;
   }

@@ -102,8 +102,8 @@ Variant exactPath();
 /// The fast paths of all instruction sets that this machine runs.
 std::vector<Variant> fastPaths(bool fuse = true);
 
-/// The fast paths of AArch64, with and without dot products, which only an
-/// emulator may run.
+/// The fast paths of AArch64, with products of matrices, with those of dots and
+/// without, which only an emulator may run.
 std::vector<Variant> emulatedPaths();
 
 /// exactPath() and fastPaths().

@@ -444,6 +444,66 @@ TEST(Matmul, RefusesWeightsThatNoCheckpointHas) {
   EXPECT_EQ(compile(", mxfp4.source = tensor<8x32xf4E2M1FN>"), "U8");
 }
 
+/// The rows of `x` one by one.
+static std::vector<HostTensor> splitRows(const HostTensor &x) {
+  std::vector<HostTensor> rows;
+  size_t rowBytes = x.bytes.size() / size_t(x.shape[0]);
+  for (int64_t row = 0; row < x.shape[0]; ++row) {
+    rows.emplace_back(x.type, Shape{1, x.shape[1]});
+    std::copy_n(x.bytes.begin() + row * int64_t(rowBytes), rowBytes,
+                rows.back().bytes.begin());
+  }
+  return rows;
+}
+
+TEST(Matmul, RowsHaveTheSameBitsAlone) {
+  std::vector<Variant> variants = fastPaths();
+  for (const Variant &variant : emulatedPaths())
+    variants.push_back(variant);
+  MatmulCase common;
+  common.rows = 37;
+  common.columns = 96;
+  common.input = ElementType::BF16;
+  std::vector<MatmulCase> cases(4, common);
+  cases[0].isScaled = cases[1].isScaled = false;
+  cases[1].columns = 34;
+  cases[2].inputBits = 8;
+  cases[3].inputBits = 16;
+  for (MatmulCase &c : cases) {
+    // The same weight for a number of tokens that is open, and for one.
+    std::vector<Kernel> kernels;
+    for (const std::vector<int64_t> &tokens :
+         {std::vector<int64_t>{15, 1}, std::vector<int64_t>{1}}) {
+      Random random(33);
+      c.tokens = tokens;
+      kernels.push_back(makeMatmul(random, c));
+    }
+    for (const Variant &variant : variants) {
+      Result<Program> program =
+          compileModule(writeModule(kernels), variant.name, variant.options);
+      ASSERT_TRUE(program) << program.error().message;
+      Result<std::unique_ptr<KernelRunner>> runner =
+          KernelRunner::create(*program, kernels, /*threads=*/2);
+      if (!runner && isForOtherMachine(runner.error()))
+        continue;
+      ASSERT_TRUE(runner) << runner.error().message;
+      const Call &all = kernels[0].calls[0];
+      std::vector<HostTensor> expected =
+          splitRows((*runner)->run(0, all).at("out"));
+      std::vector<HostTensor> inputs = splitRows(all.data.at("x"));
+      for (size_t row = 0; row < inputs.size(); ++row)
+        for (size_t kernel : {0, 1}) {
+          Call call = kernels[kernel].calls.back();
+          call.data["x"] = inputs[row];
+          EXPECT_EQ((*runner)->run(kernel, call).at("out").bytes,
+                    expected[row].bytes)
+              << variant.name << ": row " << row << " of a matmul of "
+              << c.inputBits << " bits, kernel " << kernel;
+        }
+    }
+  }
+}
+
 /// Products of tokens one by one and in tiles, as integers and as floats.
 TEST(Emulated, AArch64) {
   Random random(31);
@@ -459,9 +519,7 @@ TEST(Emulated, AArch64) {
     c.inputBits = 0;
     kernels.push_back(makeMatmul(random, c));
   }
-  for (const char *target : {"cpu:neoverse-n1", "cpu:cortex-a72"}) {
-    Variant variant{target, {}};
-    variant.options.target = target;
+  for (const Variant &variant : emulatedPaths()) {
     Result<Program> program =
         compileModule(writeModule(kernels), variant.name, variant.options);
     ASSERT_TRUE(program) << program.error().message;

@@ -78,7 +78,7 @@ class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
            "Vector instruction set: avx512vnni, avx512, avxvnni, avx2 (default), "
-           "neon_dotprod, neon or baseline">,
+           "neon_mmla, neon_dotprod, neon or baseline">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",

@@ -51,6 +51,8 @@ struct VectorISA {
   int64_t lanes;
   Lookup lookup;
   ByteProduct byteProduct;
+  /// True if two rows of bytes are multiplied by two others at a time (smmla).
+  bool hasMatrixProduct;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
   /// True if there are instructions that convert between f16 and f32.

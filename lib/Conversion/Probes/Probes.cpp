@@ -125,26 +125,32 @@ static void addByteProbe(ImplicitLocOpBuilder &b, const VectorISA &isa) {
   auto type = VectorType::get({isa.lanes}, b.getI32Type());
   auto bytes = VectorType::get({4 * isa.lanes}, b.getI8Type());
   int64_t step = getByteProductStep(isa);
-  addProbe(b, isa, mx::kByteProbe, isa.lanes, b.getI32Type(),
-           [&](Value data, Value token) {
-             Value start = vector::LoadOp::create(
-                 b, type, data, ValueRange{token, constantIndex(b, 0)});
-             SmallVector<Value> weights(
-                 step, vector::BitCastOp::create(b, bytes, start));
-             return emitChains(b, start, step == 1 ? getChains(isa) : 8,
-                               2 * 4 * isa.lanes * step, [&](ValueRange sums) {
-                                 SmallVector<Value> next;
-                                 for (size_t i = 0; i < sums.size(); ++i) {
-                                   SmallVector<Value> activations;
-                                   for (int64_t j = 0; j < step; ++j)
-                                     activations.push_back(
-                                         sums[(i + size_t(j)) % sums.size()]);
-                                   next.push_back(emitByteProducts(
-                                       b, isa, weights, activations, sums[i]));
-                                 }
-                                 return next;
-                               });
-           });
+  // Two rows of weights by two of activations, or one of four.
+  int64_t operations = (isa.hasMatrixProduct ? 16 : 8) * isa.lanes * step;
+  addProbe(
+      b, isa, mx::kByteProbe, isa.lanes, b.getI32Type(),
+      [&](Value data, Value token) {
+        Value start = vector::LoadOp::create(
+            b, type, data, ValueRange{token, constantIndex(b, 0)});
+        SmallVector<Value> weights(step,
+                                   vector::BitCastOp::create(b, bytes, start));
+        return emitChains(
+            b, start, step == 1 ? getChains(isa) : 8, operations,
+            [&](ValueRange sums) {
+              SmallVector<Value> next;
+              for (size_t i = 0; i < sums.size(); ++i) {
+                SmallVector<Value> activations;
+                for (int64_t j = 0; j < step; ++j)
+                  activations.push_back(sums[(i + size_t(j)) % sums.size()]);
+                next.push_back(
+                    isa.hasMatrixProduct
+                        ? emitMatrixProduct(b, activations[0], start, sums[i])
+                        : emitByteProducts(b, isa, weights, activations,
+                                           sums[i]));
+              }
+              return next;
+            });
+      });
 }
 
 OwningOpRef<ModuleOp> mxfp4::buildProbes(MLIRContext *context,

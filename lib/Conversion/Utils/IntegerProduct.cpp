@@ -154,6 +154,7 @@ public:
     elementsOfWord = 32 / type.getElementTypeBitWidth();
     words = type.getShape().back() / elementsOfWord - kEndWords;
     planes = wide ? 1 : getNumPlanes(type);
+    paired = isa.hasMatrixProduct && rows.size() % 2 == 0;
   }
 
   /// The products, [group][row], in units of the scales of the weights.
@@ -166,8 +167,11 @@ public:
                                          SmallVector<Value>(count, zero));
     for (size_t i = 0; i < count; ++i)
       sums.back()[i] = load(rows[i % rows.size()], words + 1);
+    exchangePairs(sums.back());
 
-    int64_t step = wide ? 1 : getByteProductStep(isa);
+    int64_t step = wide     ? 1
+                   : paired ? 2 * kVectorsOfWord
+                            : getByteProductStep(isa);
     int64_t wordsOfStep = std::max<int64_t>(1, step / kVectorsOfWord);
     for (int64_t word = 0; word < kWeightWords; word += wordsOfStep) {
       SmallVector<SmallVector<Value>> weights;
@@ -189,6 +193,7 @@ public:
             b, sums[plane][i],
             arith::ShLIOp::create(b, sums[plane - 1][i],
                                   constantInt(b, i32, 8)));
+    exchangePairs(sums.back());
     VectorType f32 = getF32Vector(b, isa.lanes);
     SmallVector<Value> products;
     for (size_t i = 0; i < count; ++i) {
@@ -210,29 +215,42 @@ private:
     Value firstWord = mulIndex(b, block, kWeightWords);
     for (int64_t i = word; i < word + count; ++i) {
       Value codes = reader.loadWords(group, addIndex(b, firstWord, i));
-      for (int64_t parity : {0, 1}) {
-        Value bytes = reader.decodeToBytes(codes, parity);
-        if (wide)
+      Value even = reader.decodeToBytes(codes, 0);
+      Value odd = reader.decodeToBytes(codes, 1);
+      if (paired)
+        llvm::append_range(decoded, interleaveWords(b, even, odd));
+      else if (wide)
+        for (Value bytes : {even, odd})
           llvm::append_range(decoded, widenBytes(b, bytes));
-        else
-          decoded.push_back(bytes);
-      }
+      else
+        decoded.append({even, odd});
     }
     return decoded;
   }
 
-  /// Word `word` of the block of a row, in all lanes.
-  Value load(const ActivationRow &row, int64_t word) {
+  /// `count` words of the block of a row from `word` on.
+  Value loadWords(const ActivationRow &row, int64_t word, int64_t count) {
     Type element = cast<MemRefType>(row.memref.getType()).getElementType();
     SmallVector<Value> indices(row.prefix);
     indices.append({block, constantIndex(b, word * elementsOfWord)});
     Value raw = vector::LoadOp::create(
-        b, VectorType::get({elementsOfWord}, element), row.memref, indices);
-    Value scalar = vector::ExtractOp::create(
-        b,
-        vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), raw),
-        0);
+        b, VectorType::get({count * elementsOfWord}, element), row.memref,
+        indices);
+    return vector::BitCastOp::create(
+        b, VectorType::get({count}, b.getI32Type()), raw);
+  }
+
+  /// Word `word` of the block of a row, in all lanes.
+  Value load(const ActivationRow &row, int64_t word) {
+    Value scalar = vector::ExtractOp::create(b, loadWords(row, word, 1), 0);
     return vector::BroadcastOp::create(b, i32, scalar);
+  }
+
+  /// What is sums of each of two rows becomes sums of both rows with half of
+  /// the weights, and the other way round, if that is how they are multiplied.
+  void exchangePairs(MutableArrayRef<Value> sums) {
+    for (size_t i = 0; paired && i < sums.size(); i += 2)
+      exchangeHalves(b, sums[i], sums[i + 1]);
   }
 
   /// Adds to `sums`, [group][row], the products of `step` vectors of weights
@@ -240,6 +258,8 @@ private:
   void addProducts(ArrayRef<SmallVector<Value>> weights, int64_t first,
                    int64_t step, int64_t place, int64_t factor,
                    MutableArrayRef<Value> sums) {
+    if (paired)
+      return addPairs(weights, place, sums);
     for (size_t row = 0; row < rows.size(); ++row) {
       SmallVector<Value> activations;
       for (int64_t i = 0; i < step; ++i)
@@ -255,6 +275,25 @@ private:
     }
   }
 
+  /// Adds to `sums`, exchanged, the products of two words of weights with the
+  /// four of activations from `place` on.
+  void addPairs(ArrayRef<SmallVector<Value>> weights, int64_t place,
+                MutableArrayRef<Value> sums) {
+    for (size_t row = 0; row < rows.size(); row += 2) {
+      // Two words of both rows, and the other two.
+      Value halves[] = {loadWords(rows[row], place, 4),
+                        loadWords(rows[row + 1], place, 4)};
+      exchangeHalves(b, halves[0], halves[1]);
+      for (size_t word : {0, 1})
+        for (size_t group = 0; group < groups.size(); ++group)
+          for (size_t half : {0, 1}) {
+            Value &sum = sums[group * rows.size() + row + half];
+            sum = emitMatrixProduct(b, halves[word],
+                                    weights[group][2 * word + half], sum);
+          }
+    }
+  }
+
   ImplicitLocOpBuilder &b;
   const VectorISA &isa;
   PanelReader &reader;
@@ -264,6 +303,8 @@ private:
   VectorType i32;
   /// True for 16-bit integers, false for planes.
   bool wide;
+  /// True if two rows are multiplied at a time, by two rows of weights.
+  bool paired;
   int64_t elementsOfWord;
   /// Words of the integers of a block.
   int64_t words;

@@ -396,6 +396,31 @@ Value mxfp4::emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return arith::AddIOp::create(b, sums, products);
 }
 
+Value mxfp4::emitMatrixProduct(ImplicitLocOpBuilder &b, Value x, Value y,
+                               Value sums) {
+  return callIntrinsic(b, "llvm.aarch64.neon.smmla", sums.getType(),
+                       {sums, asBytes(b, x), asBytes(b, y)});
+}
+
+SmallVector<Value, 2> mxfp4::interleaveWords(ImplicitLocOpBuilder &b, Value x,
+                                             Value y) {
+  Type words = VectorType::get({4}, b.getI32Type());
+  x = vector::BitCastOp::create(b, words, x);
+  y = vector::BitCastOp::create(b, words, y);
+  SmallVector<Value, 2> rows;
+  for (int64_t first : {0, 2})
+    rows.push_back(vector::ShuffleOp::create(
+        b, x, y, ArrayRef<int64_t>{first, first + 4, first + 1, first + 5}));
+  return rows;
+}
+
+void mxfp4::exchangeHalves(ImplicitLocOpBuilder &b, Value &x, Value &y) {
+  Value lower =
+      vector::ShuffleOp::create(b, x, y, ArrayRef<int64_t>{0, 1, 4, 5});
+  y = vector::ShuffleOp::create(b, x, y, ArrayRef<int64_t>{2, 3, 6, 7});
+  x = lower;
+}
+
 Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
   auto f32 = cast<VectorType>(x.getType());
   Type i32 = f32.clone(b.getI32Type());

@@ -114,6 +114,21 @@ Value emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
                       Value weights, Value activations, Value sums);
 bool hasPairProduct(const VectorISA &isa);
 
+/// `sums` plus the products of two rows of `x` with two rows of `y`, eight
+/// signed bytes each in two i32 lanes: lane 2 * i + j is of row i of `x` and
+/// row j of `y`. Only where hasMatrixProduct.
+Value emitMatrixProduct(ImplicitLocOpBuilder &b, Value x, Value y, Value sums);
+
+/// Two vectors of words of four rows, as i32 lanes with both words of two rows:
+/// (x0, y0, x1, y1), then (x2, y2, x3, y3).
+SmallVector<Value, 2> interleaveWords(ImplicitLocOpBuilder &b, Value x,
+                                      Value y);
+
+/// Exchanges the upper half of `x` with the lower half of `y`, four lanes each.
+/// Sums of each of two rows of activations with four rows of weights so become
+/// sums of both with two rows of weights, and the other way round.
+void exchangeHalves(ImplicitLocOpBuilder &b, Value &x, Value &y);
+
 /// exp(x) within 2 units in the last place; 0 below -87.3, infinity above 88.7,
 /// NaN for NaN.
 Value emitExp(ImplicitLocOpBuilder &b, Value x);

@@ -20,14 +20,14 @@ static constexpr llvm::StringLiteral kAVX512VNNIFeatures[] = {
     "bmi2",       "lzcnt",   "movbe"};
 static constexpr llvm::StringLiteral kAVXVNNIFeatures[] = {
     "avxvnni", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
-static constexpr llvm::StringLiteral kDotProductFeatures[] = {"dotprod",
-                                                              "neon"};
+static constexpr llvm::StringLiteral kMatrixProductFeatures[] = {
+    "i8mm", "dotprod", "neon"};
 
-/// All but the first.
+/// All but the first `count`.
 template <size_t N>
 static constexpr llvm::ArrayRef<llvm::StringLiteral>
-dropFront(const llvm::StringLiteral (&features)[N]) {
-  return {features + 1, N - 1};
+dropFront(const llvm::StringLiteral (&features)[N], size_t count = 1) {
+  return {features + count, N - count};
 }
 
 // For 32 registers, and for 16.
@@ -40,22 +40,27 @@ using Architecture = VectorISA::Architecture;
 using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
     {"avx512vnni", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
-     true, true, kLargeTiles, "x86-64-v4", kAVX512VNNIFeatures},
+     false, true, true, kLargeTiles, "x86-64-v4", kAVX512VNNIFeatures},
     {"avx512", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Pairs,
-     true, true, kLargeTiles, "x86-64-v4", dropFront(kAVX512VNNIFeatures)},
+     false, true, true, kLargeTiles, "x86-64-v4",
+     dropFront(kAVX512VNNIFeatures)},
     {"avxvnni", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Fours,
-     true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
-    {"avx2", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Pairs, true,
-     true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+     false, true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
+    {"avx2", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Pairs, false,
+     true, true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+    {"neon_mmla", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::Fours,
+     true, true, true, kLargeTiles, "", kMatrixProductFeatures},
     {"neon_dotprod", Architecture::AArch64, 4, Lookup::Bytes,
-     ByteProduct::Fours, true, true, kLargeTiles, "", kDotProductFeatures},
-    {"neon", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::None, true,
-     true, kLargeTiles, "", dropFront(kDotProductFeatures)},
+     ByteProduct::Fours, false, true, true, kLargeTiles, "",
+     dropFront(kMatrixProductFeatures)},
+    {"neon", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::None, false,
+     true, true, kLargeTiles, "", dropFront(kMatrixProductFeatures, 2)},
     {"baseline",
      Architecture::Any,
      4,
      Lookup::Arithmetic,
      ByteProduct::None,
+     false,
      false,
      false,
      kBaselineTiles,

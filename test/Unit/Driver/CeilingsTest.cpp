@@ -21,9 +21,9 @@ using namespace mx;
 
 TEST(CeilingsTest, EveryInstructionSet) {
   int64_t ran = 0;
-  for (const char *target :
-       {"cpu", "cpu:x86-64-v4", "cpu:x86-64-v3", "cpu:x86-64",
-        "cpu:neoverse-n1", "cpu:cortex-a72", "cpu:generic"}) {
+  for (const char *target : {"cpu", "cpu:x86-64-v4", "cpu:x86-64-v3",
+                             "cpu:x86-64", "cpu:neoverse-n2", "cpu:neoverse-n1",
+                             "cpu:cortex-a72", "cpu:generic"}) {
     CompileOptions options;
     options.target = target;
     Result<std::vector<InstructionSet>> sets = listInstructionSets(options);
