@@ -104,6 +104,7 @@ static llvm::StringMap<bool> getHostFeatures() {
 #if defined(__linux__) && defined(__aarch64__)
   // LLVM does not look for these.
   features["dotprod"] = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+  features["bf16"] = getauxval(AT_HWCAP2) & HWCAP2_BF16;
   features["i8mm"] = getauxval(AT_HWCAP2) & HWCAP2_I8MM;
 #endif
   return features;

@@ -45,7 +45,7 @@ func.func @matmul_of_one_token(%x: memref<1x64xf32>, %values: memref<4x8x32xi8>,
 // CHECK-LABEL: func.func @matmul_of_tokens
 // CHECK:         %[[WIDE:.+]] = memref.alloc(%{{.+}}) : memref<?x32xf32>
 // CHECK:         %[[PACKED:.+]] = memref.collapse_shape %[[WIDE]] {{.+}} into memref<?xf32>
-// CHECK:           memref.store %{{.+}}, %[[PACKED]]
+// CHECK:           vector.store %{{.+}}, %[[PACKED]]
 // CHECK:         scf.parallel
 // CHECK:           "llvm.x86.avx2.permps"
 // CHECK:           arith.ori

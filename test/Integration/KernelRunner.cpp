@@ -570,6 +570,8 @@ static bool isAsExpected(ElementType type, double value, double expected,
                          const double *slack) {
   if (std::isnan(expected))
     return std::isnan(value);
+  if (slack && std::isnan(*slack))
+    return true;
   if (!slack || std::isinf(expected))
     return value == expected && std::signbit(value) == std::signbit(expected);
   return std::fabs(value - expected) <= *slack + roundingOf(type, expected);

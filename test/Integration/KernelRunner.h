@@ -36,7 +36,8 @@ struct Expected {
   /// The result in exact arithmetic.
   std::vector<double> values;
   /// How far a result in f32 may be from it, besides one rounding to the type
-  /// of the output. Empty: the value must be this one, with its sign.
+  /// of the output; by anything if it is NaN. Empty: the value must be this
+  /// one, with its sign.
   std::vector<double> slack;
 };
 

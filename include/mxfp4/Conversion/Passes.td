@@ -77,8 +77,8 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
 class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
-           "Vector instruction set: avx512vnni, avx512, avxvnni, avx2 (default), "
-           "neon_mmla, neon_dotprod, neon or baseline">,
+           "Vector instruction set: avx512bf16, avx512vnni, avx512, avxvnni, avx2 "
+           "(default), neon_mmla, neon_dotprod, neon or baseline">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",
@@ -144,7 +144,9 @@ def ReplaceBF16Pass : Pass<"mxfp4-replace-bf16", "::mlir::ModuleOp"> {
   let description = [{
     Where arithmetic on bf16 has been expanded, only moves are left. LLVM's code
     for processors without bf16 moves it as f32 at times, and calls functions for
-    the conversion that programs do not have. Fails on arithmetic that is left.
+    the conversion that programs do not have. Operands of `llvm.call_intrinsic`
+    keep their type: processors with bf16 multiply it. Fails on arithmetic that is
+    left.
   }];
 }
 

@@ -51,8 +51,12 @@ struct VectorISA {
   int64_t lanes;
   Lookup lookup;
   ByteProduct byteProduct;
-  /// True if two rows of bytes are multiplied by two others at a time (smmla).
+  /// True if two rows of bytes are multiplied by two others at a time, and rows
+  /// of bf16 where there are products of those (smmla, bfmmla).
   bool hasMatrixProduct;
+  /// True if two bf16 numbers are multiplied by two others and added up in f32
+  /// in a lane (bfdot, vdpbf16ps).
+  bool hasBF16Product;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
   /// True if there are instructions that convert between f16 and f32.

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// bf16 values as the integers that have their bits.
+// bf16 values as the integers that have their bits, but for the operands of
+// instructions.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +31,7 @@ struct ReplaceBF16Pass final
   void runOnOperation() override {
     if (failed(verifyMoves()))
       return signalPassFailure();
+    SmallVector<std::pair<OpOperand *, Type>> kept = findOperands();
     Type i16 = IntegerType::get(&getContext(), 16);
     AttrTypeReplacer replacer;
     replacer.addReplacement([&](BFloat16Type) { return i16; });
@@ -52,13 +54,31 @@ struct ReplaceBF16Pass final
       replacer.recursivelyReplaceElementsIn(&op, /*replaceAttrs=*/true,
                                             /*replaceLocs=*/false,
                                             /*replaceTypes=*/true);
+    for (auto [operand, type] : kept) {
+      OpBuilder builder(operand->getOwner());
+      operand->set(LLVM::BitcastOp::create(
+          builder, operand->getOwner()->getLoc(), type, operand->get()));
+    }
   }
 
 private:
+  /// The operands of instructions on bf16, with their types.
+  SmallVector<std::pair<OpOperand *, Type>> findOperands() {
+    SmallVector<std::pair<OpOperand *, Type>> found;
+    getOperation().walk([&](LLVM::CallIntrinsicOp op) {
+      for (OpOperand &operand : op->getOpOperands())
+        if (Type type = operand.get().getType();
+            getElementTypeOrSelf(type).isBF16())
+          found.push_back({&operand, type});
+    });
+    return found;
+  }
+
   LogicalResult verifyMoves() {
     WalkResult walk = getOperation().walk([](Operation *op) {
       // Which all arithmetic has, and of the moves a select.
-      if (!isa<LLVM::FastmathFlagsInterface>(op) || isa<LLVM::SelectOp>(op))
+      if (!isa<LLVM::FastmathFlagsInterface>(op) ||
+          isa<LLVM::SelectOp, LLVM::CallIntrinsicOp>(op))
         return WalkResult::advance();
       for (Type type : op->getOperandTypes())
         if (getElementTypeOrSelf(type).isBF16()) {

@@ -353,17 +353,15 @@ static SmallVector<Value> emitProducts(ImplicitLocOpBuilder &b,
       });
 }
 
-SmallVector<SmallVector<Value>>
-mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                          const Panel &panel, ArrayRef<Value> groups,
-                          ArrayRef<ActivationRow> rows) {
+SmallVector<Value> mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b,
+                                             const VectorISA &isa,
+                                             const Panel &panel,
+                                             ArrayRef<Value> groups,
+                                             ArrayRef<ActivationRow> rows) {
   size_t together = getGroupsTogether(isa, groups.size(), rows);
   SmallVector<Value> sums;
   for (size_t first = 0; first < groups.size(); first += together)
     llvm::append_range(
         sums, emitProducts(b, isa, panel, groups.slice(first, together), rows));
-  SmallVector<SmallVector<Value>> result;
-  for (size_t group = 0; group < groups.size(); ++group)
-    result.emplace_back(ArrayRef(sums).slice(group * rows.size(), rows.size()));
-  return result;
+  return sums;
 }

@@ -31,11 +31,11 @@ Value emitIntegerRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
 /// True if `row` is one of those.
 bool isIntegerRow(const ActivationRow &row);
 
-/// As emitPanelProduct, with such rows.
-SmallVector<SmallVector<Value>>
-emitIntegerProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                   const Panel &panel, ArrayRef<Value> groups,
-                   ArrayRef<ActivationRow> rows);
+/// The sums of emitPanelProduct with such rows, one group after the other.
+SmallVector<Value> emitIntegerProduct(ImplicitLocOpBuilder &b,
+                                      const VectorISA &isa, const Panel &panel,
+                                      ArrayRef<Value> groups,
+                                      ArrayRef<ActivationRow> rows);
 
 } // namespace mlir::mxfp4
 

@@ -10,6 +10,7 @@
 
 #include "LinearLowering.h"
 
+#include "BF16Product.h"
 #include "BlockCode.h"
 #include "IntegerProduct.h"
 #include "llvm/Support/MathExtras.h"
@@ -107,12 +108,12 @@ Value mxfp4::loadTensorScale(ImplicitLocOpBuilder &b, Value scales,
 /// How many columns of rows a thread packs at a time.
 static constexpr int64_t kPackedColumns = 64;
 
-/// `rows` [tokens, columns] in f32, packed in the tiles in which they are
-/// multiplied: column by column, the rows of a tile in turn. A product then
-/// reads one stream, where rows that are a multiple of a page apart would not
-/// even fit the nearest cache.
+/// `rows` [tokens, columns] as numbers of type `element`, packed in the tiles
+/// in which they are multiplied: `depth` columns of a row, then of the next row
+/// of the tile. A product then reads one stream, where rows that are a multiple
+/// of a page apart would not even fit the nearest cache.
 static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
-                      ArrayRef<int64_t> tiles) {
+                      ArrayRef<int64_t> tiles, Type element, int64_t depth) {
   auto type = cast<MemRefType>(rows.getType());
   int64_t columns = type.getDimSize(1);
   SmallVector<Value> dynamicSizes;
@@ -120,9 +121,10 @@ static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
     dynamicSizes.push_back(tokens);
   Value packed = memref::CollapseShapeOp::create(
       b,
-      memref::AllocOp::create(
-          b, MemRefType::get(type.getShape(), b.getF32Type()), dynamicSizes),
+      memref::AllocOp::create(b, MemRefType::get(type.getShape(), element),
+                              dynamicSizes),
       ArrayRef<ReassociationIndices>{{0, 1}});
+  Type together = VectorType::get({depth}, type.getElementType());
   Value chunks = constantIndex(b, llvm::divideCeil(columns, kPackedColumns));
   emitParallel(b, chunks, [&](ValueRange indices) {
     Value begin = mulIndex(b, indices[0], kPackedColumns);
@@ -130,15 +132,15 @@ static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
                                        constantIndex(b, columns));
     emitRowTiles(
         b, constantIndex(b, 0), tokens, tiles, [&](Value first, int64_t count) {
-          emitFor(b, begin, end, 1, [&](Value column) {
+          emitFor(b, begin, end, depth, [&](Value column) {
             Value place = arith::AddIOp::create(b, mulIndex(b, first, columns),
                                                 mulIndex(b, column, count));
             for (int64_t row = 0; row < count; ++row) {
-              Value number = memref::LoadOp::create(
-                  b, rows, ValueRange{addIndex(b, first, row), column});
-              memref::StoreOp::create(b,
-                                      convertFloat(b, number, b.getF32Type()),
-                                      packed, addIndex(b, place, row));
+              Value numbers = vector::LoadOp::create(
+                  b, together, rows,
+                  ValueRange{addIndex(b, first, row), column});
+              vector::StoreOp::create(b, convertFloat(b, numbers, element),
+                                      packed, addIndex(b, place, row * depth));
             }
           });
         });
@@ -184,8 +186,15 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1);
   Value activations = makeRows(b, isa, panel, input, tokens, format);
   bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
-  if (isPacked)
-    activations = packRows(b, activations, tokens, tile.rows);
+  int64_t depth = 1;
+  if (isPacked) {
+    Type element = b.getF32Type();
+    if (hasBF16Product(isa, panel, activations)) {
+      element = b.getBF16Type();
+      depth = getBF16Depth(isa, panel);
+    }
+    activations = packRows(b, activations, tokens, tile.rows, element, depth);
+  }
 
   auto emitTile = [&](Value firstGroup, int64_t groupCount, Value firstToken,
                       int64_t rowCount) {
@@ -196,9 +205,10 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
     Value start = mulIndex(b, firstToken, panel.columns);
     for (int64_t i = 0; i < rowCount; ++i)
       rows.push_back(
-          isPacked
-              ? ActivationRow{activations, {addIndex(b, start, i)}, rowCount}
-              : ActivationRow{activations, {addIndex(b, firstToken, i)}});
+          isPacked ? ActivationRow{activations,
+                                   {addIndex(b, start, i * depth)},
+                                   rowCount}
+                   : ActivationRow{activations, {addIndex(b, firstToken, i)}});
     SmallVector<SmallVector<Value>> sums =
         emitPanelProduct(b, isa, panel, tileGroups, rows);
     for (int64_t g = 0; g < groupCount; ++g) {

@@ -12,30 +12,19 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BF16Product.h"
 #include "IntegerProduct.h"
 #include "PanelReader.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The code of a block is unrolled for up to so many rows. For more it would be
-/// larger than what processors keep decoded.
-static constexpr size_t kRowsOfLoop = 4;
-
-/// How many columns the loop over a dense panel takes at a time.
-static int64_t getDenseStep(int64_t columns, int64_t depth) {
-  for (int64_t step : {16, 8, 4, 2})
-    if (step % depth == 0 && columns % step == 0)
-      return step;
-  return depth;
-}
-
-SmallVector<SmallVector<Value>>
-mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                        const Panel &panel, ArrayRef<Value> groups,
-                        ArrayRef<ActivationRow> rows) {
-  if (isIntegerRow(rows[0]))
-    return emitIntegerProduct(b, isa, panel, groups, rows);
+/// The products in f32, [group][row].
+static SmallVector<Value> emitFloatProduct(ImplicitLocOpBuilder &b,
+                                           const VectorISA &isa,
+                                           const Panel &panel,
+                                           ArrayRef<Value> groups,
+                                           ArrayRef<ActivationRow> rows) {
   PanelReader reader(b, isa, panel);
   VectorType f32 = getF32Vector(b, isa.lanes);
   const mx::BlockFormat *format = reader.getFormat();
@@ -115,6 +104,17 @@ mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
     for (Value &sum : sums)
       sum = arith::MulFOp::create(b, sum, scale);
   }
+  return sums;
+}
+
+SmallVector<SmallVector<Value>>
+mxfp4::emitPanelProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                        const Panel &panel, ArrayRef<Value> groups,
+                        ArrayRef<ActivationRow> rows) {
+  auto emit = isIntegerRow(rows[0])                        ? emitIntegerProduct
+              : hasBF16Product(isa, panel, rows[0].memref) ? emitBF16Product
+                                                           : emitFloatProduct;
+  SmallVector<Value> sums = emit(b, isa, panel, groups, rows);
   SmallVector<SmallVector<Value>> result;
   for (size_t group = 0; group < groups.size(); ++group)
     result.emplace_back(ArrayRef(sums).slice(group * rows.size(), rows.size()));

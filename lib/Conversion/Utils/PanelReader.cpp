@@ -34,6 +34,25 @@ bool mxfp4::isActivationType(Type activation) {
   return activation.isF32() || activation.isBF16();
 }
 
+int64_t mxfp4::getDenseStep(int64_t columns, int64_t depth) {
+  for (int64_t step : {16, 8, 4, 2})
+    if (step % depth == 0 && columns % step == 0)
+      return step;
+  return depth;
+}
+
+SmallVector<Value> mxfp4::getActivationIndices(ImplicitLocOpBuilder &b,
+                                               const ActivationRow &row,
+                                               Value column) {
+  SmallVector<Value> indices(row.prefix);
+  if (row.step)
+    indices[0] =
+        arith::AddIOp::create(b, row.prefix[0], mulIndex(b, column, row.step));
+  else
+    indices.push_back(column);
+  return indices;
+}
+
 PanelReader::PanelReader(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          const Panel &panel)
     : b(b), vectors(isa), panel(panel),
@@ -161,12 +180,7 @@ SmallVector<Value> PanelReader::loadActivations(const ActivationRow &row,
                                                 Value column, int64_t count) {
   VectorType f32 = getF32Vector(b, vectors.lanes);
   Type type = cast<MemRefType>(row.memref.getType()).getElementType();
-  SmallVector<Value> indices(row.prefix);
-  if (row.step)
-    indices[0] =
-        arith::AddIOp::create(b, row.prefix[0], mulIndex(b, column, row.step));
-  else
-    indices.push_back(column);
+  SmallVector<Value> indices = getActivationIndices(b, row, column);
   if (count == 1) {
     Value scalar = memref::LoadOp::create(b, row.memref, indices);
     return {vector::BroadcastOp::create(

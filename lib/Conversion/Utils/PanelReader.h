@@ -16,6 +16,17 @@
 
 namespace mlir::mxfp4 {
 
+/// The code of a block, or of a step of a dense panel, is unrolled for up to so
+/// many rows. For more it would be larger than what processors keep decoded.
+constexpr size_t kRowsOfLoop = 4;
+
+/// How many columns the loop over a dense panel takes at a time.
+int64_t getDenseStep(int64_t columns, int64_t depth);
+
+/// Where the activation of `row` in `column` is.
+SmallVector<Value> getActivationIndices(ImplicitLocOpBuilder &b,
+                                        const ActivationRow &row, Value column);
+
 /// Emits the reading of one panel. A lane of a vector is a row of the weight. A
 /// word is some consecutive columns of all lanes, which are loaded together:
 /// the 32 bits of a row that stand together, or two columns of 8-bit elements.

@@ -396,9 +396,30 @@ Value mxfp4::emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
   return arith::AddIOp::create(b, sums, products);
 }
 
+/// The i32 lanes of `vector` as two bf16 numbers each.
+static Value asBF16(ImplicitLocOpBuilder &b, Value vector) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+  return vector::BitCastOp::create(
+      b, VectorType::get({2 * lanes}, b.getBF16Type()), vector);
+}
+
+Value mxfp4::emitBF16Products(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                              Value x, Value y, Value sums) {
+  assert(isa.hasBF16Product);
+  StringRef name = isa.architecture == VectorISA::Architecture::AArch64
+                       ? "llvm.aarch64.neon.bfdot"
+                       : "llvm.x86.avx512bf16.dpbf16ps.512";
+  return callIntrinsic(b, name, sums.getType(),
+                       {sums, asBF16(b, x), asBF16(b, y)});
+}
+
 Value mxfp4::emitMatrixProduct(ImplicitLocOpBuilder &b, Value x, Value y,
                                Value sums) {
-  return callIntrinsic(b, "llvm.aarch64.neon.smmla", sums.getType(),
+  auto type = cast<VectorType>(sums.getType());
+  if (type.getElementType().isF32())
+    return callIntrinsic(b, "llvm.aarch64.neon.bfmmla", type,
+                         {sums, asBF16(b, x), asBF16(b, y)});
+  return callIntrinsic(b, "llvm.aarch64.neon.smmla", type,
                        {sums, asBytes(b, x), asBytes(b, y)});
 }
 

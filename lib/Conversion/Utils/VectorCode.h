@@ -114,9 +114,15 @@ Value emitPairProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
                       Value weights, Value activations, Value sums);
 bool hasPairProduct(const VectorISA &isa);
 
-/// `sums` plus the products of two rows of `x` with two rows of `y`, eight
-/// signed bytes each in two i32 lanes: lane 2 * i + j is of row i of `x` and
-/// row j of `y`. Only where hasMatrixProduct.
+/// f32 `sums` plus the products of the two bf16 numbers in each lane of `x`
+/// with those in `y`, i32 lanes. Only where hasBF16Product.
+Value emitBF16Products(ImplicitLocOpBuilder &b, const VectorISA &isa, Value x,
+                       Value y, Value sums);
+
+/// `sums` plus the products of two rows of `x` with two rows of `y`, in two i32
+/// lanes each: lane 2 * i + j is of row i of `x` and row j of `y`. A row is
+/// eight signed bytes or, where sums are f32, four bf16 numbers. Only where
+/// hasMatrixProduct.
 Value emitMatrixProduct(ImplicitLocOpBuilder &b, Value x, Value y, Value sums);
 
 /// Two vectors of words of four rows, as i32 lanes with both words of two rows:
@@ -160,7 +166,8 @@ struct Panel {
 
 /// A row of activations: `memref` [..., columns] at `prefix`. If it is packed
 /// (`step` is not 0), `prefix` is where its first column is in a `memref` of
-/// one dimension, and the next columns follow `step` further.
+/// one dimension, and the next columns follow `step` further for each column;
+/// those that are multiplied together stand together.
 struct ActivationRow {
   Value memref;
   SmallVector<Value> prefix;

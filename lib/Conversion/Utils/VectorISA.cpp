@@ -14,14 +14,14 @@ using namespace mlir::mxfp4;
 
 // Those of the levels x86-64-v4 and x86-64-v3 that not every processor has, and
 // what is not of a level.
-static constexpr llvm::StringLiteral kAVX512VNNIFeatures[] = {
-    "avx512vnni", "avx512f", "avx512bw", "avx512cd", "avx512dq",
-    "avx512vl",   "avx2",    "fma",      "f16c",     "bmi",
-    "bmi2",       "lzcnt",   "movbe"};
+static constexpr llvm::StringLiteral kAVX512BF16Features[] = {
+    "avx512bf16", "avx512vnni", "avx512f", "avx512bw", "avx512cd",
+    "avx512dq",   "avx512vl",   "avx2",    "fma",      "f16c",
+    "bmi",        "bmi2",       "lzcnt",   "movbe"};
 static constexpr llvm::StringLiteral kAVXVNNIFeatures[] = {
     "avxvnni", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"};
 static constexpr llvm::StringLiteral kMatrixProductFeatures[] = {
-    "i8mm", "dotprod", "neon"};
+    "i8mm", "bf16", "dotprod", "neon"};
 
 /// All but the first `count`.
 template <size_t N>
@@ -39,27 +39,31 @@ using Lookup = VectorISA::Lookup;
 using Architecture = VectorISA::Architecture;
 using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
+    {"avx512bf16", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
+     false, true, true, true, kLargeTiles, "x86-64-v4", kAVX512BF16Features},
     {"avx512vnni", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
-     false, true, true, kLargeTiles, "x86-64-v4", kAVX512VNNIFeatures},
+     false, false, true, true, kLargeTiles, "x86-64-v4",
+     dropFront(kAVX512BF16Features)},
     {"avx512", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Pairs,
-     false, true, true, kLargeTiles, "x86-64-v4",
-     dropFront(kAVX512VNNIFeatures)},
+     false, false, true, true, kLargeTiles, "x86-64-v4",
+     dropFront(kAVX512BF16Features, 2)},
     {"avxvnni", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Fours,
-     false, true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
+     false, false, true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
     {"avx2", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Pairs, false,
-     true, true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+     false, true, true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
     {"neon_mmla", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::Fours,
-     true, true, true, kLargeTiles, "", kMatrixProductFeatures},
+     true, true, true, true, kLargeTiles, "", kMatrixProductFeatures},
     {"neon_dotprod", Architecture::AArch64, 4, Lookup::Bytes,
-     ByteProduct::Fours, false, true, true, kLargeTiles, "",
-     dropFront(kMatrixProductFeatures)},
+     ByteProduct::Fours, false, false, true, true, kLargeTiles, "",
+     dropFront(kMatrixProductFeatures, 2)},
     {"neon", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::None, false,
-     true, true, kLargeTiles, "", dropFront(kMatrixProductFeatures, 2)},
+     false, true, true, kLargeTiles, "", dropFront(kMatrixProductFeatures, 3)},
     {"baseline",
      Architecture::Any,
      4,
      Lookup::Arithmetic,
      ByteProduct::None,
+     false,
      false,
      false,
      false,
