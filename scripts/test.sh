@@ -32,6 +32,12 @@ if ! "$venv/bin/python3" -c 'import jax' 2>/dev/null ||
   "$venv/bin/pip" install -q --disable-pip-version-check jax torch-mlir ||
     say "No JAX and torch-mlir: tests that need them are skipped"
 fi
+# The assembler of NVIDIA, which not every machine has a wheel of.
+if ! compgen -G "$venv/lib/python3*/site-packages/nvidia/*/bin/ptxas" >/dev/null; then
+  say "Installing ptxas to test with"
+  "$venv/bin/pip" install -q --disable-pip-version-check nvidia-cuda-nvcc ||
+    say "No ptxas: tests that need it are skipped"
+fi
 cmake_options+=(-DMXFP4_PYTHON=ON "-DPython_EXECUTABLE=$venv/bin/python3")
 configure_and_build ON all
 say "Testing"

@@ -1,3 +1,4 @@
+import glob
 import os
 import platform
 
@@ -27,3 +28,10 @@ config.substitutions.append(
 config.substitutions.append(("%source", config.mxfp4_source_dir))
 config.substitutions.append(
     ("%tiny", os.path.join(config.mxfp4_source_dir, "models/tiny-shakespeare")))
+# The assembler of NVIDIA, where scripts/test.sh could install it.
+ptxas = glob.glob(os.path.join(
+    os.path.dirname(config.mxfp4_bin_dir),
+    "venv/lib/python3*/site-packages/nvidia/*/bin/ptxas"))
+if ptxas:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", ptxas[0]))

@@ -11,13 +11,16 @@ set(libraries
   MXFP4Dialect
   MXFP4EntryPoints
   MXFP4Format
+  MXFP4Launches
   MXFP4NNDialect
+  MXFP4NNToGPU
   MXFP4NNToLinalg
   MXFP4NNToVector
   MXFP4NarrowFloats
   MXFP4Pipelines
   MXFP4Probes
   MXFP4Support
+  MXFP4ToGPU
   MXFP4ToLinalg
   MXFP4ToScalingExtF
   MXFP4ToTosa

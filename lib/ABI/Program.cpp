@@ -32,6 +32,8 @@ static constexpr uint64_t kChecksumBytes = 8;
 // With these limits the sizes of all buffers add up to less than 2^63.
 static constexpr uint64_t kMaxBuffers = uint64_t(1) << 16;
 static constexpr uint64_t kMaxBufferBytes = uint64_t(1) << 45;
+/// Threads of a block on every GPU.
+static constexpr int64_t kMaxThreads = 1024;
 static constexpr int64_t kMaxCount = (int64_t(1) << 31) - 1;
 
 const Entry *Program::findEntry(const std::string &name) const {
@@ -127,6 +129,30 @@ static void visitFields(Cost &cost, Visitor visit) {
     visit(cost.*field);
 }
 
+static void writeEntry(Writer &writer, const Entry &entry) {
+  writer.string(entry.name);
+  writer.string(entry.symbol);
+  writer.integer(uint64_t(entry.maxTokens));
+  writer.integer(entry.arguments.size());
+  for (uint32_t argument : entry.arguments)
+    writer.integer(argument);
+  writer.integer(entry.opCounts.size());
+  for (int64_t count : entry.opCounts)
+    writer.integer(uint64_t(count));
+  writer.integer(entry.launches.size());
+  for (const Launch &launch : entry.launches) {
+    writer.string(launch.kernel);
+    writer.integer(launch.blocks);
+    writer.integer(launch.threads);
+    writer.integer(uint64_t(launch.op));
+    writer.integer(launch.arguments.size());
+    for (const Address &argument : launch.arguments) {
+      writer.integer(argument.buffer);
+      writer.integer(argument.offset);
+    }
+  }
+}
+
 static std::string serialize(const Program &program) {
   std::string bytes(kMagic);
   Writer writer(bytes);
@@ -143,6 +169,7 @@ static std::string serialize(const Program &program) {
   writer.integer(uint64_t(program.vocabSize));
   writer.integer(uint64_t(program.maxPositions));
   writer.integer(uint64_t(program.maxRewind));
+  writer.integer(program.overlapsLaunches);
 
   writer.integer(program.buffers.size());
   for (const Buffer &buffer : program.buffers) {
@@ -157,17 +184,11 @@ static std::string serialize(const Program &program) {
     writer.string(buffer.prepare);
   }
 
-  writer.integer(program.entries.size());
-  for (const Entry &entry : program.entries) {
-    writer.string(entry.name);
-    writer.string(entry.symbol);
-    writer.integer(uint64_t(entry.maxTokens));
-    writer.integer(entry.arguments.size());
-    for (uint32_t argument : entry.arguments)
-      writer.integer(argument);
-    writer.integer(entry.opCounts.size());
-    for (int64_t count : entry.opCounts)
-      writer.integer(uint64_t(count));
+  for (const std::vector<Entry> *entries :
+       {&program.entries, &program.prepares}) {
+    writer.integer(entries->size());
+    for (const Entry &entry : *entries)
+      writeEntry(writer, entry);
   }
 
   writer.integer(program.ops.size());
@@ -293,6 +314,55 @@ static Buffer readBuffer(Reader &reader, int64_t maxPositions) {
   return buffer;
 }
 
+/// Reads a launch of an entry point that `where` names, of a program of
+/// `bufferCount` buffers.
+static Launch readLaunch(Reader &reader, const std::string &where,
+                         int64_t bufferCount) {
+  Launch launch;
+  launch.kernel = reader.string();
+  std::string what = "kernel " + quote(launch.kernel) + where;
+  launch.blocks = uint32_t(reader.integerIn("blocks of " + what, 1, kMaxCount));
+  launch.threads =
+      uint32_t(reader.integerIn("threads of " + what, 1, kMaxThreads));
+  launch.op = reader.integerIn("the op of " + what, -1, kMaxCount);
+  launch.arguments.resize(reader.length("arguments of " + what, 16));
+  for (Address &argument : launch.arguments) {
+    argument.buffer = uint32_t(reader.integerIn(
+        "the buffer of an argument of " + what, 0, bufferCount - 1));
+    argument.offset = uint64_t(reader.integerIn(
+        "the offset of an argument of " + what, 0, int64_t(kMaxBufferBytes)));
+  }
+  return launch;
+}
+
+static void readEntries(Reader &reader, int64_t bufferCount,
+                        std::vector<Entry> &entries) {
+  std::set<std::string> names;
+  // An entry point takes 48 bytes or more: five lengths and its tokens.
+  uint64_t entryCount = reader.length("entry points", 48);
+  for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
+    Entry entry;
+    entry.name = reader.string();
+    entry.symbol = reader.string();
+    std::string where = " of entry " + quote(entry.name);
+    entry.maxTokens = reader.integerIn("tokens" + where, 1, kMaxCount);
+    entry.arguments.resize(reader.length("arguments" + where, 8));
+    for (uint32_t &argument : entry.arguments)
+      argument =
+          uint32_t(reader.integerIn("an argument" + where, 0, bufferCount - 1));
+    entry.opCounts.resize(reader.length("counts of ops" + where, 8));
+    for (int64_t &count : entry.opCounts)
+      count = reader.integerIn("a count" + where, 0, INT64_MAX);
+    // A launch takes 40 bytes or more: two lengths and three numbers.
+    entry.launches.resize(reader.length("launches" + where, 40));
+    for (Launch &launch : entry.launches)
+      launch = readLaunch(reader, where, bufferCount);
+    if (!names.insert(entry.name).second)
+      reader.fail("two entry points are named " + quote(entry.name));
+    entries.push_back(std::move(entry));
+  }
+}
+
 static Result<Program> parseBody(std::string_view body,
                                  const std::string &path) {
   Reader reader(body, path);
@@ -306,6 +376,7 @@ static Result<Program> parseBody(std::string_view body,
   program.vocabSize = reader.integerIn("vocabulary size", 0, kMaxCount);
   program.maxPositions = reader.integerIn("positions", 0, kMaxCount);
   program.maxRewind = reader.integerIn("tokens to take back", 0, kMaxCount);
+  program.overlapsLaunches = reader.integerIn("overlap of launches", 0, 1);
 
   // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
   uint64_t bufferCount = reader.length("buffers", 52, kMaxBuffers);
@@ -320,30 +391,9 @@ static Result<Program> parseBody(std::string_view body,
       reader.fail("two buffers are named " + quote(buffer.name));
   }
 
-  std::set<std::string> names;
-  // An entry point takes 40 bytes or more: four lengths and its tokens.
-  uint64_t entryCount = reader.length("entry points", 40);
-  for (uint64_t i = 0; i < entryCount && !reader.error(); ++i) {
-    Entry entry;
-    entry.name = reader.string();
-    entry.symbol = reader.string();
-    entry.maxTokens =
-        reader.integerIn("tokens of entry " + quote(entry.name), 1, kMaxCount);
-    entry.arguments.resize(
-        reader.length("arguments of entry " + quote(entry.name), 8));
-    for (uint32_t &argument : entry.arguments)
-      argument =
-          uint32_t(reader.integerIn("an argument of entry " + quote(entry.name),
-                                    0, int64_t(program.buffers.size()) - 1));
-    entry.opCounts.resize(
-        reader.length("counts of ops of entry " + quote(entry.name), 8));
-    for (int64_t &count : entry.opCounts)
-      count = reader.integerIn("a count of entry " + quote(entry.name), 0,
-                               INT64_MAX);
-    if (!names.insert(entry.name).second)
-      reader.fail("two entry points are named " + quote(entry.name));
-    program.entries.push_back(std::move(entry));
-  }
+  readEntries(reader, int64_t(program.buffers.size()), program.entries);
+  // A weight as in the checkpoint, and the buffer to fill.
+  readEntries(reader, /*bufferCount=*/2, program.prepares);
 
   // An op takes 104 bytes: three lengths and ten numbers.
   program.ops.resize(reader.length("ops", 104));

@@ -13,6 +13,7 @@
 
 #include "mxfp4/Command/Interrupt.h"
 #include "mxfp4/Command/Progress.h"
+#include "mxfp4/Runtime/ThreadPool.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

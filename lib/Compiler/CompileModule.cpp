@@ -11,10 +11,16 @@
 #include "mxfp4/Compiler/CompileModule.h"
 
 #include "Lowering.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "mxfp4/Pipelines/Pipelines.h"
 
 using namespace mlir;
@@ -25,6 +31,8 @@ void mxfp4::registerCompilerDialects(DialectRegistry &registry) {
   registerAllExtensions(registry);
   registerDialects(registry);
   registerHostTranslation(registry);
+  registerGPUDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 void mxfp4::registerCompilerPasses() {
@@ -38,6 +46,7 @@ void mxfp4::registerCompilerPasses() {
 /// Fails on the first op that no pass has lowered, and names it; what is cast
 /// for it only follows.
 static LogicalResult verifyLowered(ModuleOp module) {
+  bool isForGPU = module.lookupSymbol(kKernelsName) != nullptr;
   Operation *cast = nullptr;
   auto fail = [](Operation *op) -> LogicalResult {
     return op->emitOpError(
@@ -46,6 +55,11 @@ static LogicalResult verifyLowered(ModuleOp module) {
   WalkResult walk = module.walk([&](Operation *op) -> WalkResult {
     if (isa<ModuleOp>(op) ||
         isa_and_present<LLVM::LLVMDialect>(op->getDialect()))
+      return success();
+    // Of a GPU's entry points only the names are left.
+    if (isForGPU && (isa<gpu::GPUModuleOp>(op) ||
+                     isa_and_present<NVVM::NVVMDialect, func::FuncDialect>(
+                         op->getDialect())))
       return success();
     if (!isa<UnrealizedConversionCastOp>(op))
       return fail(op);

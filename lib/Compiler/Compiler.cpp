@@ -86,7 +86,8 @@ public:
     std::unique_ptr<ModelCompilation> result(new ModelCompilation(*lowering));
     ImportOptions importOptions;
     importOptions.bf16Activations = options.activations != "f32";
-    if (options.activations == "bf16")
+    // A GPU multiplies floats.
+    if (lowering->getCPU() && options.activations == "bf16")
       importOptions.matmulInputs = InputFormat::Int16;
     if (options.activations == "int8")
       importOptions.matmulInputs = InputFormat::Int8;
@@ -130,6 +131,22 @@ static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
   program.vocabSize = config.vocabSize;
   program.maxPositions = config.maxPositionEmbeddings;
   program.maxRewind = mx::kMaxRewind;
+}
+
+mx::Result<std::string> mx::chooseGPUTarget(int capability) {
+  std::string target;
+  for (const GPUTarget &gpu : GPUTarget::all()) {
+    unsigned needed = 0;
+    // The last letter of "sm_90a" makes it no number.
+    if (!gpu.chip.drop_front(StringRef("sm_").size())
+             .getAsInteger(10, needed) &&
+        int(needed) <= capability)
+      target = gpu.describe();
+  }
+  if (target.empty())
+    return Error{"expected a GPU of " + GPUTarget::all().front().chip.str() +
+                 " or later, but found sm_" + std::to_string(capability)};
+  return target;
 }
 
 mx::Status mx::checkOptions(const CompileOptions &options) {
@@ -216,17 +233,16 @@ mx::Result<std::string> mx::emitStage(const ModelConfig &config,
   if (!model)
     return model.error();
   if (last == ::Stage::Assembly)
-    return emitAssembly((*model)->getModule(),
-                        (*model)->getLowering().getTarget());
+    return (*model)->getLowering().emitAssembly((*model)->getModule());
   return (*model)->print();
 }
 
 mx::Result<std::string> mx::compilerFingerprint(const CompileOptions &options) {
-  mx::Result<CPUTarget> target = resolveCPU(options.target);
-  if (!target)
-    return target.error();
+  mx::Result<Lowering> lowering = Lowering::create(options);
+  if (!lowering)
+    return lowering.error();
   return std::string("mxfp4 ") + kBuildID + " LLVM " LLVM_VERSION_STRING " " +
-         target->describe();
+         lowering->describeTarget();
 }
 
 static std::string describeByteProducts(const VectorISA &isa) {
@@ -271,8 +287,11 @@ mx::Result<mx::Program> mx::compileProbes(const CompileOptions &options) {
     return lowering.error();
   CompilerContext context;
   ErrorCollector errors(context);
+  if (!lowering->getCPU())
+    return Error{"expected a CPU to probe, but the target is '" +
+                 options.target + "'"};
   OwningOpRef<ModuleOp> module =
-      buildProbes(&context, *lowering->getTarget().isa);
+      buildProbes(&context, *lowering->getCPU()->isa);
   if (failed(lowering->lower(*module, ::Stage::LLVM)))
     return errors.getError();
   return lowering->finish(*module);

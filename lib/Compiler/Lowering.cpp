@@ -32,10 +32,27 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
     return mx::Error{"expected 1 to " + std::to_string(mx::kMaxPrefillTokens) +
                      " tokens or rows in a call, but got " +
                      std::to_string(options.prefillTokens)};
-  mx::Result<CPUTarget> target = resolveCPU(options.target);
+  if (!namesGPU(options.target)) {
+    mx::Result<CPUTarget> target = resolveCPU(options.target);
+    if (!target)
+      return target.error();
+    return Lowering(options, *target);
+  }
+  mx::Result<GPUTarget> target = resolveGPU(options.target);
   if (!target)
     return target.error();
+  if (options.activations == "int8")
+    return mx::Error{"expected activations of bf16 or f32 for target '" +
+                     options.target + "', but got int8"};
+  if (options.reference)
+    return mx::Error{"the slow exact path is for a CPU, but the target is '" +
+                     options.target + "'"};
   return Lowering(options, *target);
+}
+
+std::string Lowering::describeTarget() const {
+  return std::visit([](const auto &target) { return target.describe(); },
+                    target);
 }
 
 LogicalResult Lowering::adopt(ModuleOp module) const {
@@ -52,8 +69,17 @@ LogicalResult Lowering::lower(ModuleOp module, Stage stage) const {
   PassManager manager(module.getContext());
   if (stage >= Stage::Fused && options.fuse && !options.reference)
     buildFusionPipeline(manager);
+  if (const GPUTarget *gpu = getGPU()) {
+    NVVMPipelineOptions gpuOptions;
+    gpuOptions.overlap = gpu->overlapsLaunches;
+    if (stage >= Stage::Vector)
+      buildLaunchPipeline(manager);
+    if (stage >= Stage::LLVM)
+      buildNVVMPipeline(manager, gpuOptions);
+    return manager.run(module);
+  }
   CPUPipelineOptions cpuOptions;
-  cpuOptions.isa = target.isa->name.str();
+  cpuOptions.isa = getCPU()->isa->name.str();
   if (stage >= Stage::Vector && options.reference)
     buildLoopsPipeline(manager);
   else if (stage >= Stage::Vector)
@@ -149,11 +175,31 @@ static mx::ProgramOp describeOp(DictionaryAttr fields) {
   return op;
 }
 
+static mx::Launch describeLaunch(DictionaryAttr fields) {
+  auto getInteger = [&](StringRef name) {
+    return fields.getAs<IntegerAttr>(name).getInt();
+  };
+  mx::Launch launch;
+  launch.kernel = fields.getAs<StringAttr>("kernel").str();
+  launch.blocks = uint32_t(getInteger("blocks"));
+  launch.threads = uint32_t(getInteger("threads"));
+  launch.op = getInteger("op");
+  ArrayRef<int64_t> arguments =
+      fields.getAs<DenseI64ArrayAttr>("arguments").asArrayRef();
+  for (size_t i = 0; i < arguments.size(); i += 2)
+    launch.arguments.push_back(
+        {uint32_t(arguments[i]), uint64_t(arguments[i + 1])});
+  return launch;
+}
+
 mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
   mx::Program program;
-  program.target = target.describe();
-  for (llvm::StringRef feature : target.isa->features)
-    program.features.push_back(feature.str());
+  program.target = describeTarget();
+  if (const CPUTarget *cpu = getCPU())
+    for (llvm::StringRef feature : cpu->isa->features)
+      program.features.push_back(feature.str());
+  if (const GPUTarget *gpu = getGPU())
+    program.overlapsLaunches = gpu->overlapsLaunches;
   program.activations = options.activations;
   program.maxThreads = options.reference ? 1 : 0;
   for (Attribute attribute :
@@ -170,11 +216,21 @@ mx::Result<mx::Program> Lowering::describe(ModuleOp module) const {
       program.ops.push_back(describeOp(cast<DictionaryAttr>(op)));
   for (Operation &function : *module.getBody()) {
     auto name = function.getAttrOfType<StringAttr>(kEntryAttrName);
-    if (!name || name.getValue() == kPrepareEntry)
+    bool isPrepare = name && name.getValue() == kPrepareEntry;
+    if (!name || (isPrepare && !getGPU()))
       continue;
     mx::Entry entry;
     entry.name = name.str();
     entry.symbol = SymbolTable::getSymbolName(&function).str();
+    if (getGPU())
+      for (Attribute launch :
+           function.getAttrOfType<ArrayAttr>(kLaunchesAttrName))
+        entry.launches.push_back(describeLaunch(cast<DictionaryAttr>(launch)));
+    if (isPrepare) {
+      entry.name = entry.symbol;
+      program.prepares.push_back(std::move(entry));
+      continue;
+    }
     entry.maxTokens =
         function.getAttrOfType<IntegerAttr>(kMaxTokensAttrName).getInt();
     auto arguments =
@@ -195,9 +251,15 @@ mx::Result<mx::Program> Lowering::finish(ModuleOp module) const {
   mx::Result<mx::Program> program = describe(module);
   if (!program)
     return program;
-  mx::Result<std::string> code = emitSharedObject(module, target);
+  mx::Result<std::string> code = getCPU() ? emitSharedObject(module, *getCPU())
+                                          : emitPTX(module, *getGPU());
   if (!code)
     return code.error();
   program->code = std::move(*code);
   return program;
+}
+
+mx::Result<std::string> Lowering::emitAssembly(ModuleOp module) const {
+  return getCPU() ? mxfp4::emitAssembly(module, *getCPU())
+                  : emitPTX(module, *getGPU());
 }

@@ -14,6 +14,9 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mxfp4/Compiler/Compiler.h"
 #include "mxfp4/Target/Host.h"
+#include "mxfp4/Target/NVPTX.h"
+
+#include <variant>
 
 namespace mlir::mxfp4 {
 
@@ -38,14 +41,23 @@ public:
   /// The Program with its code.
   mx::Result<mx::Program> finish(ModuleOp module) const;
 
-  const CPUTarget &getTarget() const { return target; }
+  /// Assembly, or PTX, of a module in the LLVM stage.
+  mx::Result<std::string> emitAssembly(ModuleOp module) const;
+
+  /// The target if it is a CPU, or null.
+  const CPUTarget *getCPU() const { return std::get_if<CPUTarget>(&target); }
+  /// "cpu:znver3/avx2" or "nvptx:sm_90", for example.
+  std::string describeTarget() const;
 
 private:
-  Lowering(const mx::CompileOptions &options, const CPUTarget &target)
+  using Target = std::variant<CPUTarget, GPUTarget>;
+
+  Lowering(const mx::CompileOptions &options, const Target &target)
       : options(options), target(target) {}
+  const GPUTarget *getGPU() const { return std::get_if<GPUTarget>(&target); }
 
   mx::CompileOptions options;
-  CPUTarget target;
+  Target target;
 };
 
 } // namespace mlir::mxfp4

@@ -10,6 +10,8 @@
 
 #include "mxfp4/Driver/Engine.h"
 
+#include "mxfp4/Runtime/GPU.h"
+
 #include <cstdio>
 
 using namespace mx;
@@ -22,10 +24,27 @@ Result<Engine> Engine::open(const std::string &folder,
   return compile(std::move(*source), options);
 }
 
+Result<CompileOptions> mx::resolveTarget(CompileOptions options) {
+  if (options.target != "nvptx")
+    return options;
+  Result<GPU> gpu = findGPU();
+  if (!gpu)
+    return Error{"cannot choose a chip for target 'nvptx': " +
+                 gpu.error().message + "; name one, as in nvptx:sm_90"};
+  Result<std::string> target = chooseGPUTarget(gpu->capability);
+  if (!target)
+    return target.error();
+  options.target = *target;
+  return options;
+}
+
 Result<Engine> Engine::compile(Checkpoint source,
                                const EngineOptions &options) {
+  Result<CompileOptions> resolved = resolveTarget(options.compile);
+  if (!resolved)
+    return resolved.error();
   Result<CachedProgram> compiled =
-      compileCached(source.config(), options.compile, options.cache);
+      compileCached(source.config(), *resolved, options.cache);
   if (!compiled)
     return compiled.error();
   return Engine(std::move(source), std::move(*compiled));

@@ -45,7 +45,8 @@ Result<ModelConfig> mx::readModel(const ModelSource &source) {
 void mx::addTargetFlag(CLI::App &app, CompileOptions &options) {
   app.add_option("--target", options.target,
                  "cpu, or cpu:NAME for another processor, as LLVM names it, "
-                 "such as cpu:x86-64-v3 or cpu:neoverse-n1")
+                 "such as cpu:x86-64-v3 or cpu:neoverse-n1; nvptx for the "
+                 "NVIDIA GPU at hand, or nvptx:CHIP, such as nvptx:sm_90")
       ->capture_default_str();
 }
 

@@ -32,9 +32,9 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
   manager.addPass(createPackStoragePass());
   manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
   manager.addNestedPass<func::FuncOp>(
-      createConvertMXFP4ToLinalgPass({/*slowPathOnly=*/true}));
+      createConvertMXFP4ToLinalgPass({/*kernels=*/Kernels::Vector}));
   manager.addNestedPass<func::FuncOp>(
-      createConvertNNToLinalgPass({/*slowPathOnly=*/true}));
+      createConvertNNToLinalgPass({/*kernels=*/Kernels::Vector}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addBufferization(manager);

@@ -38,6 +38,15 @@ void mxfp4::registerPipelinesAndPasses() {
   PassPipelineRegistration<CPUPipelineOptions>(
       "mxfp4-lower-to-cpu", "Lower tensors to the LLVM dialect for a CPU",
       buildCPUPipeline);
+  PassPipelineRegistration<>("mxfp4-lower-to-launches",
+                             "Lower tensors to launches of kernels of a GPU",
+                             buildLaunchPipeline);
+  PassPipelineRegistration<NVVMPipelineOptions>(
+      "mxfp4-lower-launches-to-nvvm",
+      "Lower launches to a plan and kernels to NVVM", buildNVVMPipeline);
+  PassPipelineRegistration<NVVMPipelineOptions>(
+      "mxfp4-lower-to-nvvm", "Lower tensors to a plan of launches and NVVM",
+      buildGPUPipeline);
   PassPipelineRegistration<>("mxfp4-lower-to-loops",
                              "Lower tensors to plain loops, slow and exact",
                              buildLoopsPipeline);

@@ -29,6 +29,10 @@ void OpProfile::finish(int64_t op) {
   Clock::time_point now = Clock::now();
   double seconds = std::chrono::duration<double>(now - last).count();
   last = now;
+  add(op, seconds);
+}
+
+void OpProfile::add(int64_t op, double seconds) {
   if (op >= 0 && op < int64_t(sums.size()))
     sums[size_t(op)].seconds += seconds;
   else

@@ -15,9 +15,7 @@
 #include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
-#include <sys/sysinfo.h>
 #include <tuple>
 
 using namespace mx;
@@ -90,25 +88,6 @@ static Status checkWeights(const Program &program,
   return {};
 }
 
-/// Refuses early what would only fail, or thrash, after minutes of loading.
-static Status checkMemory(const Program &program, int64_t context) {
-  struct sysinfo info;
-  if (sysinfo(&info) != 0)
-    return {};
-  uint64_t available =
-      (uint64_t(info.totalram) + uint64_t(info.totalswap)) * info.mem_unit;
-  uint64_t weights = program.size(BufferKind::Weight, uint64_t(context));
-  uint64_t caches = program.size(BufferKind::Cache, uint64_t(context));
-  uint64_t needed = weights + caches;
-  if (needed <= available)
-    return {};
-  return Error{"the program needs " + std::to_string(needed) +
-               " bytes of memory (weights " + std::to_string(weights) +
-               ", caches for " + std::to_string(context) + " positions " +
-               std::to_string(caches) + "), but this machine has " +
-               std::to_string(available)};
-}
-
 //===----------------------------------------------------------------------===//
 // Creation
 //===----------------------------------------------------------------------===//
@@ -124,39 +103,22 @@ Session::create(const Program &program, Checkpoint &checkpoint,
     return context.error();
   if (Status status = checkWeights(program, checkpoint); !status)
     return status.error();
-  if (Status status = checkMemory(program, *context); !status)
-    return status.error();
-  Result<std::unique_ptr<CPUDevice>> device =
-      CPUDevice::create(program, options.threads, options.pin);
-  if (!device)
-    return device.error();
-
   std::unique_ptr<Session> session(new Session);
-  session->device = std::move(*device);
   session->interrupt = options.interrupt;
   session->vocabulary = program.vocabSize;
   session->maxLength = *context;
   session->rewindable = program.maxRewind;
-  if (Status status = session->allocateBuffers(program); !status)
-    return status.error();
   if (Status status = session->bindEntries(program); !status)
     return status.error();
+  Result<std::unique_ptr<LoadedProgram>> loaded =
+      LoadedProgram::create(program, {*context, options.threads, options.pin});
+  if (!loaded)
+    return loaded.error();
+  session->loaded = std::move(*loaded);
   if (Status status = session->loadWeights(program, checkpoint, options);
       !status)
     return status.error();
   return session;
-}
-
-Status Session::allocateBuffers(const Program &program) {
-  for (const Buffer &buffer : program.buffers) {
-    Result<Memory> memory = Memory::allocate(buffer.size(uint64_t(maxLength)),
-                                             "buffer " + quote(buffer.name));
-    if (!memory)
-      return memory.error();
-    addresses.push_back(memory->data());
-    buffers.push_back(std::move(*memory));
-  }
-  return {};
 }
 
 Status Session::bindEntries(const Program &program) {
@@ -167,23 +129,21 @@ Status Session::bindEntries(const Program &program) {
     if (!entry)
       return Error{std::string("the program has no entry point '") + name +
                    "'"};
-    Result<MXEntryFunction> function = device->lookup(entry->symbol);
-    if (!function)
-      return function.error();
-    call = {*function, *entry};
+    call = {size_t(entry - program.entries.data()), entry->maxTokens};
     return {};
   };
   // Finds buffer `name` and checks that it has `needed` bytes or more.
-  auto find = [&](const char *name, uint64_t needed) -> Result<void *> {
+  auto find = [&](const char *name, uint64_t needed) -> Result<size_t> {
     int64_t index = program.findBuffer(name);
     if (index < 0)
       return Error{std::string("the program has no buffer '") + name + "'"};
-    if (uint64_t size = buffers[size_t(index)].size(); size < needed)
+    uint64_t size = program.buffers[size_t(index)].size(uint64_t(maxLength));
+    if (size < needed)
       return Error{std::string("expected buffer '") + name +
                    "' of the program to have at least " +
                    std::to_string(needed) + " bytes, but it has " +
                    std::to_string(size)};
-    return addresses[size_t(index)];
+    return size_t(index);
   };
 
   if (Status status = bind(kPrefillEntry, true, prefillCall); !status)
@@ -193,27 +153,24 @@ Status Session::bindEntries(const Program &program) {
   if (Status status = bind(kDecodeEntry, false, decodeCall); !status)
     return status;
 
-  Result<void *> tokens = find(
-      kTokensBuffer, uint64_t(prefillCall.entry.maxTokens) * sizeof(int32_t));
+  Result<size_t> tokens =
+      find(kTokensBuffer, uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
   if (!tokens)
     return tokens.error();
-  Result<void *> logits =
-      find(kLogitsBuffer, uint64_t(unembedCall.entry.maxTokens) *
+  Result<size_t> logits =
+      find(kLogitsBuffer, uint64_t(unembedCall.maxTokens) *
                               uint64_t(vocabulary) * sizeof(float));
   if (!logits)
     return logits.error();
-  tokenBuffer = static_cast<int32_t *>(*tokens);
-  logitBuffer = static_cast<float *>(*logits);
+  tokenBuffer = *tokens;
+  logitBuffer = *logits;
   return {};
 }
 
 Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
                             const SessionOptions &options) {
   struct Step {
-    const Buffer *buffer;
-    void *destination;
-    /// Null where the weight is copied byte for byte.
-    MXEntryFunction prepare = nullptr;
+    size_t buffer;
     std::string_view source;
   };
   std::vector<Step> steps;
@@ -224,17 +181,10 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
     const Buffer &buffer = program.buffers[i];
     if (buffer.kind != BufferKind::Weight)
       continue;
-    Step step = {&buffer, addresses[i], nullptr,
-                 checkpoint.sourceOf(buffer.name)};
+    Step step = {i, checkpoint.sourceOf(buffer.name)};
     uint64_t bytes = checkpoint.find(buffer.name)->bytes;
     largest[step.source] = std::max(largest[step.source], bytes);
     total += bytes;
-    if (!buffer.prepare.empty()) {
-      Result<MXEntryFunction> function = device->lookup(buffer.prepare);
-      if (!function)
-        return function.error();
-      step.prepare = *function;
-    }
     steps.push_back(step);
   }
   // While a weight is rearranged its source is in memory too: the largest come
@@ -247,13 +197,14 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
 
   uint64_t done = 0;
   for (const Step &step : steps) {
-    const Buffer &buffer = *step.buffer;
+    const Buffer &buffer = program.buffers[step.buffer];
     if (interrupted())
       return Error{kInterrupted};
     Result<TensorData> source = checkpoint.load(buffer.name);
     if (!source)
       return source.error();
-    prepareWeight(step.prepare, *source, step.destination);
+    if (Status status = loaded->fill(step.buffer, *source); !status)
+      return status;
     done += source->bytes;
     *source = {};
     checkpoint.release(buffer.name);
@@ -263,41 +214,23 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
   return {};
 }
 
-void Session::prepareWeight(MXEntryFunction prepare, const TensorData &source,
-                            void *destination) {
-  if (prepare) {
-    void *sourceAndDestination[] = {const_cast<uint8_t *>(source.data),
-                                    destination};
-    MXInvocation call = {};
-    call.buffers = sourceAndDestination;
-    call.context = maxLength;
-    device->run(prepare, call);
-    return;
-  }
-  uint64_t threads = uint64_t(device->pool().threads());
-  uint64_t part = (source.bytes + threads - 1) / threads;
-  device->pool().run([&](int64_t thread) {
-    uint64_t begin = std::min(source.bytes, uint64_t(thread) * part);
-    uint64_t end = std::min(source.bytes, begin + part);
-    if (begin < end)
-      std::memcpy(static_cast<uint8_t *>(destination) + begin,
-                  source.data + begin, end - begin);
-  });
-}
-
 //===----------------------------------------------------------------------===//
 // Tokens to logits
 //===----------------------------------------------------------------------===//
 
-void Session::run(const Call &call, int64_t tokens, int64_t position) {
-  MXInvocation invocation = {};
-  invocation.buffers = addresses.data();
-  invocation.tokens = tokens;
-  invocation.position = position;
-  invocation.context = maxLength;
-  if (profile)
-    profile->begin(call.entry, tokens, position);
-  device->run(call.function, invocation, profile);
+Status Session::run(const Call &call, int64_t tokens, int64_t position) {
+  return loaded->call(call.entry, tokens, position, profile);
+}
+
+/// Gets the first `rows` rows of logits of the last call.
+Status Session::readLogits(int64_t rows) {
+  Result<const void *> logits = loaded->read(
+      logitBuffer, 0, uint64_t(rows) * uint64_t(vocabulary) * sizeof(float));
+  if (!logits)
+    return logits.error();
+  logitRows = static_cast<const float *>(*logits);
+  lastLogits = logitRows + (rows - 1) * vocabulary;
+  return {};
 }
 
 /// Computes the logits of the last `count` rows of the chunk that was prefilled
@@ -306,10 +239,13 @@ Status Session::computeLogits(int64_t first, int64_t count,
                               const RowVisitor &visit) {
   int64_t chunkStart = length - first - count;
   for (int64_t row = first; row < first + count;) {
-    int64_t rows = std::min(unembedCall.entry.maxTokens, first + count - row);
-    run(unembedCall, rows, row);
+    int64_t rows = std::min(unembedCall.maxTokens, first + count - row);
+    if (Status status = run(unembedCall, rows, row); !status)
+      return status;
+    if (Status status = readLogits(rows); !status)
+      return status;
     for (int64_t i = 0; i < rows; ++i, ++row) {
-      lastLogits = logitBuffer + i * vocabulary;
+      lastLogits = logitRows + i * vocabulary;
       if (!visit)
         continue;
       if (Status status = visit(chunkStart + row, lastLogits); !status)
@@ -328,14 +264,17 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
   for (int64_t done = 0; done < count;) {
     if (interrupted())
       return Error{kInterrupted};
-    int64_t chunk = std::min(prefillCall.entry.maxTokens, count - done);
-    std::copy_n(tokens + done, chunk, tokenBuffer);
-    run(prefillCall, chunk, length);
+    int64_t chunk = std::min(prefillCall.maxTokens, count - done);
+    Status status = loaded->write(tokenBuffer, tokens + done,
+                                  uint64_t(chunk) * sizeof(int32_t));
+    if (status)
+      status = run(prefillCall, chunk, length);
+    if (!status)
+      return status;
     length += chunk;
     highest = std::max(highest, length);
     done += chunk;
 
-    Status status;
     if (rows == Rows::All)
       status = computeLogits(0, chunk, visit);
     else if (rows == Rows::Last && done == count)
@@ -343,7 +282,7 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
     if (!status)
       return status;
   }
-  return {};
+  return loaded->wait();
 }
 
 Result<const float *> Session::decode(int32_t token) {
@@ -352,16 +291,20 @@ Result<const float *> Session::decode(int32_t token) {
                  " positions is full (--context)"};
   if (Status status = checkTokens(&token, 1, vocabulary); !status)
     return status.error();
-  *tokenBuffer = token;
-  if (decodeCall.function) {
-    run(decodeCall, 1, length);
-  } else {
-    run(prefillCall, 1, length);
-    run(unembedCall, 1, 0);
+  Status status = loaded->write(tokenBuffer, &token, sizeof(token));
+  if (status && decodeCall.maxTokens != 0) {
+    status = run(decodeCall, 1, length);
+  } else if (status) {
+    status = run(prefillCall, 1, length);
+    if (status)
+      status = run(unembedCall, 1, 0);
   }
+  if (status)
+    status = readLogits(1);
+  if (!status)
+    return status.error();
   ++length;
   highest = std::max(highest, length);
-  lastLogits = logitBuffer;
   return lastLogits;
 }
 
@@ -373,11 +316,4 @@ Status Session::rewind(int64_t position) {
                  std::to_string(position)};
   length = position;
   return {};
-}
-
-uint64_t Session::bytes() const {
-  uint64_t total = 0;
-  for (const Memory &memory : buffers)
-    total += memory.size();
-  return total;
 }

@@ -13,20 +13,15 @@
 
 #include "mxfp4/Target/Host.h"
 
+#include "CodeGen.h"
 #include "Link.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
 
@@ -168,22 +163,8 @@ void mxfp4::registerHostTranslation(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-namespace {
-/// Machine code in the making.
-struct Code {
-  std::unique_ptr<llvm::LLVMContext> context;
-  std::unique_ptr<llvm::Module> module;
-  std::unique_ptr<llvm::TargetMachine> machine;
-};
-} // namespace
-
-/// The module in LLVM IR, optimized for the target.
-static mx::Result<Code> translate(ModuleOp module, const CPUTarget &target) {
-  Code code;
-  code.context = std::make_unique<llvm::LLVMContext>();
-  code.module = translateModuleToLLVMIR(module, *code.context);
-  if (!code.module)
-    return mx::Error{"cannot translate the module to LLVM IR"};
+static mx::Result<std::string> emit(ModuleOp module, const CPUTarget &target,
+                                    llvm::CodeGenFileType type) {
   std::string message;
   llvm::SubtargetFeatures features;
   for (llvm::StringRef feature : target.isa->features)
@@ -193,48 +174,18 @@ static mx::Result<Code> translate(ModuleOp module, const CPUTarget &target) {
   if (target.isa->architecture == VectorISA::Architecture::X86 &&
       target.isa->byteProduct == VectorISA::ByteProduct::Fours)
     features.AddFeature("fast-dpwssd");
-  code.machine = createMachine(target.triple, target.isa->processor,
-                               features.getString(), message);
-  if (!code.machine)
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(
+      target.triple, target.isa->processor, features.getString(), message);
+  if (!machine)
     return mx::Error{"no code generator for this machine: " + message};
-  code.module->setTargetTriple(code.machine->getTargetTriple());
-  code.module->setDataLayout(code.machine->createDataLayout());
-  for (llvm::Function &function : *code.module)
-    if (!function.isDeclaration())
-      function.addFnAttr("tune-cpu", target.processor);
-
-  // Loops are already vectors, unrolled as far as they should be.
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(code.machine.get(), tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(*code.module, modules);
-  return code;
-}
-
-static mx::Result<std::string> emit(ModuleOp module, const CPUTarget &target,
-                                    llvm::CodeGenFileType type) {
-  mx::Result<Code> code = translate(module, target);
+  mx::Result<Code> code = translate(module, std::move(machine));
   if (!code)
     return code.error();
-  llvm::SmallString<0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager passes;
-  if (code->machine->addPassesToEmitFile(passes, stream, nullptr, type))
-    return mx::Error{"the code generator cannot emit this kind of file"};
-  passes.run(*code->module);
-  return bytes.str().str();
+  for (llvm::Function &function : *code->module)
+    if (!function.isDeclaration())
+      function.addFnAttr("tune-cpu", target.processor);
+  optimize(*code);
+  return emitFile(*code, type);
 }
 
 mx::Result<std::string> mxfp4::emitAssembly(ModuleOp module,

@@ -105,7 +105,7 @@ func.func @six_bits(%x: memref<4x64xf32>, %values: memref<4x64xf6E3M2FN>,
 
 func.func @rows_with_gaps(%values: memref<4x32xi8>, %scales: memref<4x2xf8E8M0FNU>,
                           %init: memref<4x64xf32, strided<[65, 1]>>) {
-  // expected-error @below {{cannot be lowered to vectors: expected contiguous memrefs, but got 'memref<4x64xf32, strided<[65, 1]>>'}}
+  // expected-error @below {{cannot be lowered: expected contiguous memrefs, but got 'memref<4x64xf32, strided<[65, 1]>>'}}
   mxfp4.dequantize_into ins(%values, %scales : memref<4x32xi8>, memref<4x2xf8E8M0FNU>)
       outs(%init : memref<4x64xf32, strided<[65, 1]>>)
   return

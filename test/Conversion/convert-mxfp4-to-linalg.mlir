@@ -1,5 +1,5 @@
 // RUN: mxfp4-opt %s --convert-mxfp4-to-linalg | FileCheck %s
-// RUN: mxfp4-opt %s --convert-mxfp4-to-linalg=slow-path-only | FileCheck %s --check-prefix=SLOW
+// RUN: mxfp4-opt %s --convert-mxfp4-to-linalg=kernels=vector | FileCheck %s --check-prefix=SLOW
 
 /// Two elements in a byte, the even one low (F2); 0xFF is NaN (F4).
 // CHECK-LABEL: func.func @dequantize_of_bytes

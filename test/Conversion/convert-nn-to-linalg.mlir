@@ -1,5 +1,5 @@
 // RUN: mxfp4-opt %s --convert-nn-to-linalg | FileCheck %s
-// RUN: mxfp4-opt %s --convert-nn-to-linalg=slow-path-only | FileCheck %s --check-prefix=SLOW
+// RUN: mxfp4-opt %s --convert-nn-to-linalg=kernels=vector | FileCheck %s --check-prefix=SLOW
 
 /// Every op becomes loops over the whole of its result.
 // CHECK-LABEL: func.func @embedding

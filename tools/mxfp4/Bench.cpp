@@ -170,12 +170,14 @@ static std::string formatJson(const Setup &setup,
                     {"avg_ts", mean(result.tokensPerSecond)},
                     {"stddev_ts", standardDeviation(result.tokensPerSecond)},
                     {"samples_ts", result.tokensPerSecond}});
+    if (result.ops.empty())
+      continue;
+    list.back()["ops"] = formatJsonOps(result);
     if (setup.ceilings.bytes == 0)
       continue;
     list.back()["read_bytes_per_second"] = setup.ceilings.bytes;
     list.back()["f32_operations_per_second"] = setup.ceilings.floatOperations;
     list.back()["i8_operations_per_second"] = setup.ceilings.byteOperations;
-    list.back()["ops"] = formatJsonOps(result);
   }
   // The name of a folder need not be UTF-8.
   return list.dump(2, ' ', false,
@@ -190,6 +192,9 @@ static Status prepareOps(const Flags &flags, const Program &program,
   if (program.ops.empty())
     return Error{"--per-op needs the barriers between ops, which the program "
                  "for --reference lacks"};
+  // The probes are for a CPU.
+  if (program.target.rfind("nvptx:", 0) == 0)
+    return {};
   Result<Program> probes = compileProbes(flags.engine.compile);
   if (!probes)
     return probes.error();

@@ -12,6 +12,7 @@
 
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Compiler/Compiler.h"
+#include "mxfp4/Driver/Engine.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Support/File.h"
 
@@ -36,9 +37,12 @@ static Status run(const Flags &flags) {
           FileWriter::create(flags.output);
       !writer)
     return writer.error();
+  Result<CompileOptions> options = resolveTarget(flags.compile);
+  if (!options)
+    return options.error();
   // Without a cache this only compiles and measures the time.
   Result<CachedProgram> compiled =
-      compileCached(*config, flags.compile, {/*enabled=*/false, ""});
+      compileCached(*config, *options, {/*enabled=*/false, ""});
   if (!compiled)
     return compiled.error();
   if (Status status = saveProgram(compiled->program, flags.output); !status)
@@ -60,6 +64,8 @@ void mx::addCompileVerb(CLI::App &app, Action &action) {
   verb->footer("Examples:\n"
                "  mxfp4 compile gpt-oss-20b -o gpt-oss-20b.program\n"
                "  mxfp4 compile --preset 120b --target cpu:x86-64-v4 "
-               "-o gpt-oss-120b.program");
+               "-o gpt-oss-120b.program\n"
+               "  mxfp4 compile gpt-oss-20b --target nvptx:sm_90 "
+               "-o gpt-oss-20b.program");
   onChosen(*verb, action, flags, run);
 }

@@ -17,6 +17,7 @@
 #include "mxfp4/Driver/Machine.h"
 #include "mxfp4/Driver/Table.h"
 #include "mxfp4/Runtime/CPUFeatures.h"
+#include "mxfp4/Runtime/GPU.h"
 #include "mxfp4/Runtime/ThreadPool.h"
 
 #include <algorithm>
@@ -35,8 +36,23 @@ static std::string orUnknown(const std::string &text) {
   return text.empty() ? "unknown" : text;
 }
 
+static constexpr double kGibibyte = 1 << 30;
+
+/// The GPU in words, or why there is none.
+static std::string describeGPU() {
+  Result<GPU> gpu = findGPU();
+  if (!gpu)
+    return "none: " + gpu.error().message;
+  Result<std::string> target = chooseGPUTarget(gpu->capability);
+  return gpu->name + ", sm_" + std::to_string(gpu->capability) + ", " +
+         std::to_string(gpu->multiprocessors) + " multiprocessors, " +
+         formatNumber("%.1f GiB", double(gpu->bytes) / kGibibyte) +
+         ", driver for CUDA " + std::to_string(gpu->driverVersion / 1000) +
+         "." + std::to_string(gpu->driverVersion % 1000 / 10) + ", " +
+         (target ? "gets " + *target : target.error().message);
+}
+
 static std::string formatMachine(const Machine &machine) {
-  constexpr double gibibyte = 1 << 30;
   return formatTable(
       {{"machine", ""},
        {"processor", orUnknown(machine.processor)},
@@ -44,10 +60,11 @@ static std::string formatMachine(const Machine &machine) {
                           std::to_string(machine.processors)},
        {"memory nodes",
         machine.nodes ? std::to_string(machine.nodes) : "unknown"},
-       {"memory", formatNumber("%.1f GiB", double(machine.memory) / gibibyte)},
+       {"memory", formatNumber("%.1f GiB", double(machine.memory) / kGibibyte)},
        {"available memory",
-        formatNumber("%.1f GiB", double(machine.availableMemory) / gibibyte)},
-       {"huge pages", orUnknown(machine.hugePages)}});
+        formatNumber("%.1f GiB", double(machine.availableMemory) / kGibibyte)},
+       {"huge pages", orUnknown(machine.hugePages)},
+       {"GPU", describeGPU()}});
 }
 
 /// What the processor at hand lacks for `set`, as a list; "" if nothing.

@@ -51,8 +51,15 @@ typedef void (*MXEntryFunction)(const MXInvocation *);
 
 namespace mx {
 
+/// What the kernels of a GPU read of a call: MXInvocation says what it means.
+struct CallNumbers {
+  int64_t tokens;
+  int64_t position;
+  int64_t context;
+};
+
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 5;
+constexpr uint32_t kABIVersion = 6;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -115,6 +122,9 @@ inline constexpr char kDecodeEntry[] = "decode";
 
 // The buffers that the runtime fills and reads; it finds them by these names.
 
+/// Of a program for a GPU: CallNumbers.
+inline constexpr char kNumbersBuffer[] = "numbers";
+
 /// The token ids of a call, i32 [Entry::maxTokens of prefill].
 inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
@@ -159,6 +169,24 @@ struct ProgramOp {
   OpCost cost;
 };
 
+/// A place in one of Program::buffers.
+struct Address {
+  uint32_t buffer = 0;
+  uint64_t offset = 0;
+};
+
+/// One launch of a kernel of a program for a GPU, on at most `blocks` blocks of
+/// `threads` threads.
+struct Launch {
+  std::string kernel;
+  uint32_t blocks = 1;
+  uint32_t threads = 1;
+  /// Pointers that the kernel gets.
+  std::vector<Address> arguments;
+  /// The index in Program::ops of what it does, or -1.
+  int64_t op = -1;
+};
+
 /// A function of the program that the runtime calls.
 struct Entry {
   std::string name;
@@ -169,6 +197,8 @@ struct Entry {
   /// How often a call carries out each of Program::ops; 0 also for those in
   /// loops.
   std::vector<int64_t> opCounts = {};
+  /// Of a program for a GPU: what a call launches, one after the other.
+  std::vector<Launch> launches = {};
 };
 
 /// Program::maxRewind of models that are compiled here.
@@ -193,12 +223,19 @@ struct Program {
   /// because caches of windows still have what came before the window then.
   int64_t maxRewind = 0;
 
+  /// True if every kernel waits for the one before by itself, so that both may
+  /// be under way.
+  bool overlapsLaunches = false;
+
   std::vector<Buffer> buffers;
   std::vector<Entry> entries;
+  /// Of a program for a GPU: what Buffer::prepare names. In launches, buffer 0
+  /// is the weight as in the checkpoint, and buffer 1 what is to be filled.
+  std::vector<Entry> prepares;
   /// In the order of the module. Empty if barriers tell no ops.
   std::vector<ProgramOp> ops;
   /// An ELF shared object that defines the symbols of `entries` and of
-  /// Buffer::prepare.
+  /// Buffer::prepare, or for a GPU the PTX of the kernels.
   std::string code;
 
   /// The entry point `name`, or null.

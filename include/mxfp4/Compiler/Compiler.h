@@ -27,7 +27,8 @@ constexpr int64_t kMaxPrefillTokens = 1 << 16;
 /// What decides the code of a Program, besides the model.
 struct CompileOptions {
   /// "cpu" is the processor at hand; "cpu:NAME" another, as LLVM names it, such
-  /// as "cpu:x86-64-v3" or "cpu:neoverse-n1".
+  /// as "cpu:x86-64-v3" or "cpu:neoverse-n1". "nvptx:CHIP" is an NVIDIA GPU,
+  /// such as "nvptx:sm_90"; code for it runs on later ones, too.
   std::string target = "cpu";
   /// Precision of activations and of the KV cache, one of activationNames().
   /// Sums and the residual stream are f32 in all. With "bf16" products
@@ -50,6 +51,10 @@ struct CompileOptions {
   /// "main.arg1".
   std::vector<std::string> weights;
 };
+
+/// The target for a GPU of compute capability `capability` / 10, such as 90:
+/// "nvptx:" and the latest chip that has no more. Fails where there is none.
+Result<std::string> chooseGPUTarget(int capability);
 
 /// Fails on options that are out of range, or a target that is unknown.
 Status checkOptions(const CompileOptions &options);

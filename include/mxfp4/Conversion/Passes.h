@@ -12,10 +12,15 @@
 #define MXFP4_CONVERSION_PASSES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::mxfp4 {
+
+/// The kernels that ops may have.
+enum class Kernels { None, Vector, GPU };
+
 #define GEN_PASS_DECL
 #include "mxfp4/Conversion/Passes.h.inc"
 

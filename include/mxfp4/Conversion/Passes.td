@@ -15,9 +15,15 @@ include "mlir/Pass/PassBase.td"
 
 class ToLinalgPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
-    Option<"slowPathOnly", "slow-path-only", "bool", /*default=*/"false",
-           "Lower only what has no lowering to vectors, such as a matmul whose "
-           "weight has no layout">,
+    Option<"kernels", "kernels", "::mlir::mxfp4::Kernels",
+           /*default=*/"::mlir::mxfp4::Kernels::None",
+           "Leave the ops that there are kernels for",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::mxfp4::Kernels::None, "none", "lower all"),
+               clEnumValN(::mlir::mxfp4::Kernels::Vector, "vector",
+                          "leave what convert-*-to-vector lowers"),
+               clEnumValN(::mlir::mxfp4::Kernels::GPU, "gpu",
+                          "leave what convert-*-to-gpu lowers"))}]>,
   ];
 }
 
@@ -74,6 +80,103 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+class ToGPUPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertMXFP4ToGPUPass : ToGPUPass<"convert-mxfp4-to-gpu"> {
+  let summary = "Lower mxfp4 matmuls on memrefs to launches of kernels";
+  let description = [{
+    A warp multiplies a few rows of a weight by a few tokens; each lane takes
+    blocks of the rows, in row-major order as in the checkpoint, and decodes
+    them in registers. Takes MXFP4 with inputs of f32, bf16 and f16 that are not
+    rounded to integers.
+  }];
+}
+
+def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
+  let summary = "Lower nn ops on memrefs to launches of kernels";
+  let description = [{
+    Takes the ops that need threads to work together: `nn.linear`,
+    `nn.rms_norm`, `nn.attention`, `nn.cache_update` and `nn.route_top_k`. Others are lowered to
+    `linalg` before (`convert-nn-to-linalg{kernels=gpu}`).
+  }];
+}
+
+def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {
+  let summary = "Make launches of parallel loops and of other code";
+  let description = [{
+    Each iteration of an `scf.parallel` becomes the work of a thread, and code
+    outside of such loops that works on memory that of a single one, so that
+    functions do nothing but launch kernels and call each other. Fails on a
+    reduction, and on code that has results that depend on memory.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def OutlineKernelsPass : Pass<"mxfp4-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Move the code of launches into kernels";
+  let description = [{
+    Each `gpu.launch` becomes a `gpu.launch_func` of a `gpu.func` in the
+    `gpu.module` `@kernels`; launches that do the same share one. A kernel takes
+    the arguments of the function that it uses, and temporaries, which are views of the arena
+    (`mxfp4-plan-memory`). What is computed from them without reading memory is
+    computed in the kernel. Fails on a launch that uses anything else.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+def PlanLaunchesPass : Pass<"mxfp4-plan-launches", "::mlir::ModuleOp"> {
+  let summary = "Write down the launches of each entry point";
+  let description = [{
+    An entry point, and what prepares a weight, gets the list `mxfp4.launches`:
+    kernels in the order of their launches, each with its blocks at most, its threads in a
+    block, the number of its op, and its arguments as pairs of a buffer and an
+    offset in bytes. It keeps no code, and functions that it calls go. The module gets
+    the table `mxfp4.buffers`, as from `mxfp4-lower-entry-points`.
+
+    Arguments of kernels become pointers: a memref is one to its elements,
+    followed by one to its number of rows if that is dynamic, and a number of
+    tokens or positions is one into the buffer `numbers`, which the runtime fills
+    (`mx::CallNumbers`). So arguments are the same in every call.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def OverlapLaunchesPass
+    : Pass<"mxfp4-overlap-launches", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Let kernels be launched while the one before still runs";
+  let description = [{
+    Each kernel lets the next one start at once, and waits for the one before
+    before it touches memory (`griddepcontrol`, from sm_90 on). The runtime has
+    to launch them so (`mx::Program::overlapsLaunches`).
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
+}
+
+def ExpandMathPass : Pass<"mxfp4-expand-math"> {
+  let summary = "Expand functions of mathematics to arithmetic";
+  let description = [{
+    For kernels of a GPU, where there is no library. Exponentials, sines, cosines
+    and others become the polynomials of upstream, within a few units in the last place of
+    f32. The angles of sines and cosines are first brought into one turn, in f64,
+    so that they are right at all positions of a sequence. What is an instruction becomes an
+    intrinsic function of LLVM.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
@@ -121,8 +224,7 @@ def LowerEntryPointsPass : Pass<"mxfp4-lower-entry-points", "::mlir::ModuleOp"> 
                            "::mlir::LLVM::LLVMDialect"];
 }
 
-def ExpandNarrowFloatsPass
-    : Pass<"mxfp4-expand-narrow-floats", "::mlir::func::FuncOp"> {
+def ExpandNarrowFloatsPass : Pass<"mxfp4-expand-narrow-floats"> {
   let summary = "Expand casts from and to floats of 8 bits and less";
   let description = [{
     `arith.extf` and `arith.truncf` of scalars and vectors from and to `f4E2M1FN`,

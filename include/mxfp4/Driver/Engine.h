@@ -31,6 +31,9 @@ struct EngineOptions {
   CacheOptions cache;
 };
 
+/// `options` with a chip where the target is "nvptx": that of the GPU at hand.
+Result<CompileOptions> resolveTarget(CompileOptions options);
+
 /// A checkpoint and the Program compiled for it; from here on sessions.
 class Engine {
 public:

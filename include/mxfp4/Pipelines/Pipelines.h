@@ -29,6 +29,15 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init("avx2")};
 };
 
+/// The options of the pipelines for a GPU.
+struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
+  Option<bool> overlap{
+      *this, "overlap",
+      llvm::cl::desc("Let kernels be launched while the one before still "
+                     "runs, from sm_90 on"),
+      llvm::cl::init(false)};
+};
+
 struct AdoptionPipelineOptions : PassPipelineOptions<AdoptionPipelineOptions> {
   Option<int64_t> maxTokens{
       *this, "max-tokens",
@@ -60,6 +69,18 @@ void buildVectorPipeline(OpPassManager &manager,
 /// mxfp4-lower-to-cpu: the same, and on to the LLVM dialect.
 void buildCPUPipeline(OpPassManager &manager,
                       const CPUPipelineOptions &options);
+
+/// mxfp4-lower-to-launches: tensors to launches of kernels of a GPU on one
+/// arena.
+void buildLaunchPipeline(OpPassManager &manager);
+
+/// mxfp4-lower-launches-to-nvvm: launches to a plan, and the kernels to NVVM.
+void buildNVVMPipeline(OpPassManager &manager,
+                       const NVVMPipelineOptions &options);
+
+/// mxfp4-lower-to-nvvm: both.
+void buildGPUPipeline(OpPassManager &manager,
+                      const NVVMPipelineOptions &options);
 
 /// mxfp4-lower-to-loops: tensors to plain loops, slow and exact.
 void buildLoopsPipeline(OpPassManager &manager);

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where the time of a program goes, op by op: its barriers tell which op is
-// done.
+// Where the time of a program goes, op by op: the barriers of a CPU, or the
+// launches of a GPU, tell which op is done.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +41,8 @@ public:
   /// All threads are done with number `op` of Program::ops, or with work for
   /// none of them if it is -1.
   void finish(int64_t op);
+  /// `seconds` were for number `op` of Program::ops, or for none of them.
+  void add(int64_t op, double seconds);
   /// Nothing was done yet.
   void clear();
 

@@ -14,8 +14,7 @@
 
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Checkpoint/Checkpoint.h"
-#include "mxfp4/Runtime/CPUDevice.h"
-#include "mxfp4/Runtime/Memory.h"
+#include "mxfp4/Runtime/LoadedProgram.h"
 
 #include <functional>
 #include <memory>
@@ -109,40 +108,39 @@ public:
   int64_t context() const { return maxLength; }
   int64_t vocabSize() const { return vocabulary; }
   int64_t maxRewind() const { return rewindable; }
-  int64_t threads() const { return device->pool().threads(); }
+  int64_t threads() const { return loaded->threads(); }
   /// Bytes of all buffers.
-  uint64_t bytes() const;
+  uint64_t bytes() const { return loaded->bytes(); }
 
 private:
-  /// An entry point, ready to be called.
+  /// An entry point: its index in the Program, and how many tokens it takes.
   struct Call {
-    MXEntryFunction function = nullptr;
-    Entry entry;
+    size_t entry = 0;
+    int64_t maxTokens = 0;
   };
 
   Session() = default;
   Status bindEntries(const Program &program);
-  Status allocateBuffers(const Program &program);
   Status loadWeights(const Program &program, Checkpoint &checkpoint,
                      const SessionOptions &options);
-  void prepareWeight(MXEntryFunction prepare, const TensorData &source,
-                     void *destination);
   Status computeLogits(int64_t first, int64_t count, const RowVisitor &visit);
-  void run(const Call &call, int64_t tokens, int64_t position);
+  Status readLogits(int64_t rows);
+  Status run(const Call &call, int64_t tokens, int64_t position);
   bool interrupted() const { return interrupt && interrupt(); }
 
-  std::unique_ptr<CPUDevice> device;
-  std::vector<Memory> buffers;
-  /// The addresses of `buffers`.
-  std::vector<void *> addresses;
+  std::unique_ptr<LoadedProgram> loaded;
   InterruptCallback interrupt;
   OpProfile *profile = nullptr;
 
   Call prefillCall;
   Call unembedCall;
+  /// Without tokens if the program has no such entry point.
   Call decodeCall;
-  int32_t *tokenBuffer = nullptr;
-  float *logitBuffer = nullptr;
+  /// Indices of buffers.
+  size_t tokenBuffer = 0;
+  size_t logitBuffer = 0;
+  /// The rows that were read last, and the last of them.
+  const float *logitRows = nullptr;
   const float *lastLogits = nullptr;
 
   int64_t vocabulary = 0;

@@ -11,6 +11,7 @@
 
 #include "mxfp4/Conversion/Passes.h"
 
+#include "BufferTable.h"
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,37 +33,6 @@ namespace mlir::mxfp4 {
 
 using namespace mlir;
 using namespace mlir::mxfp4;
-
-namespace {
-/// What the runtime has to know of a buffer.
-struct BufferInfo {
-  StringAttr kind;
-  int64_t bytes = 0;
-  int64_t bytesPerPosition = 0;
-  Attribute source;
-  /// Of an input or an output that has one type in all entry points.
-  MemRefType type;
-};
-} // namespace
-
-/// True if `type` is numbers one after another, as the runtime keeps them.
-static bool isPlainBuffer(MemRefType type) {
-  return type.getElementType().isIntOrFloat() &&
-         type.getLayout().isIdentity() && !type.getMemorySpace();
-}
-
-/// Bytes of a memref with `count` for each dynamic dimension, or nothing if
-/// that is more than any machine has.
-static std::optional<int64_t> getBytes(MemRefType type, int64_t count) {
-  constexpr int64_t maxBytes = int64_t(1) << 57;
-  int64_t bytes = getElementBytes(type.getElementType());
-  for (int64_t size : type.getShape())
-    if (llvm::MulOverflow(bytes, ShapedType::isDynamic(size) ? count : size,
-                          bytes) ||
-        bytes > maxBytes)
-      return std::nullopt;
-  return bytes;
-}
 
 namespace {
 /// Reads the fields of an MXInvocation.
@@ -114,7 +84,7 @@ private:
 class EntryLowering {
 public:
   explicit EntryLowering(ModuleOp module)
-      : module(module), users(symbols, module) {}
+      : module(module), users(symbols, module), table(module) {}
 
   LogicalResult run() {
     for (Operation &op : *module.getBody())
@@ -130,7 +100,7 @@ public:
         return failure();
       }
     }
-    writeTable();
+    table.write();
     return success();
   }
 
@@ -199,7 +169,7 @@ private:
       auto type = dyn_cast<MemRefType>(argument.getType());
       if (type && isPlainBuffer(type)) {
         FailureOr<int64_t> index =
-            isPrepare ? nextBuffer++ : bindBuffer(function, i, type);
+            isPrepare ? nextBuffer++ : table.bind(function, i, type);
         if (failed(index))
           return failure();
         bool isOfCall = isNamed(function, i, kKindAttrName, "input") ||
@@ -256,87 +226,6 @@ private:
         "temporaries");
   }
 
-  static bool isNamed(func::FuncOp function, unsigned index,
-                      StringRef attribute, StringRef value) {
-    auto name = function.getArgAttrOfType<StringAttr>(index, attribute);
-    return name && name.getValue() == value;
-  }
-
-  static bool isArena(func::FuncOp function, unsigned index) {
-    return isNamed(function, index, kKindAttrName, "arena");
-  }
-
-  /// The number of the buffer that an argument is bound to. Entry points share
-  /// buffers by name; a weight has one for each arrangement.
-  FailureOr<int64_t> bindBuffer(func::FuncOp function, unsigned index,
-                                MemRefType type) {
-    auto name = function.getArgAttrOfType<StringAttr>(index, kBufferAttrName);
-    auto kind = function.getArgAttrOfType<StringAttr>(index, kKindAttrName);
-    if (!name || !kind)
-      return function.emitOpError()
-             << "cannot be an entry point: expected 'mxfp4.buffer' and "
-                "'mxfp4.kind' on argument "
-             << index;
-    if (llvm::is_contained(type.getShape().drop_front(type.getRank() != 0),
-                           ShapedType::kDynamic))
-      return function.emitOpError()
-             << "cannot be an entry point: expected only the leading dimension "
-                "of argument "
-             << index << " to be dynamic, but got " << type;
-    BufferInfo info;
-    info.kind = kind;
-    info.source = function.getArgAttr(index, kSourceAttrName);
-    bool countsTokens = isNamed(function, index, kDimAttrName, "tokens");
-    auto maxTokens = function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName);
-    std::optional<int64_t> bytes =
-        getBytes(type, countsTokens ? maxTokens.getInt() : 1);
-    if (!bytes)
-      return function.emitOpError()
-             << "cannot be an entry point: expected argument " << index
-             << " to have fewer than 2^57 bytes, but got " << type;
-    if (isArena(function, index) &&
-        (!type.getElementType().isInteger(8) || type.getRank() != 1 ||
-         !type.isDynamicDim(0)))
-      return function.emitOpError()
-             << "cannot be an entry point: expected the arena to be "
-                "memref<?xi8>, but got "
-             << type;
-    if (isArena(function, index))
-      info.bytes = getArenaBytes();
-    else if (isNamed(function, index, kDimAttrName, "context"))
-      info.bytesPerPosition = *bytes;
-    else if (countsTokens || type.hasStaticShape())
-      info.bytes = *bytes;
-    else
-      return function.emitOpError()
-             << "cannot be an entry point: expected 'mxfp4.dim' on argument "
-             << index << " of type " << type;
-
-    if (kind.getValue() == "input" || kind.getValue() == "output")
-      info.type = type;
-    std::pair<StringRef, Attribute> key = {
-        name.getValue(), function.getArgAttr(index, kPrepareAttrName)};
-    auto [entry, isNew] = table.insert({key, info});
-    BufferInfo &known = entry->second;
-    if (!isNew) {
-      if (known.kind != info.kind || known.source != info.source ||
-          known.bytesPerPosition != info.bytesPerPosition ||
-          (info.kind.getValue() == "weight" && known.bytes != info.bytes))
-        return function.emitOpError()
-               << "cannot share buffer '" << name.getValue()
-               << "' with another entry point: expected the same kind and type";
-      if (known.type != info.type)
-        known.type = {};
-      known.bytes = std::max(known.bytes, info.bytes);
-    }
-    return std::distance(table.begin(), entry);
-  }
-
-  int64_t getArenaBytes() {
-    auto bytes = module->getAttrOfType<IntegerAttr>(kArenaAttrName);
-    return bytes ? bytes.getInt() : 0;
-  }
-
   /// A memref of the argument's type over the buffer.
   Value makeMemRef(ImplicitLocOpBuilder &b, InvocationReader &reader,
                    const LLVMTypeConverter &converter, func::FuncOp function,
@@ -365,35 +254,11 @@ private:
         if (Value size = counts ? reader.loadNumber(counts) : Value())
           built.setSize(b, b.getLoc(), dim, size);
         else
-          built.setConstantSize(b, b.getLoc(), dim, getArenaBytes());
+          built.setConstantSize(b, b.getLoc(), dim, table.getArenaBytes());
       }
       descriptor = built;
     }
     return UnrealizedConversionCastOp::create(b, type, descriptor).getResult(0);
-  }
-
-  void writeTable() {
-    Builder builder(module.getContext());
-    SmallVector<Attribute> buffers;
-    for (auto &[key, info] : table) {
-      auto &[name, prepare] = key;
-      SmallVector<NamedAttribute> fields = {
-          builder.getNamedAttr("name", builder.getStringAttr(name)),
-          builder.getNamedAttr("kind", info.kind),
-          builder.getNamedAttr("bytes", builder.getI64IntegerAttr(info.bytes)),
-          builder.getNamedAttr(
-              "bytes_per_position",
-              builder.getI64IntegerAttr(info.bytesPerPosition))};
-      if (info.source)
-        fields.push_back(builder.getNamedAttr("source", info.source));
-      if (info.type)
-        fields.push_back(
-            builder.getNamedAttr("type", TypeAttr::get(info.type)));
-      if (prepare)
-        fields.push_back(builder.getNamedAttr("prepare", prepare));
-      buffers.push_back(builder.getDictionaryAttr(fields));
-    }
-    module->setAttr(kBuffersAttrName, builder.getArrayAttr(buffers));
   }
 
   ModuleOp module;
@@ -401,8 +266,7 @@ private:
   SymbolUserMap users;
   /// Of the entry points so far.
   llvm::StringSet<> names;
-  /// By name and by what prepares it.
-  llvm::MapVector<std::pair<StringRef, Attribute>, BufferInfo> table;
+  BufferTable table;
 };
 
 struct LowerEntryPointsPass final

@@ -124,13 +124,13 @@ namespace {
 /// One multiplication per element.
 template <typename OpTy>
 struct DequantizeLowering final : OpRewritePattern<OpTy> {
-  DequantizeLowering(MLIRContext *context, bool slowPathOnly)
-      : OpRewritePattern<OpTy>(context), slowPathOnly(slowPathOnly) {}
+  DequantizeLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern<OpTy>(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     SmallVector<Value> inits;
-    bool hasKernel = slowPathOnly &&
+    bool hasKernel = kernels == Kernels::Vector &&
                      hasWholeBytes(op.getValues().getType().getElementType());
     if (failed(getInits(rewriter, op, hasKernel, inits)))
       return failure();
@@ -148,7 +148,7 @@ struct DequantizeLowering final : OpRewritePattern<OpTy> {
   }
 
 private:
-  bool slowPathOnly;
+  Kernels kernels;
 };
 
 /// Looks for each place of the result which element belongs there.
@@ -227,15 +227,15 @@ static Value roundInput(ImplicitLocOpBuilder &b, Value input,
 
 /// A sum over k in rising order, then bias and residual.
 struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
-  MatmulOpLowering(MLIRContext *context, bool slowPathOnly)
-      : OpRewritePattern(context), slowPathOnly(slowPathOnly) {}
+  MatmulOpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
-    if (slowPathOnly && op.getLayout())
-      return rewriter.notifyMatchFailure(op, "weight is arranged");
+    if (hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "has a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Type f32 = b.getF32Type();
     SmallVector<OpFoldResult> sizes =
@@ -256,20 +256,20 @@ struct MatmulOpLowering final : OpRewritePattern<MatmulOp> {
   }
 
 private:
-  bool slowPathOnly;
+  Kernels kernels;
 };
 
 /// Each slot reads the weights of its expert; experts are not grouped.
 struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
-  MatmulByExpertOpLowering(MLIRContext *context, bool slowPathOnly)
-      : OpRewritePattern(context), slowPathOnly(slowPathOnly) {}
+  MatmulByExpertOpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(MatmulByExpertOp op,
                                 PatternRewriter &rewriter) const override {
     if (op.getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "is not on tensors");
-    if (slowPathOnly && op.getLayout())
-      return rewriter.notifyMatchFailure(op, "weight is arranged");
+    if (hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "has a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Location loc = op.getLoc();
     Type f32 = b.getF32Type();
@@ -353,7 +353,7 @@ struct MatmulByExpertOpLowering final : OpRewritePattern<MatmulByExpertOp> {
   }
 
 private:
-  bool slowPathOnly;
+  Kernels kernels;
 };
 
 struct ConvertMXFP4ToLinalgPass final
@@ -364,9 +364,9 @@ struct ConvertMXFP4ToLinalgPass final
     RewritePatternSet patterns(&getContext());
     patterns.add<DequantizeLowering<DequantizeOp>,
                  DequantizeLowering<DequantizeIntoOp>, MatmulOpLowering,
-                 MatmulByExpertOpLowering>(&getContext(), slowPathOnly);
-    populateQuantizePatterns(patterns, slowPathOnly);
-    if (!slowPathOnly)
+                 MatmulByExpertOpLowering>(&getContext(), kernels);
+    populateQuantizePatterns(patterns, kernels);
+    if (kernels != Kernels::Vector)
       patterns.add<PackOpLowering>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }

@@ -11,13 +11,14 @@
 #ifndef MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H
 #define MXFP4_LIB_CONVERSION_MXFP4TOLINALG_PATTERNS_H
 
+#include "../Utils/Kernels.h"
 #include "../Utils/ScalarCode.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::mxfp4 {
 
 /// Makes blocks, and the scales of NVFP4 from those of MXFP4.
-void populateQuantizePatterns(RewritePatternSet &patterns, bool slowPathOnly);
+void populateQuantizePatterns(RewritePatternSet &patterns, Kernels kernels);
 
 /// The tensors that the results of `op` are written into: its destinations, or
 /// empty ones. Fails on an op that is not on tensors, and on one with

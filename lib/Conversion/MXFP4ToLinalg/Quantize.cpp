@@ -46,13 +46,13 @@ namespace {
 /// elements.
 template <typename OpTy>
 struct QuantizeLowering final : OpRewritePattern<OpTy> {
-  QuantizeLowering(MLIRContext *context, bool slowPathOnly)
-      : OpRewritePattern<OpTy>(context), slowPathOnly(slowPathOnly) {}
+  QuantizeLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern<OpTy>(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     SmallVector<Value> inits;
-    bool hasKernel = slowPathOnly &&
+    bool hasKernel = kernels == Kernels::Vector &&
                      hasWholeBytes(op.getValues().getType().getElementType());
     if (failed(getInits(rewriter, op, hasKernel, inits)))
       return failure();
@@ -125,7 +125,7 @@ struct QuantizeLowering final : OpRewritePattern<OpTy> {
   }
 
 private:
-  bool slowPathOnly;
+  Kernels kernels;
 };
 
 /// First whether each block is zero, then the range of the scales of the
@@ -265,8 +265,8 @@ struct CastToNVFP4OpLowering final : OpRewritePattern<CastToNVFP4Op> {
 } // namespace
 
 void mxfp4::populateQuantizePatterns(RewritePatternSet &patterns,
-                                     bool slowPathOnly) {
+                                     Kernels kernels) {
   patterns.add<QuantizeLowering<QuantizeOp>, QuantizeLowering<QuantizeIntoOp>>(
-      patterns.getContext(), slowPathOnly);
+      patterns.getContext(), kernels);
   patterns.add<CastToNVFP4OpLowering>(patterns.getContext());
 }

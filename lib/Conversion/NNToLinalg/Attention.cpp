@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/Kernels.h"
 #include "../Utils/ScalarCode.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,12 +28,13 @@ using namespace mlir::nn;
 namespace {
 /// Sine and cosine are computed for each element.
 struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
-  using Base::Base;
+  RotaryEmbeddingOpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(RotaryEmbeddingOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getNumResults() == 0)
-      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    if (op.getNumResults() == 0 || hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "is not on tensors, or a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Type f32 = b.getF32Type();
     int64_t half = op.getInput().getType().getDimSize(2) / 2;
@@ -77,16 +79,20 @@ struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
     rewriter.replaceOp(op, result);
     return success();
   }
+
+private:
+  Kernels kernels;
 };
 
 /// Goes over the whole cache and keeps the rows that get no new position.
 struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
-  using Base::Base;
+  CacheUpdateOpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(CacheUpdateOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getNumResults() == 0)
-      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    if (op.getNumResults() == 0 || hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "is not on tensors, or a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
     Value rows = tensor::DimOp::create(b, op.getInit(), zero);
@@ -126,17 +132,21 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
     rewriter.replaceOp(op, result);
     return success();
   }
+
+private:
+  Kernels kernels;
 };
 
 /// Scores, their largest with the sink, the sum of exponentials, and the sum of
 /// values, one loop nest each.
 struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
-  using Base::Base;
+  AttentionOpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getNumResults() == 0)
-      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    if (op.getNumResults() == 0 || hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "is not on tensors, or a kernel");
     Location loc = op.getLoc();
     ImplicitLocOpBuilder b(loc, rewriter);
     Type f32 = b.getF32Type();
@@ -273,10 +283,14 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     rewriter.replaceOp(op, result);
     return success();
   }
+
+private:
+  Kernels kernels;
 };
 } // namespace
 
-void mxfp4::populateAttentionToLinalgPatterns(RewritePatternSet &patterns) {
+void mxfp4::populateAttentionToLinalgPatterns(RewritePatternSet &patterns,
+                                              Kernels kernels) {
   patterns.add<AttentionOpLowering, CacheUpdateOpLowering,
-               RotaryEmbeddingOpLowering>(patterns.getContext());
+               RotaryEmbeddingOpLowering>(patterns.getContext(), kernels);
 }

@@ -11,6 +11,7 @@
 
 #include "mxfp4/Conversion/Passes.h"
 
+#include "../Utils/Kernels.h"
 #include "../Utils/ScalarCode.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,16 +38,20 @@ namespace {
 template <typename OpTy,
           SmallVector<Value> (*lower)(OpTy, ImplicitLocOpBuilder &)>
 struct OpLowering final : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
+  OpLowering(MLIRContext *context, Kernels kernels)
+      : OpRewritePattern<OpTy>(context), kernels(kernels) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    if (op->getNumResults() == 0)
-      return rewriter.notifyMatchFailure(op, "is not on tensors");
+    if (op->getNumResults() == 0 || hasKernel(op, kernels))
+      return rewriter.notifyMatchFailure(op, "is not on tensors, or a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, lower(op, b));
     return success();
   }
+
+private:
+  Kernels kernels;
 };
 } // namespace
 
@@ -247,38 +252,21 @@ static SmallVector<Value> lowerCombineExperts(CombineExpertsOp op,
 }
 
 namespace {
-using LinearOpLowering = OpLowering<LinearOp, lowerLinear>;
-
-/// Leaves a weight that is arranged for a kernel.
-struct PlainLinearLowering final : OpRewritePattern<LinearOp> {
-  using Base::Base;
-
-  LogicalResult matchAndRewrite(LinearOp op,
-                                PatternRewriter &rewriter) const override {
-    if (op.getLayout())
-      return rewriter.notifyMatchFailure(op, "weight is arranged");
-    return LinearOpLowering(getContext()).matchAndRewrite(op, rewriter);
-  }
-};
-
 struct ConvertNNToLinalgPass final
     : mxfp4::impl::ConvertNNToLinalgPassBase<ConvertNNToLinalgPass> {
   using Base::Base;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    if (slowPathOnly) {
-      patterns.add<PlainLinearLowering>(&getContext());
-      return walkAndApplyPatterns(getOperation(), std::move(patterns));
-    }
-    populateAttentionToLinalgPatterns(patterns);
+    populateAttentionToLinalgPatterns(patterns, kernels);
     patterns.add<OpLowering<EmbeddingOp, lowerEmbedding>,
-                 OpLowering<RMSNormOp, lowerRMSNorm>, LinearOpLowering,
+                 OpLowering<RMSNormOp, lowerRMSNorm>,
+                 OpLowering<LinearOp, lowerLinear>,
                  OpLowering<RouteTopKOp, lowerRouteTopK>,
                  OpLowering<AddExpertBiasOp, lowerAddExpertBias>,
                  OpLowering<SwiGLUOp, lowerSwiGLU>,
                  OpLowering<CombineExpertsOp, lowerCombineExperts>>(
-        &getContext());
+        &getContext(), kernels);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

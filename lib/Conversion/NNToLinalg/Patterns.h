@@ -12,11 +12,13 @@
 #define MXFP4_LIB_CONVERSION_NNTOLINALG_PATTERNS_H
 
 #include "mlir/IR/PatternMatch.h"
+#include "mxfp4/Conversion/Passes.h"
 
 namespace mlir::mxfp4 {
 
 /// Lowers nn.attention, nn.rotary_embedding and nn.cache_update.
-void populateAttentionToLinalgPatterns(RewritePatternSet &patterns);
+void populateAttentionToLinalgPatterns(RewritePatternSet &patterns,
+                                       Kernels kernels);
 
 } // namespace mlir::mxfp4
 

@@ -230,7 +230,7 @@ struct ExpandNarrowFloatsPass final
         patterns.getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     WalkResult walk =
-        getOperation().walk([](Operation *op) {
+        getOperation()->walk([](Operation *op) {
           if (!isToBeExpanded(op))
             return WalkResult::advance();
           op->emitOpError()

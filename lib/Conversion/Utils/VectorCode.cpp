@@ -490,3 +490,32 @@ Value mxfp4::emitExp(ImplicitLocOpBuilder &b, Value x) {
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
   return arith::SelectOp::create(b, isNaN, x, result);
 }
+
+/// True if rows follow each other without gaps, wherever the first one is.
+static bool isContiguous(MemRefType type) {
+  if (type.getLayout().isIdentity())
+    return true;
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  int64_t expected = 1;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    if (strides[i] != expected)
+      return false;
+    if (i > 0 && (type.isDynamicDim(i) ||
+                  llvm::MulOverflow(expected, type.getDimSize(i), expected)))
+      return false;
+  }
+  return true;
+}
+
+LogicalResult mxfp4::checkContiguous(Operation *op) {
+  for (Type type : op->getOperandTypes())
+    if (auto memref = dyn_cast<MemRefType>(type);
+        memref && !isContiguous(memref))
+      return op->emitOpError("cannot be lowered: expected contiguous "
+                             "memrefs, but got ")
+             << memref;
+  return success();
+}

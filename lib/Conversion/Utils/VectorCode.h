@@ -28,6 +28,9 @@ namespace mlir::mxfp4 {
 /// The size of dimension `index`, a constant where it is static.
 Value getSize(ImplicitLocOpBuilder &b, Value memref, int64_t index);
 
+/// Fails unless the memrefs of `op` are contiguous.
+LogicalResult checkContiguous(Operation *op);
+
 /// An i32 of `memref` as an index.
 Value loadIndex(ImplicitLocOpBuilder &b, Value memref, ValueRange indices);
 

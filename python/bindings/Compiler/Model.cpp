@@ -16,6 +16,7 @@
 #include "Call.h"
 #include "mxfp4/Driver/Engine.h"
 #include "mxfp4/Runtime/Generate.h"
+#include "mxfp4/Runtime/ThreadPool.h"
 
 #include <chrono>
 #include <limits>

@@ -70,6 +70,11 @@ static Program makeProgram() {
   program.ops = {op, {}};
   program.entries = {{"prefill", "mx_prefill", 128, {0, 1}, {24, 1}},
                      {"decode", "mx_decode", 1, {}, {0, 0}}};
+  program.overlapsLaunches = true;
+  program.entries[1].launches = {{"linear_0", 1440, 256, {{0, 0}, {1, 128}}, 1},
+                                 {"loop_0", 1, 32, {}, -1}};
+  program.prepares = {
+      {"prepare_0", "prepare_0", 1, {}, {}, {{"loop_1", 9, 64, {{1, 4}}, -1}}}};
   program.code = std::string("\x7f"
                              "ELF\0\1",
                              6);
@@ -96,6 +101,27 @@ TEST_F(ProgramTest, SizesByKind) {
   EXPECT_EQ(program.findEntry("encode"), nullptr);
 }
 
+static void expectSameLaunches(const std::vector<Entry> &loaded,
+                               const std::vector<Entry> &saved) {
+  ASSERT_EQ(loaded.size(), saved.size());
+  for (size_t i = 0; i < saved.size(); ++i) {
+    EXPECT_EQ(loaded[i].symbol, saved[i].symbol);
+    ASSERT_EQ(loaded[i].launches.size(), saved[i].launches.size());
+    for (size_t k = 0; k < saved[i].launches.size(); ++k) {
+      const Launch &a = loaded[i].launches[k], &b = saved[i].launches[k];
+      EXPECT_EQ(a.kernel, b.kernel);
+      EXPECT_EQ(a.blocks, b.blocks);
+      EXPECT_EQ(a.threads, b.threads);
+      EXPECT_EQ(a.op, b.op);
+      ASSERT_EQ(a.arguments.size(), b.arguments.size());
+      for (size_t j = 0; j < b.arguments.size(); ++j) {
+        EXPECT_EQ(a.arguments[j].buffer, b.arguments[j].buffer);
+        EXPECT_EQ(a.arguments[j].offset, b.arguments[j].offset);
+      }
+    }
+  }
+}
+
 TEST_F(ProgramTest, RoundTrip) {
   Program saved = makeProgram();
   ASSERT_TRUE(saveProgram(saved, path));
@@ -108,6 +134,9 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(loaded->vocabSize, saved.vocabSize);
   EXPECT_EQ(loaded->maxPositions, saved.maxPositions);
   EXPECT_EQ(loaded->maxRewind, saved.maxRewind);
+  EXPECT_EQ(loaded->overlapsLaunches, saved.overlapsLaunches);
+  expectSameLaunches(loaded->entries, saved.entries);
+  expectSameLaunches(loaded->prepares, saved.prepares);
   ASSERT_EQ(loaded->buffers.size(), saved.buffers.size());
   for (size_t i = 0; i < saved.buffers.size(); ++i) {
     EXPECT_EQ(loaded->buffers[i].name, saved.buffers[i].name);
@@ -269,6 +298,14 @@ TEST_F(ProgramTest, RefusesWhatCanNotBe) {
   EXPECT_EQ(errorOf([](Program &p) { p.entries[0].arguments[1] = 2; }),
             path + ": expected an argument of entry 'prefill' to be in [0, 1], "
                    "but found 2");
+  EXPECT_EQ(errorOf([](Program &p) { p.entries[1].launches[0].threads = 0; }),
+            path + ": expected threads of kernel 'linear_0' of entry 'decode' "
+                   "to be in [1, 1024], but found 0");
+  EXPECT_EQ(errorOf([](Program &p) {
+              p.prepares[0].launches[0].arguments[0].buffer = 2;
+            }),
+            path + ": expected the buffer of an argument of kernel 'loop_1' of "
+                   "entry 'prepare_0' to be in [0, 1], but found 2");
   EXPECT_NE(errorOf([](Program &p) { p.buffers[1].bytesPerPosition = ~0ull; }),
             "");
   EXPECT_NE(errorOf([](Program &p) { p.buffers[0].shape[1] = -1; }), "");

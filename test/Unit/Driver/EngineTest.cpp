@@ -14,6 +14,7 @@
 #include "mxfp4/Driver/Bench.h"
 #include "mxfp4/Driver/Evaluate.h"
 #include "mxfp4/Driver/Plan.h"
+#include "mxfp4/Runtime/GPU.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -127,4 +128,33 @@ TEST_F(EngineTest, InterruptStopsTheMeasurement) {
   std::unique_ptr<Session> session = openSession(benchContext(options));
   ASSERT_TRUE(session);
   EXPECT_EQ(runBench(*session, options).error().message, kInterrupted);
+}
+
+TEST(GPUTargetTest, ChoosesTheLatestChipThatTheGPURuns) {
+  EXPECT_EQ(*chooseGPUTarget(75), "nvptx:sm_75");
+  EXPECT_EQ(*chooseGPUTarget(87), "nvptx:sm_86");
+  EXPECT_EQ(*chooseGPUTarget(90), "nvptx:sm_90");
+  EXPECT_EQ(*chooseGPUTarget(120), "nvptx:sm_90");
+  Result<std::string> old = chooseGPUTarget(70);
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().message,
+            "expected a GPU of sm_75 or later, but found sm_70");
+}
+
+TEST(GPUTargetTest, TakesTheGPUAtHand) {
+  CompileOptions options;
+  options.target = "nvptx:sm_80";
+  EXPECT_EQ(resolveTarget(options)->target, "nvptx:sm_80");
+  options.target = "nvptx";
+  Result<CompileOptions> resolved = resolveTarget(options);
+  if (Result<GPU> gpu = findGPU()) {
+    ASSERT_TRUE(resolved) << resolved.error().message;
+    EXPECT_EQ(resolved->target, *chooseGPUTarget(gpu->capability));
+    return;
+  }
+  ASSERT_FALSE(resolved);
+  EXPECT_EQ(resolved.error().message.find(
+                "cannot choose a chip for target 'nvptx': "),
+            0u)
+      << resolved.error().message;
 }

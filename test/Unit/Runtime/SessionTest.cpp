@@ -12,6 +12,7 @@
 #include "mxfp4/Runtime/Session.h"
 
 #include "FakeProgram.h"
+#include "mxfp4/Runtime/GPU.h"
 
 #include <cstring>
 #include <gtest/gtest.h>
@@ -346,4 +347,13 @@ TEST_F(SessionTest, InterruptStopsLoadingAndPrefill) {
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message, kInterrupted);
   EXPECT_EQ(creationError(options), kInterrupted);
+}
+
+TEST_F(SessionTest, SaysThatThereIsNoGPU) {
+  if (findGPU())
+    GTEST_SKIP() << "there is a GPU";
+  program.target = "nvptx:sm_90";
+  std::string error = creationError();
+  EXPECT_EQ(error.find("cannot run the program for 'nvptx:sm_90': "), 0u)
+      << error;
 }

@@ -116,7 +116,8 @@ LogicalResult MXFP4Dialect::verifyOperationAttribute(Operation *op,
     return verifyKind<DenseI64ArrayAttr>(op, attribute, "an array of i64");
   if (name == kArenaAttrName)
     return verifyKind<IntegerAttr>(op, attribute, "an integer");
-  if (name == kBuffersAttrName || name == kOpsAttrName)
+  if (name == kBuffersAttrName || name == kOpsAttrName ||
+      name == kLaunchesAttrName)
     return verifyKind<ArrayAttr>(op, attribute, "an array");
   return failOnUnknown(op, attribute, "an operation");
 }

@@ -72,11 +72,15 @@ inline constexpr StringLiteral kPrepareAttrName = "mxfp4.prepare";
 inline constexpr StringLiteral kArgumentsAttrName = "mxfp4.arguments";
 inline constexpr StringLiteral kArenaAttrName = "mxfp4.arena";
 inline constexpr StringLiteral kBuffersAttrName = "mxfp4.buffers";
+inline constexpr StringLiteral kLaunchesAttrName = "mxfp4.launches";
 inline constexpr StringLiteral kOpsAttrName = "mxfp4.ops";
 inline constexpr StringLiteral kOpCountsAttrName = "mxfp4.op_counts";
 
 /// The value of `mxfp4.entry` on a function that prepares a weight.
 inline constexpr StringLiteral kPrepareEntry = "prepare";
+
+/// The module of the kernels of a GPU.
+inline constexpr StringLiteral kKernelsName = "kernels";
 
 /// The function at which the threads of a team meet.
 inline constexpr StringLiteral kBarrierName = "mxfp4_barrier";

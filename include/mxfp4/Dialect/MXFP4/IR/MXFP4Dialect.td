@@ -58,6 +58,8 @@ def MXFP4_Dialect : Dialect {
       `mxfp4.prepare` the function that rearranges it.
     - `mxfp4.arguments` on an entry that was lowered lists the buffers of its
       arguments, by their numbers in the table.
+    - `mxfp4.launches` on an entry of a GPU, or on what prepares a weight there,
+      lists the kernels that it launches (`mxfp4-plan-launches`).
     - `mxfp4.arena` on a module is the size of the arena in bytes, and
       `mxfp4.buffers` the table of all buffers.
     - `mxfp4.ops` on a module is the table of ops whose time can be told, and

@@ -1,0 +1,253 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Lowers nn ops on memrefs to kernels.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Conversion/Passes.h"
+
+#include "../Utils/Kernels.h"
+#include "../Utils/RowProduct.h"
+#include "Patterns.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_CONVERTNNTOGPUPASS
+#include "mxfp4/Conversion/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+using namespace mlir::nn;
+
+/// Threads of the blocks of kernels here, and of a block at most.
+static constexpr int64_t kThreads = 256;
+static constexpr int64_t kMaxThreads = 1024;
+
+/// A block has a token, and a thread some of its elements, which it keeps.
+static void lowerRMSNorm(RMSNormOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Type f32 = b.getF32Type();
+  int64_t width = op.getInput().getType().getDimSize(1);
+  // As many as are busy, up to the most that a block has.
+  int64_t threads = std::clamp<int64_t>(llvm::alignTo(width, kWarpSize),
+                                        kWarpSize, kMaxThreads);
+  int64_t count = llvm::divideCeil(width, threads);
+  Value tokens = getSize(b, op.getInput(), 0);
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddFOp::create(b, x, y);
+  };
+  emitLaunch(
+      b, "rms_norm", getBlocks(tokens, 1), threads,
+      getSharedType(f32, {threads / kWarpSize}),
+      [&](const KernelThread &thread) {
+        SmallVector<Value> columns, areColumns, places, gains;
+        Value end = constantIndex(b, width);
+        for (int64_t i = 0; i < count; ++i) {
+          columns.push_back(addIndex(b, thread.thread, i * threads));
+          areColumns.push_back(arith::CmpIOp::create(
+              b, arith::CmpIPredicate::ult, columns[i], end));
+          places.push_back(arith::MinUIOp::create(b, columns[i],
+                                                  constantIndex(b, width - 1)));
+          gains.push_back(loadScalar(b, op.getGain(), places[i]));
+        }
+        emitForEachItemOfBlock(b, thread, tokens, [&](Value token) {
+          SmallVector<Value> elements;
+          for (Value place : places)
+            elements.push_back(loadScalar(b, op.getInput(), {token, place}));
+          Value sum = constantFloat(b, f32, 0.0);
+          for (int64_t i = 0; i < count; ++i)
+            sum = arith::SelectOp::create(
+                b, areColumns[i],
+                math::FmaOp::create(b, elements[i], elements[i], sum), sum);
+          sum = reduceWarp(b, sum, add);
+          Value isFirst = arith::CmpIOp::create(
+              b, arith::CmpIPredicate::eq, thread.lane, constantIndex(b, 0));
+          emitIf(b, isFirst, [&] {
+            memref::StoreOp::create(b, sum, thread.shared[0], thread.warp);
+          });
+          gpu::BarrierOp::create(b);
+          Value total = constantFloat(b, f32, 0.0);
+          for (int64_t warp = 0; warp < thread.warps(); ++warp)
+            total = add(total, memref::LoadOp::create(b, thread.shared[0],
+                                                      constantIndex(b, warp)));
+          // Another token's sums must not come before all have read these.
+          gpu::BarrierOp::create(b);
+          Value mean =
+              arith::DivFOp::create(b, total, constantFloat(b, f32, width));
+          Value root = math::SqrtOp::create(
+              b, add(mean,
+                     constantFloat(b, f32, op.getEpsilon().convertToFloat())));
+          Value factor =
+              arith::DivFOp::create(b, constantFloat(b, f32, 1.0), root);
+          for (int64_t i = 0; i < count; ++i)
+            emitIf(b, areColumns[i], [&] {
+              Value normal = arith::MulFOp::create(b, elements[i], factor);
+              storeScalar(b, arith::MulFOp::create(b, gains[i], normal),
+                          op.getInit(), {token, columns[i]});
+            });
+        });
+      });
+}
+
+static void lowerLinear(LinearOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  RowWeight weight = {op.getWeight(), /*scales=*/Value(),
+                      op.getInput().getType().getDimSize(1)};
+  emitLinearKernel(b, "linear", weight, op.getInput(), op.getBias(),
+                   op.getResidual(), op.getInit());
+}
+
+static void lowerCacheUpdate(CacheUpdateOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  ShapedType type = op.getInput().getType();
+  Value tokens = getSize(b, op.getInput(), 0);
+  Value rows = getSize(b, op.getInit(), 0);
+  Value skipped =
+      arith::MaxSIOp::create(b, subIndex(b, tokens, rows), constantIndex(b, 0));
+  Value sizes[] = {subIndex(b, tokens, skipped),
+                   constantIndex(b, type.getDimSize(1)),
+                   constantIndex(b, type.getDimSize(2))};
+  emitParallel(b, sizes, [&](ValueRange at) {
+    Value token = addIndex(b, skipped, at[0]);
+    Value row =
+        arith::RemUIOp::create(b, addIndex(b, op.getPosition(), token), rows);
+    storeScalar(b, loadScalar(b, op.getInput(), {token, at[1], at[2]}),
+                op.getInit(), {row, at[1], at[2]});
+  });
+}
+
+/// Numbers as integers in the order of numbers, and back.
+static Value flipOrder(ImplicitLocOpBuilder &b, Value bits) {
+  Type i32 = b.getI32Type();
+  Value sign = arith::ShRSIOp::create(b, bits, constantInt(b, i32, 31));
+  return arith::XOrIOp::create(
+      b, bits, arith::AndIOp::create(b, sign, constantInt(b, i32, 0x7FFFFFFF)));
+}
+
+/// A warp has a token. Lane i keeps the logits of experts i, i + 32, ..., and
+/// all agree on the largest that is left, once for each slot.
+static void lowerRouteTopK(RouteTopKOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Type f32 = b.getF32Type(), i32 = b.getI32Type();
+  int64_t experts = op.getLogits().getType().getDimSize(1);
+  int64_t slots = op.getInitExperts().getType().getDimSize(1);
+  Value tokens = getSize(b, op.getLogits(), 0);
+  Value taken = constantInt(b, i32, std::numeric_limits<int32_t>::min());
+  emitLaunch(
+      b, "route_top_k", getBlocks(tokens, kThreads / kWarpSize), kThreads, {},
+      [&](const KernelThread &thread) {
+        emitForEachItemOfWarp(b, thread, tokens, [&](Value token) {
+          SmallVector<Value> keys, numbers;
+          for (int64_t first = 0; first < experts; first += kWarpSize) {
+            Value number = addIndex(b, thread.lane, first);
+            Value isExpert =
+                arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                      constantIndex(b, experts));
+            Value place = arith::MinUIOp::create(b, number,
+                                                 constantIndex(b, experts - 1));
+            Value x = loadScalar(b, op.getLogits(), {token, place});
+            Value isNaN =
+                arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+            x = arith::SelectOp::create(
+                b, isNaN,
+                constantFloat(b, f32, -std::numeric_limits<float>::infinity()),
+                x);
+            // -0 and 0 are equal.
+            x = arith::AddFOp::create(b, x, constantFloat(b, f32, 0.0));
+            Value key = flipOrder(b, arith::BitcastOp::create(b, i32, x));
+            keys.push_back(arith::SelectOp::create(b, isExpert, key, taken));
+            numbers.push_back(arith::IndexCastOp::create(b, i32, number));
+          }
+          SmallVector<Value> chosen, logits;
+          for (int64_t slot = 0; slot < slots; ++slot) {
+            Value key = keys[0], number = numbers[0];
+            auto takeBetter = [&](Value otherKey, Value otherNumber) {
+              Value isLarger = arith::CmpIOp::create(
+                  b, arith::CmpIPredicate::sgt, otherKey, key);
+              Value isEqual = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                                    otherKey, key);
+              Value isLower = arith::CmpIOp::create(
+                  b, arith::CmpIPredicate::ult, otherNumber, number);
+              Value isBetter = arith::OrIOp::create(
+                  b, isLarger, arith::AndIOp::create(b, isEqual, isLower));
+              key = arith::SelectOp::create(b, isBetter, otherKey, key);
+              number =
+                  arith::SelectOp::create(b, isBetter, otherNumber, number);
+            };
+            for (size_t i = 1; i < keys.size(); ++i)
+              takeBetter(keys[i], numbers[i]);
+            for (int64_t distance = kWarpSize / 2; distance > 0;
+                 distance /= 2) {
+              auto exchange = [&](Value value) {
+                return gpu::ShuffleOp::create(b, value, distance, kWarpSize,
+                                              gpu::ShuffleMode::XOR)
+                    .getShuffleResult();
+              };
+              Value otherKey = exchange(key), otherNumber = exchange(number);
+              takeBetter(otherKey, otherNumber);
+            }
+            chosen.push_back(number);
+            logits.push_back(
+                arith::BitcastOp::create(b, f32, flipOrder(b, key)));
+            for (size_t i = 0; i < keys.size(); ++i) {
+              Value isChosen = arith::CmpIOp::create(
+                  b, arith::CmpIPredicate::eq, numbers[i], number);
+              keys[i] = arith::SelectOp::create(b, isChosen, taken, keys[i]);
+            }
+          }
+          Value sum = constantFloat(b, f32, 0.0);
+          SmallVector<Value> exponentials;
+          for (Value logit : logits) {
+            Value difference = arith::SubFOp::create(b, logit, logits[0]);
+            exponentials.push_back(math::ExpOp::create(b, difference));
+            sum = arith::AddFOp::create(b, sum, exponentials.back());
+          }
+          Value isFirst = arith::CmpIOp::create(
+              b, arith::CmpIPredicate::eq, thread.lane, constantIndex(b, 0));
+          emitIf(b, isFirst, [&] {
+            for (int64_t slot = 0; slot < slots; ++slot) {
+              Value place[] = {token, constantIndex(b, slot)};
+              memref::StoreOp::create(b, chosen[slot], op.getInitExperts(),
+                                      place);
+              storeScalar(b, arith::DivFOp::create(b, exponentials[slot], sum),
+                          op.getInitWeights(), place);
+            }
+          });
+        });
+      });
+}
+
+namespace {
+struct ConvertNNToGPUPass final
+    : mxfp4::impl::ConvertNNToGPUPassBase<ConvertNNToGPUPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(lowerOpsToLaunches(getOperation(), TypeID::get<NNDialect>(),
+                                  lower)))
+      signalPassFailure();
+  }
+
+private:
+  static bool lower(Operation *op) {
+    if (!hasKernel(op, Kernels::GPU))
+      return false;
+    TypeSwitch<Operation *>(op)
+        .Case([](RMSNormOp op) { lowerRMSNorm(op); })
+        .Case([](LinearOp op) { lowerLinear(op); })
+        .Case([](AttentionOp op) { launchAttention(op); })
+        .Case([](CacheUpdateOp op) { lowerCacheUpdate(op); })
+        .Case([](RouteTopKOp op) { lowerRouteTopK(op); });
+    return true;
+  }
+};
+} // namespace

@@ -1,0 +1,22 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declarations that the files of this folder share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_NNTOGPU_PATTERNS_H
+#define MXFP4_LIB_CONVERSION_NNTOGPU_PATTERNS_H
+
+#include "mxfp4/Dialect/NN/IR/NN.h"
+
+namespace mlir::mxfp4 {
+
+void launchAttention(nn::AttentionOp op);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_NNTOGPU_PATTERNS_H

@@ -1,0 +1,85 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Pieces of code that the lowerings to kernels of a GPU share: launches, loops
+// over the work of a grid, and sums over warps and blocks.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_KERNELCODE_H
+#define MXFP4_LIB_CONVERSION_UTILS_KERNELCODE_H
+
+#include "ScalarCode.h"
+#include "VectorCode.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+namespace mlir::mxfp4 {
+
+/// Threads that run in step and can exchange registers.
+constexpr int64_t kWarpSize = 32;
+/// Bytes that one load of a thread takes at most.
+constexpr int64_t kLoadBytes = 16;
+
+/// The thread that runs a kernel.
+struct KernelThread {
+  /// Its block, and how many there are.
+  Value block, blocks;
+  /// Its number in the block, that of its warp there, and its own in the warp.
+  Value thread, warp, lane;
+  /// Threads of a block.
+  int64_t threads;
+  /// Memory of the block.
+  SmallVector<Value> shared;
+
+  int64_t warps() const { return threads / kWarpSize; }
+};
+
+/// Emits a launch of at most `blocks` blocks of `threads` threads, each block
+/// with memory of the types `shared`, whose code `body` emits. A device may
+/// start fewer blocks, so that code loops over its work (emitForEachItem).
+void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
+                int64_t threads, ArrayRef<MemRefType> shared,
+                function_ref<void(const KernelThread &)> body);
+
+/// A memref of `elements` elements of `type` that a block has for itself.
+MemRefType getSharedType(Type type, ArrayRef<int64_t> shape);
+
+/// A loop over [0, items) from `first` on in steps of `step`.
+void emitForEachItem(ImplicitLocOpBuilder &b, Value first, Value step,
+                     Value items, function_ref<void(Value)> body);
+/// The same, for each block of the grid or for each warp of it.
+void emitForEachItemOfBlock(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                            Value items, function_ref<void(Value)> body);
+void emitForEachItemOfWarp(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                           Value items, function_ref<void(Value)> body);
+
+/// The blocks that have work where there are `items`, `perBlock` of them for a
+/// block: as many as a grid has where that is not known.
+int64_t getBlocks(Value items, int64_t perBlock);
+
+/// `count` consecutive elements of `memref` from `indices` on, which are at a
+/// multiple of that, as a vector of its element type.
+Value loadVector(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
+                 int64_t count);
+
+/// Combines the values of the lanes of a warp; all lanes get the result.
+Value reduceWarp(ImplicitLocOpBuilder &b, Value value,
+                 function_ref<Value(Value, Value)> combine);
+
+/// Runs `body` where `condition` holds.
+void emitIf(ImplicitLocOpBuilder &b, Value condition,
+            function_ref<void()> body);
+
+/// Replaces the ops of a dialect on memrefs in `function` that `lower` takes by
+/// the launches that it emits before them. `lower` returns false for an op that
+/// it leaves.
+LogicalResult lowerOpsToLaunches(func::FuncOp function, TypeID dialect,
+                                 function_ref<bool(Operation *)> lower);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_KERNELCODE_H

@@ -1,0 +1,64 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The product that matmuls on a GPU are made of: a warp multiplies some rows of
+// a weight by some rows of activations.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_ROWPRODUCT_H
+#define MXFP4_LIB_CONVERSION_UTILS_ROWPRODUCT_H
+
+#include "KernelCode.h"
+
+namespace mlir::mxfp4 {
+
+/// A weight [..., rows, columns] in row-major order: floats, or MXFP4 in its
+/// storage form (F2) with `scales` [..., rows, columns / 32].
+struct RowWeight {
+  Value values;
+  /// Null for floats.
+  Value scales;
+  int64_t columns;
+};
+
+/// Rows of a weight, each with its indices, and rows of activations, each at
+/// the indices of `input`.
+struct RowGroup {
+  SmallVector<SmallVector<Value>> weightRows;
+  SmallVector<SmallVector<Value>> inputRows;
+};
+
+/// result[group][weight row][input row] is their product in f32, in all lanes
+/// of the warp. A lane adds up every 32nd part of the columns, of as many as
+/// one load of the weight takes; then the sums of lanes are added up in a fixed
+/// order.
+SmallVector<SmallVector<SmallVector<Value>>>
+emitRowProducts(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                const RowWeight &weight, Value input,
+                ArrayRef<RowGroup> groups);
+
+/// How many rows of a weight of `rows` rows a warp multiplies at a time: more
+/// where there are enough for all warps of a GPU.
+int64_t getRowsOfWarp(int64_t rows);
+
+/// Emits a kernel for `init[t, n] = input[t] . weight[n] + bias[n] +
+/// residual[t, n]`; `bias` and `residual` may be null.
+void emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
+                      const RowWeight &weight, Value input, Value bias,
+                      Value residual, Value init);
+
+/// The elements of a vector, as f32.
+SmallVector<Value> splitVector(ImplicitLocOpBuilder &b, Value vector);
+
+/// Loads an element as f32, and stores an f32 in the element type of `memref`.
+Value loadScalar(ImplicitLocOpBuilder &b, Value memref, ValueRange indices);
+void storeScalar(ImplicitLocOpBuilder &b, Value value, Value memref,
+                 ValueRange indices);
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_ROWPRODUCT_H

@@ -1,0 +1,55 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Asks the driver.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Runtime/GPU.h"
+
+#include "CUDADriver.h"
+
+using namespace mx;
+using cuda::Code;
+
+Result<GPU> mx::findGPU() {
+  Result<const cuda::Driver *> found = cuda::getDriver();
+  if (!found)
+    return found.error();
+  const cuda::Driver &driver = **found;
+  int count = 0;
+  if (Code code = driver.deviceGetCount(&count))
+    return driver.makeError("cannot count the GPUs", code);
+  if (count == 0)
+    return Error{"the NVIDIA driver has no GPU"};
+  GPU gpu;
+  cuda::Device device = 0;
+  char name[256] = "";
+  int major = 0, minor = 0;
+  size_t bytes = 0;
+  Code code = driver.deviceGet(&device, 0);
+  if (code == 0)
+    code = driver.deviceGetName(name, sizeof(name), device);
+  if (code == 0)
+    code = driver.deviceGetAttribute(&major, cuda::kComputeCapabilityMajor,
+                                     device);
+  if (code == 0)
+    code = driver.deviceGetAttribute(&minor, cuda::kComputeCapabilityMinor,
+                                     device);
+  if (code == 0)
+    code = driver.deviceGetAttribute(&gpu.multiprocessors,
+                                     cuda::kMultiprocessorCount, device);
+  if (code == 0)
+    code = driver.deviceTotalMem(&bytes, device);
+  if (code == 0)
+    code = driver.driverGetVersion(&gpu.driverVersion);
+  if (code != 0)
+    return driver.makeError("cannot ask a GPU for its properties", code);
+  gpu.name = name;
+  gpu.capability = 10 * major + minor;
+  gpu.bytes = bytes;
+  return gpu;
+}
