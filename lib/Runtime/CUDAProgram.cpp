@@ -309,6 +309,9 @@ Status CUDAProgram::loadCode(const Program &program) {
     if (Status status = check("measure time", driver->eventCreate(&event, 0));
         !status)
       return status;
+  for (size_t entry = 0; entry < entries.size(); ++entry)
+    if (Status status = record(entry); !status)
+      return status;
   return {};
 }
 
@@ -494,9 +497,6 @@ Status CUDAProgram::call(size_t entry, int64_t tokens, int64_t position,
                          OpProfile *profile) {
   if (Status status = check("be used", driver->ctxSetCurrent(context)); !status)
     return status;
-  if (!graphs[entry])
-    if (Status status = record(entry); !status)
-      return status;
   if (numbersBuffer >= 0) {
     CallNumbers numbers = {tokens, position, positions};
     if (Status status = write(size_t(numbersBuffer), &numbers, sizeof(numbers));

@@ -25,6 +25,37 @@ bool mxfp4::isArena(func::FuncOp function, unsigned index) {
   return isNamed(function, index, kKindAttrName, "arena");
 }
 
+LogicalResult mxfp4::verifyPrepare(func::FuncOp function) {
+  unsigned buffers = 0;
+  bool usesArena = false, isStatic = true;
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (isArena(function, argument.getArgNumber())) {
+      usesArena |= !argument.use_empty();
+    } else if (type) {
+      ++buffers;
+      isStatic &= type.hasStaticShape();
+    }
+  }
+  if (buffers == 2 && isStatic && !usesArena)
+    return success();
+  return function.emitOpError(
+      "cannot prepare a weight: expected two memrefs of static shape, the "
+      "weight as in the checkpoint and the buffer to fill, and no "
+      "temporaries");
+}
+
+LogicalResult mxfp4::verifyOwnBuffer(func::FuncOp function, unsigned index,
+                                     int64_t buffer, ArrayRef<int64_t> others) {
+  bool isOfCall = isNamed(function, index, kKindAttrName, "input") ||
+                  isNamed(function, index, kKindAttrName, "output");
+  if (!isOfCall || !llvm::is_contained(others, buffer))
+    return success();
+  return function.emitOpError()
+         << "cannot be an entry point: expected argument " << index
+         << " to have a buffer of its own";
+}
+
 bool mxfp4::isPlainBuffer(MemRefType type) {
   return type.getElementType().isIntOrFloat() &&
          type.getLayout().isIdentity() && !type.getMemorySpace();

@@ -24,6 +24,15 @@ bool isNamed(func::FuncOp function, unsigned index, StringRef name,
 /// True for the argument that is the arena.
 bool isArena(func::FuncOp function, unsigned index);
 
+/// Fails unless a function that prepares a weight gets two buffers and no
+/// temporaries.
+LogicalResult verifyPrepare(func::FuncOp function);
+
+/// Fails if an argument that is an input or an output has `buffer`, which is
+/// among `others`, those of the arguments before.
+LogicalResult verifyOwnBuffer(func::FuncOp function, unsigned index,
+                              int64_t buffer, ArrayRef<int64_t> others);
+
 /// True if `type` is numbers one after another, as the runtime keeps them.
 bool isPlainBuffer(MemRefType type);
 

@@ -170,14 +170,9 @@ private:
       if (type && isPlainBuffer(type)) {
         FailureOr<int64_t> index =
             isPrepare ? nextBuffer++ : table.bind(function, i, type);
-        if (failed(index))
+        if (failed(index) ||
+            failed(verifyOwnBuffer(function, i, *index, arguments)))
           return failure();
-        bool isOfCall = isNamed(function, i, kKindAttrName, "input") ||
-                        isNamed(function, i, kKindAttrName, "output");
-        if (isOfCall && llvm::is_contained(arguments, *index))
-          return function.emitOpError()
-                 << "cannot be an entry point: expected argument " << i
-                 << " to have a buffer of its own";
         arguments.push_back(*index);
         bound = makeMemRef(b, reader, converter, function, i, type, *index);
       } else if (isNamed(function, i, kValueAttrName, "invocation")) {
@@ -203,27 +198,6 @@ private:
     if (!isPrepare)
       function->setAttr(kArgumentsAttrName, b.getDenseI64ArrayAttr(arguments));
     return success();
-  }
-
-  /// What prepares a weight gets two buffers and no arena.
-  LogicalResult verifyPrepare(func::FuncOp function) {
-    unsigned buffers = 0;
-    bool usesArena = false, isStatic = true;
-    for (BlockArgument argument : function.getArguments()) {
-      auto type = dyn_cast<MemRefType>(argument.getType());
-      if (isArena(function, argument.getArgNumber())) {
-        usesArena |= !argument.use_empty();
-      } else if (type) {
-        ++buffers;
-        isStatic &= type.hasStaticShape();
-      }
-    }
-    if (buffers == 2 && isStatic && !usesArena)
-      return success();
-    return function.emitOpError(
-        "cannot prepare a weight: expected two memrefs of static shape, the "
-        "weight as in the checkpoint and the buffer to fill, and no "
-        "temporaries");
   }
 
   /// A memref of the argument's type over the buffer.

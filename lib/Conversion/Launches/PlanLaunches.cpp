@@ -91,6 +91,8 @@ private:
     if (!isPrepare && !names.insert(name).second)
       return entry.emitOpError()
              << "cannot be an entry point: there is another '" << name << "'";
+    if (isPrepare && failed(verifyPrepare(entry)))
+      return failure();
     Frame frame;
     SmallVector<int64_t> arguments;
     int64_t nextBuffer = 0;
@@ -102,7 +104,8 @@ private:
           continue;
         FailureOr<int64_t> buffer =
             isPrepare ? nextBuffer++ : table.bind(entry, i, type);
-        if (failed(buffer))
+        if (failed(buffer) ||
+            failed(verifyOwnBuffer(entry, i, *buffer, arguments)))
           return failure();
         Place place = {*buffer, 0, {}};
         if (isNamed(entry, i, kDimAttrName, "tokens"))
@@ -201,8 +204,11 @@ private:
         return failOnUnknown(launch, operand);
       arguments.append({place->second.buffer, place->second.offset});
       auto type = cast<MemRefType>(operand.getType());
-      if (hasRows(type) &&
-          (!place->second.rows || failed(addNumber(*place->second.rows))))
+      if (!hasRows(type))
+        continue;
+      if (!place->second.rows)
+        return failOnUnknown(launch, operand);
+      if (failed(addNumber(*place->second.rows)))
         return failure();
     }
     auto numbered =
@@ -255,8 +261,10 @@ private:
       frame.places[view] = result;
     } else if (isa<memref::CastOp, memref::ExpandShapeOp,
                    memref::CollapseShapeOp>(op)) {
-      // Rows stay rows in what becomes of activations.
-      if (std::optional<Place> place = getPlace(op->getOperand(0)))
+      std::optional<Place> place = getPlace(op->getOperand(0));
+      if (place && !keepsRows(op))
+        place->rows = std::nullopt;
+      if (place)
         frame.places[op->getResult(0)] = *place;
     } else if (std::optional<int64_t> constant =
                    op->getNumResults() == 1
@@ -264,6 +272,18 @@ private:
                        : std::nullopt) {
       frame.numbers[op->getResult(0)] = {Number::Constant, *constant};
     }
+  }
+
+  /// True if the leading dimension is the same before and after a reshape.
+  static bool keepsRows(Operation *op) {
+    auto isAlone = [](ArrayRef<ReassociationIndices> groups) {
+      return !groups.empty() && groups.front().size() == 1;
+    };
+    if (auto expand = dyn_cast<memref::ExpandShapeOp>(op))
+      return isAlone(expand.getReassociationIndices());
+    if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op))
+      return isAlone(collapse.getReassociationIndices());
+    return true;
   }
 
   static LogicalResult failOnUnknown(Operation *op, Value operand) {
@@ -274,8 +294,7 @@ private:
   }
 
   static bool hasRows(MemRefType type) {
-    return type.getRank() != 0 && type.isDynamicDim(0) &&
-           !(type.getRank() == 1 && type.getElementType().isInteger(8));
+    return type.getRank() != 0 && type.isDynamicDim(0);
   }
 
   /// The buffer of the numbers of a call, which the runtime fills.
