@@ -72,8 +72,9 @@ LogicalResult Lowering::lower(ModuleOp module, Stage stage) const {
   if (const GPUTarget *gpu = getGPU()) {
     NVVMPipelineOptions gpuOptions;
     gpuOptions.overlap = gpu->overlapsLaunches;
+    gpuOptions.tensorCores = gpu->hasTensorCores;
     if (stage >= Stage::Vector)
-      buildLaunchPipeline(manager);
+      buildLaunchPipeline(manager, gpuOptions);
     if (stage >= Stage::LLVM)
       buildNVVMPipeline(manager, gpuOptions);
     return manager.run(module);

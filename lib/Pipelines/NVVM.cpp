@@ -29,10 +29,19 @@
 
 using namespace mlir;
 
-void mxfp4::buildLaunchPipeline(OpPassManager &manager) {
+void mxfp4::buildLaunchPipeline(OpPassManager &manager,
+                                const NVVMPipelineOptions &options) {
   manager.addPass(createNumberOpsPass());
+  if (options.tensorCores) {
+    AssignLayoutsPassOptions layouts;
+    layouts.tiles = true;
+    manager.addNestedPass<func::FuncOp>(createAssignLayoutsPass(layouts));
+    manager.addPass(createHoistPacksPass());
+  }
   manager.addPass(createResolveLayoutsPass());
+  manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
   manager.addPass(createPackStoragePass());
+  manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToLinalgPass({/*kernels=*/Kernels::GPU}));
   manager.addNestedPass<func::FuncOp>(
@@ -40,11 +49,14 @@ void mxfp4::buildLaunchPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addBufferization(manager);
-  manager.addNestedPass<func::FuncOp>(createConvertMXFP4ToGPUPass());
-  manager.addNestedPass<func::FuncOp>(createConvertNNToGPUPass());
+  manager.addNestedPass<func::FuncOp>(
+      createConvertMXFP4ToGPUPass({options.tensorCores}));
+  manager.addNestedPass<func::FuncOp>(
+      createConvertNNToGPUPass({options.tensorCores}));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createMapLoopsToGPUPass());
+  manager.addNestedPass<func::FuncOp>(createMergeLaunchesPass());
   manager.addPass(createPlanMemoryPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createOutlineKernelsPass());
@@ -84,6 +96,6 @@ void mxfp4::buildNVVMPipeline(OpPassManager &manager,
 
 void mxfp4::buildGPUPipeline(OpPassManager &manager,
                              const NVVMPipelineOptions &options) {
-  buildLaunchPipeline(manager);
+  buildLaunchPipeline(manager, options);
   buildNVVMPipeline(manager, options);
 }

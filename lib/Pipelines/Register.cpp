@@ -38,9 +38,9 @@ void mxfp4::registerPipelinesAndPasses() {
   PassPipelineRegistration<CPUPipelineOptions>(
       "mxfp4-lower-to-cpu", "Lower tensors to the LLVM dialect for a CPU",
       buildCPUPipeline);
-  PassPipelineRegistration<>("mxfp4-lower-to-launches",
-                             "Lower tensors to launches of kernels of a GPU",
-                             buildLaunchPipeline);
+  PassPipelineRegistration<NVVMPipelineOptions>(
+      "mxfp4-lower-to-launches",
+      "Lower tensors to launches of kernels of a GPU", buildLaunchPipeline);
   PassPipelineRegistration<NVVMPipelineOptions>(
       "mxfp4-lower-launches-to-nvvm",
       "Lower launches to a plan and kernels to NVVM", buildNVVMPipeline);

@@ -445,6 +445,11 @@ Status CUDAProgram::wait() {
   if (code == 0)
     code = driver->streamSynchronize(stream);
   inputBytes = 0;
+  // All weights are there.
+  if (staging)
+    driver->memFree(staging);
+  staging = 0;
+  stagingBytes = 0;
   return check("finish a call", code);
 }
 

@@ -81,10 +81,16 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
 }
 
 class ToGPUPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
+  let options = [
+    Option<"tensorCores", "tensor-cores", "bool", /*default=*/"false",
+           "Multiply tiles of bf16, as chips from sm_80 on can">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
@@ -95,7 +101,9 @@ def ConvertMXFP4ToGPUPass : ToGPUPass<"convert-mxfp4-to-gpu"> {
     A warp multiplies a few rows of a weight by a few tokens; each lane takes
     blocks of the rows, in row-major order as in the checkpoint, and decodes
     them in registers. Takes MXFP4 with inputs of f32, bf16 and f16 that are not
-    rounded to integers.
+    rounded to integers. With `tensor-cores`, where the input is bf16, a block
+    multiplies tiles of 16 rows by 8 tokens or slots (`mma.m16n8k16`), and a
+    lane makes blocks bf16 with their scales, which is exact.
   }];
 }
 
@@ -119,6 +127,19 @@ def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::scf::SCFDialect"];
+}
+
+def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
+  let summary = "Make one launch of several where blocks can do that";
+  let description = [{
+    Launches that follow each other become one where neither writes memory that
+    the other touches and their blocks have as many threads: products of one
+    input by several weights, for example. Each block does its part of each.
+    What a launch of one block leaves in temporaries, such as the norm of one
+    token, each block of those that read it computes for itself.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect"];
 }
 
 def OutlineKernelsPass : Pass<"mxfp4-outline-kernels", "::mlir::ModuleOp"> {

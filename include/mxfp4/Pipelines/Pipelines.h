@@ -36,6 +36,10 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::desc("Let kernels be launched while the one before still "
                      "runs, from sm_90 on"),
       llvm::cl::init(false)};
+  Option<bool> tensorCores{
+      *this, "tensor-cores",
+      llvm::cl::desc("Multiply tiles of bf16, from sm_80 on"),
+      llvm::cl::init(false)};
 };
 
 struct AdoptionPipelineOptions : PassPipelineOptions<AdoptionPipelineOptions> {
@@ -72,7 +76,8 @@ void buildCPUPipeline(OpPassManager &manager,
 
 /// mxfp4-lower-to-launches: tensors to launches of kernels of a GPU on one
 /// arena.
-void buildLaunchPipeline(OpPassManager &manager);
+void buildLaunchPipeline(OpPassManager &manager,
+                         const NVVMPipelineOptions &options);
 
 /// mxfp4-lower-launches-to-nvvm: launches to a plan, and the kernels to NVVM.
 void buildNVVMPipeline(OpPassManager &manager,

@@ -27,6 +27,8 @@ struct GPUTarget {
   StringRef ptx;
   /// True if a kernel can be launched while the one before still runs.
   bool overlapsLaunches;
+  /// True if it multiplies tiles of bf16.
+  bool hasTensorCores;
 
   /// "nvptx:sm_90", for example.
   std::string describe() const;

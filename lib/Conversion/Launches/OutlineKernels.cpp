@@ -12,6 +12,8 @@
 
 #include "mxfp4/Conversion/Passes.h"
 
+#include "../Utils/KernelCode.h"
+
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -73,6 +75,11 @@ private:
         inModule, loc, name, builder.getFunctionType({}, {}), shared);
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                     builder.getUnitAttr());
+    // Vectors are loaded from it.
+    for (size_t i = 0; i < shared.size(); ++i)
+      kernel.setWorkgroupAttributionAttr(int(i),
+                                         LLVM::LLVMDialect::getAlignAttrName(),
+                                         builder.getI64IntegerAttr(kLoadBytes));
     std::optional<int64_t> threads =
         getConstantIntValue(launch.getBlockSizeX());
     std::optional<int64_t> blocks = getConstantIntValue(launch.getGridSizeX());
@@ -82,9 +89,11 @@ private:
     kernel.setKnownBlockSizeAttr(
         builder.getDenseI32ArrayAttr({int32_t(*threads), 1, 1}));
 
-    // Else ptxas spills registers so that more blocks fit than there may be.
-    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                    builder.getI32IntegerAttr(1));
+    // Without a number ptxas spills registers so that more blocks fit than
+    // there may be.
+    StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
+    Attribute number = launch->getDiscardableAttr(resident);
+    kernel->setAttr(resident, number ? number : builder.getI32IntegerAttr(1));
 
     Block &entry = kernel.getBody().front();
     OpBuilder body = OpBuilder::atBlockBegin(&entry);

@@ -12,6 +12,7 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -23,6 +24,12 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+/// True if `op` computes without memory, or loads a number of the call, which
+/// is there before the first kernel starts.
+static bool needsNoOther(Operation &op) {
+  return isMemoryEffectFree(&op) || isa<LLVM::LoadOp>(op);
+}
+
 namespace {
 struct OverlapLaunchesPass final
     : mxfp4::impl::OverlapLaunchesPassBase<OverlapLaunchesPass> {
@@ -30,12 +37,14 @@ struct OverlapLaunchesPass final
 
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>()) {
+      Block &entry = kernel.getBody().front();
       ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
-      b.setInsertionPointToStart(&kernel.getBody().front());
-      for (NVVM::GridDepActionKind kind :
-           {NVVM::GridDepActionKind::launch_dependents,
-            NVVM::GridDepActionKind::wait})
-        NVVM::GriddepcontrolOp::create(b, kind);
+      b.setInsertionPoint(
+          &*llvm::find_if_not(entry.without_terminator(), needsNoOther));
+      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+      b.setInsertionPointToStart(&entry);
+      NVVM::GriddepcontrolOp::create(
+          b, NVVM::GridDepActionKind::launch_dependents);
     }
   }
 };

@@ -11,8 +11,9 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "../Utils/Kernels.h"
-#include "../Utils/RowProduct.h"
+#include "../Utils/LinearKernel.h"
 #include "Patterns.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -37,9 +38,13 @@ static void lowerRMSNorm(RMSNormOp op) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Type f32 = b.getF32Type();
   int64_t width = op.getInput().getType().getDimSize(1);
-  // As many as are busy, up to the most that a block has.
-  int64_t threads = std::clamp<int64_t>(llvm::alignTo(width, kWarpSize),
-                                        kWarpSize, kMaxThreads);
+  // As many as are busy, up to the most that a block has; for one token as many
+  // as in the kernels that read the result, which can take this one's place.
+  bool isOneToken = op.getInput().getType().getDimSize(0) == 1;
+  int64_t threads = isOneToken
+                        ? kThreads
+                        : std::clamp<int64_t>(llvm::alignTo(width, kWarpSize),
+                                              kWarpSize, kMaxThreads);
   int64_t count = llvm::divideCeil(width, threads);
   Value tokens = getSize(b, op.getInput(), 0);
   auto add = [&](Value x, Value y) -> Value {
@@ -98,12 +103,12 @@ static void lowerRMSNorm(RMSNormOp op) {
       });
 }
 
-static void lowerLinear(LinearOp op) {
+static void lowerLinear(LinearOp op, bool tensorCores) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   RowWeight weight = {op.getWeight(), /*scales=*/Value(),
                       op.getInput().getType().getDimSize(1)};
   emitLinearKernel(b, "linear", weight, op.getInput(), op.getBias(),
-                   op.getResidual(), op.getInit());
+                   op.getResidual(), op.getInit(), tensorCores);
 }
 
 static void lowerCacheUpdate(CacheUpdateOp op) {
@@ -233,18 +238,23 @@ struct ConvertNNToGPUPass final
 
   void runOnOperation() override {
     if (failed(lowerOpsToLaunches(getOperation(), TypeID::get<NNDialect>(),
-                                  lower)))
+                                  [&](Operation *op) { return lower(op); })))
       signalPassFailure();
   }
 
 private:
-  static bool lower(Operation *op) {
+  bool lower(Operation *op) {
     if (!hasKernel(op, Kernels::GPU))
       return false;
     TypeSwitch<Operation *>(op)
         .Case([](RMSNormOp op) { lowerRMSNorm(op); })
-        .Case([](LinearOp op) { lowerLinear(op); })
-        .Case([](AttentionOp op) { launchAttention(op); })
+        .Case([&](LinearOp op) { lowerLinear(op, tensorCores); })
+        .Case([&](AttentionOp op) {
+          if (tensorCores && hasTileAttention(op))
+            launchTileAttention(op);
+          else
+            launchAttention(op);
+        })
         .Case([](CacheUpdateOp op) { lowerCacheUpdate(op); })
         .Case([](RouteTopKOp op) { lowerRouteTopK(op); });
     return true;

@@ -17,6 +17,10 @@ namespace mlir::mxfp4 {
 
 void launchAttention(nn::AttentionOp op);
 
+/// The same with tensor cores, where the op is one for them.
+bool hasTileAttention(nn::AttentionOp op);
+void launchTileAttention(nn::AttentionOp op);
+
 } // namespace mlir::mxfp4
 
 #endif // MXFP4_LIB_CONVERSION_NNTOGPU_PATTERNS_H

@@ -10,6 +10,8 @@
 
 #include "KernelCode.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -20,7 +22,8 @@ static constexpr int64_t kMaxBlocks = (int64_t(1) << 31) - 1;
 
 void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                        int64_t threads, ArrayRef<MemRefType> shared,
-                       function_ref<void(const KernelThread &)> body) {
+                       function_ref<void(const KernelThread &)> body,
+                       int64_t residentBlocks) {
   Value one = constantIndex(b, 1);
   SmallVector<Type> sharedTypes(shared.begin(), shared.end());
   auto launch = gpu::LaunchOp::create(
@@ -32,6 +35,9 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
       /*clusterSizeY=*/Value(), /*clusterSizeZ=*/Value(),
       /*module=*/FlatSymbolRefAttr(),
       FlatSymbolRefAttr::get(b.getContext(), name));
+  // mxfp4-outline-kernels gives it to the kernel.
+  launch->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                  b.getI32IntegerAttr(int32_t(residentBlocks)));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&launch.getBody().front());
   KernelThread thread;

@@ -40,10 +40,13 @@ struct KernelThread {
 
 /// Emits a launch of at most `blocks` blocks of `threads` threads, each block
 /// with memory of the types `shared`, whose code `body` emits. A device may
-/// start fewer blocks, so that code loops over its work (emitForEachItem).
+/// start fewer blocks, so that code loops over its work (emitForEachItem). The
+/// registers of a thread are so few that `residentBlocks` blocks fit a
+/// multiprocessor.
 void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                 int64_t threads, ArrayRef<MemRefType> shared,
-                function_ref<void(const KernelThread &)> body);
+                function_ref<void(const KernelThread &)> body,
+                int64_t residentBlocks = 1);
 
 /// A memref of `elements` elements of `type` that a block has for itself.
 MemRefType getSharedType(Type type, ArrayRef<int64_t> shape);

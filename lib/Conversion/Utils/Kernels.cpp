@@ -12,6 +12,7 @@
 
 #include "KernelCode.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 #include "mxfp4/Dialect/NN/IR/NN.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -35,12 +36,19 @@ static bool hasWholeLoads(ShapedType type) {
   return bits % (8 * kLoadBytes) == 0;
 }
 
-/// Weights in row-major order, as they are in the checkpoint.
+/// True for the layout that mxfp4-assign-layouts gives weights of tiles.
+static bool isForTiles(LayoutAttr layout) {
+  return layout.getLanes() == kTileRows && layout.getDepth() == mx::kBlockSize;
+}
+
+/// Weights in row-major order, as they are in the checkpoint, or arranged for
+/// tiles.
 template <typename OpTy> static bool takesMXFP4(OpTy op) {
   const mx::BlockFormat *format =
       getBlockFormat(op.getValues().getType(), op.getScales().getType());
   return format && StringRef(format->name) == mx::kMXFP4.name &&
-         !op.getInputFormat() && !op.getTensorScale() && !op.getLayout() &&
+         !op.getInputFormat() && !op.getTensorScale() &&
+         (!op.getLayout() || isForTiles(*op.getLayout())) &&
          hasWholeLoads(op.getInput().getType());
 }
 

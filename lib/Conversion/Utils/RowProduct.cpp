@@ -19,14 +19,10 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Threads of the blocks of a matmul.
-static constexpr int64_t kThreads = 256;
 /// Loads of weights that a lane has under way, and how many of them of one row
 /// at most.
 static constexpr int64_t kLoads = 12;
 static constexpr int64_t kMaxSteps = 6;
-/// Tokens by which a weight is multiplied at a time where there are many.
-static constexpr int64_t kTokens = 4;
 
 Value mxfp4::loadScalar(ImplicitLocOpBuilder &b, Value memref,
                         ValueRange indices) {
@@ -44,8 +40,7 @@ static Value emitFMA(ImplicitLocOpBuilder &b, Value x, Value y, Value z) {
   return math::FmaOp::create(b, x, y, z);
 }
 
-/// `indices` with `column` as the last.
-static SmallVector<Value> at(ArrayRef<Value> indices, Value column) {
+SmallVector<Value> mxfp4::atColumn(ArrayRef<Value> indices, Value column) {
   SmallVector<Value> result(indices);
   result.push_back(column);
   return result;
@@ -143,11 +138,11 @@ private:
         loads.weights.push_back(loadWeight(row, part));
         if (weight.scales)
           loads.scales.push_back(
-              memref::LoadOp::create(b, weight.scales, at(row, part)));
+              memref::LoadOp::create(b, weight.scales, atColumn(row, part)));
       }
       for (ArrayRef<Value> row : group.inputRows)
         loads.inputs.push_back(
-            loadVector(b, input, at(row, column), columnsOfLoad));
+            loadVector(b, input, atColumn(row, column), columnsOfLoad));
     }
     return loads;
   }
@@ -178,8 +173,8 @@ private:
 
   Value loadWeight(ArrayRef<Value> row, Value part) {
     int64_t elements = weight.scales ? kLoadBytes : columnsOfLoad;
-    return loadVector(b, weight.values, at(row, mulIndex(b, part, elements)),
-                      elements);
+    return loadVector(b, weight.values,
+                      atColumn(row, mulIndex(b, part, elements)), elements);
   }
 
   /// A scale times kElementFactor, in f32.
@@ -266,76 +261,4 @@ mxfp4::emitRowProducts(ImplicitLocOpBuilder &b, const KernelThread &thread,
     }
   }
   return results;
-}
-
-int64_t mxfp4::getRowsOfWarp(int64_t rows) {
-  return rows >= 4096 ? 4 : rows >= 1024 ? 2 : 1;
-}
-
-void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
-                             const RowWeight &weight, Value input, Value bias,
-                             Value residual, Value init) {
-  auto initType = cast<MemRefType>(init.getType());
-  int64_t outputs = initType.getDimSize(1);
-  int64_t rows = getRowsOfWarp(outputs);
-  int64_t columns = initType.getDimSize(0) == 1 ? 1 : kTokens;
-  Value tokens = getSize(b, init, 0);
-  Value tiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
-  Value items = mulIndex(b, tiles, llvm::divideCeil(outputs, rows));
-  emitLaunch(
-      b, name, getBlocks(items, kThreads / kWarpSize), kThreads, {},
-      [&](const KernelThread &thread) {
-        emitForEachItemOfWarp(b, thread, items, [&](Value item) {
-          // Warps side by side share rows of the weight.
-          Value firstRow =
-              mulIndex(b, arith::DivUIOp::create(b, item, tiles), rows);
-          Value firstToken =
-              mulIndex(b, arith::RemUIOp::create(b, item, tiles), columns);
-          RowGroup group;
-          SmallVector<Value> rowNumbers, tokenNumbers;
-          auto clamp = [&](Value index, Value size) -> Value {
-            return arith::MinUIOp::create(
-                b, index, subIndex(b, size, constantIndex(b, 1)));
-          };
-          for (int64_t r = 0; r < rows; ++r) {
-            rowNumbers.push_back(addIndex(b, firstRow, r));
-            group.weightRows.push_back(
-                {outputs % rows == 0
-                     ? rowNumbers[r]
-                     : clamp(rowNumbers[r], constantIndex(b, outputs))});
-          }
-          for (int64_t t = 0; t < columns; ++t) {
-            tokenNumbers.push_back(addIndex(b, firstToken, t));
-            group.inputRows.push_back({columns == 1
-                                           ? tokenNumbers[t]
-                                           : clamp(tokenNumbers[t], tokens)});
-          }
-          auto sums = emitRowProducts(b, thread, weight, input, group)[0];
-          // Lane i finishes the sums of row i.
-          for (int64_t r = 0; r < rows; ++r) {
-            Value isMine = arith::CmpIOp::create(
-                b, arith::CmpIPredicate::eq, thread.lane, constantIndex(b, r));
-            Value isRow =
-                arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                      rowNumbers[r], constantIndex(b, outputs));
-            emitIf(b, arith::AndIOp::create(b, isMine, isRow), [&] {
-              Value added = bias ? loadScalar(b, bias, rowNumbers[r]) : Value();
-              for (int64_t t = 0; t < columns; ++t) {
-                Value isToken = arith::CmpIOp::create(
-                    b, arith::CmpIPredicate::ult, tokenNumbers[t], tokens);
-                emitIf(b, isToken, [&] {
-                  Value sum = sums[r][t];
-                  Value place[] = {tokenNumbers[t], rowNumbers[r]};
-                  if (added)
-                    sum = arith::AddFOp::create(b, sum, added);
-                  if (residual)
-                    sum = arith::AddFOp::create(b, sum,
-                                                loadScalar(b, residual, place));
-                  storeScalar(b, sum, init, place);
-                });
-              }
-            });
-          }
-        });
-      });
 }

@@ -17,12 +17,15 @@
 namespace mlir::mxfp4 {
 
 /// A weight [..., rows, columns] in row-major order: floats, or MXFP4 in its
-/// storage form (F2) with `scales` [..., rows, columns / 32].
+/// storage form (F2) with `scales` [..., rows, columns / 32]. Arranged for
+/// tiles MXFP4 is [..., groups, columns / 32, 128] and its scales
+/// [..., groups, columns / 32, 8], with a block of each of kTileRows rows.
 struct RowWeight {
   Value values;
   /// Null for floats.
   Value scales;
   int64_t columns;
+  bool isArranged = false;
 };
 
 /// Rows of a weight, each with its indices, and rows of activations, each at
@@ -41,15 +44,8 @@ emitRowProducts(ImplicitLocOpBuilder &b, const KernelThread &thread,
                 const RowWeight &weight, Value input,
                 ArrayRef<RowGroup> groups);
 
-/// How many rows of a weight of `rows` rows a warp multiplies at a time: more
-/// where there are enough for all warps of a GPU.
-int64_t getRowsOfWarp(int64_t rows);
-
-/// Emits a kernel for `init[t, n] = input[t] . weight[n] + bias[n] +
-/// residual[t, n]`; `bias` and `residual` may be null.
-void emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
-                      const RowWeight &weight, Value input, Value bias,
-                      Value residual, Value init);
+/// `indices` with `column` as the last.
+SmallVector<Value> atColumn(ArrayRef<Value> indices, Value column);
 
 /// The elements of a vector, as f32.
 SmallVector<Value> splitVector(ImplicitLocOpBuilder &b, Value vector);

@@ -1,5 +1,6 @@
 // RUN: mxfp4-opt %s --mxfp4-assign-layouts | FileCheck %s
 // RUN: mxfp4-opt %s --mxfp4-assign-layouts=lanes=16 | FileCheck %s --check-prefix=WIDE
+// RUN: mxfp4-opt %s --mxfp4-assign-layouts=tiles=true | FileCheck %s --check-prefix=TILES
 // RUN: not mxfp4-opt %s --mxfp4-assign-layouts=lanes=0 2>&1 | FileCheck %s --check-prefix=ERROR -DLANES=0
 // RUN: not mxfp4-opt %s --mxfp4-assign-layouts=lanes=65 2>&1 | FileCheck %s --check-prefix=ERROR -DLANES=65
 
@@ -162,4 +163,23 @@ func.func @mxfp6(%values: tensor<12x64xf6E2M3FN>, %scales: tensor<12x2xf8E8M0FNU
                         tensor<12x64xf6E2M3FN>, tensor<12x2xf8E8M0FNU>)
       outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
   return %y : tensor<?x12xf32>
+}
+
+/// For tiles MXFP4 alone is arranged, whole blocks of eight rows, where the input
+/// is bf16.
+// CHECK-LABEL: func.func @tiles
+// TILES-LABEL: func.func @tiles
+// TILES:         %[[VALUES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x64xf4E2M1FN>) outs(%{{.+}} : tensor<64x64xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 32>>)
+// TILES:         %[[SCALES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x2xf8E8M0FNU>) outs(%{{.+}} : tensor<64x2xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1>>)
+// TILES:         mxfp4.matmul ins(%{{.+}}, %[[VALUES]], %[[SCALES]] :
+// TILES-NOT:     mxfp4.pack
+// TILES:         return
+func.func @tiles(%x: tensor<?x64xbf16>, %values: tensor<64x64xf4E2M1FN>,
+                 %scales: tensor<64x2xf8E8M0FNU>, %wide: tensor<?x64xf32>,
+                 %init: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x64xbf16>, tensor<64x64xf4E2M1FN>,
+                        tensor<64x2xf8E8M0FNU>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %1 = mxfp4.matmul ins(%wide, %values, %scales : tensor<?x64xf32>, tensor<64x64xf4E2M1FN>,
+                        tensor<64x2xf8E8M0FNU>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
 }

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Chooses how weights are interleaved: as many rows side by side as a vector
-// register has f32 lanes, 32 bits of each.
+// register has f32 lanes, 32 bits of each; or blocks of the rows of a tile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -54,6 +54,15 @@ static bool isMultiplied(Value value) {
   return element.isF32() || element.isBF16();
 }
 
+/// True if tensor cores multiply the weight of `op`.
+template <typename OpTy> static bool isForTiles(OpTy op) {
+  const mx::BlockFormat *format =
+      getBlockFormat(op.getValues().getType(), op.getScales().getType());
+  return format && StringRef(format->name) == mx::kMXFP4.name &&
+         getElementTypeOrSelf(op.getInput()).isBF16() && !op.getInputFormat() &&
+         !op.getTensorScale();
+}
+
 namespace {
 struct AssignLayoutsPass final
     : mxfp4::impl::AssignLayoutsPassBase<AssignLayoutsPass> {
@@ -86,7 +95,7 @@ private:
   // A weight that no kernel reads stays as it is, and takes the slow path.
 
   void assignDense(OpBuilder &builder, nn::LinearOp op) {
-    if (op.getLayout() || !isPlain(op.getWeight()) ||
+    if (tiles || op.getLayout() || !isPlain(op.getWeight()) ||
         !isMultiplied(op.getInput()) || !isMultiplied(op.getWeight()))
       return;
     ShapedType type = op.getWeight().getType();
@@ -106,6 +115,15 @@ private:
         getElementFormat(op.getValues().getType().getElementType())->bits;
     if (kLaneBits % bits != 0)
       return;
+    if (tiles) {
+      if (!isForTiles(op))
+        return;
+      auto layout =
+          LayoutAttr::get(&getContext(), kTileRows, mx::kBlockSize, paired);
+      packOperand(builder, op.getValuesMutable(), layout);
+      packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
+      return;
+    }
     // 8-bit elements of a column stand together, so that a vector of them has
     // one in each lane.
     auto layout = LayoutAttr::get(&getContext(), lanes,

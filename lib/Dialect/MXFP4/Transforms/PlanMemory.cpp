@@ -86,7 +86,7 @@ static bool isAccess(OpOperand &use) {
          });
 }
 
-/// Where `value`, or a view of it, is used last. Fails where it gets another
+/// Where `value`, or a view of it, is used last, other than to be freed. Fails where it gets another
 /// name that is no view, so that its uses are not known. Adds what would free
 /// it to `deallocs`.
 static FailureOr<int64_t>
@@ -96,9 +96,11 @@ getLastUse(Value value, Block *block,
   int64_t last = 0;
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
-    last = std::max(last, getOrder(user, block, order));
-    if (auto dealloc = dyn_cast<memref::DeallocOp>(user))
+    if (auto dealloc = dyn_cast<memref::DeallocOp>(user)) {
       deallocs.push_back(dealloc);
+      continue;
+    }
+    last = std::max(last, getOrder(user, block, order));
     if (isView(user)) {
       for (Value result :
            llvm::make_filter_range(user->getResults(), isMemRef)) {

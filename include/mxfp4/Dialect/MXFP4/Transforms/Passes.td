@@ -137,9 +137,15 @@ def AssignLayoutsPass : Pass<"mxfp4-assign-layouts", "::mlir::func::FuncOp"> {
   let description = [{
     Puts an `mxfp4.pack` before the weights of matmuls, so that one vector
     register holds one step of as many rows as it has f32 lanes.
+
+    With `tiles`, for tensor cores, MXFP4 weights whose input is bf16 get whole
+    blocks of 8 rows side by side: what a warp loads at a time is in one piece
+    then.
   }];
   let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"8",
-                        "Number of f32 lanes of a vector register">];
+                        "Number of f32 lanes of a vector register">,
+                 Option<"tiles", "tiles", "bool", /*default=*/"false",
+                        "For tiles of tensor cores instead">];
   let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect",
                            "::mlir::tensor::TensorDialect"];
 }

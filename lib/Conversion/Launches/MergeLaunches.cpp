@@ -1,0 +1,378 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes one launch of launches that follow each other and do not need each
+// other's results, and lets blocks compute for themselves what is little work.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mxfp4/Conversion/Passes.h"
+
+#include "../Utils/KernelCode.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+namespace mlir::mxfp4 {
+#define GEN_PASS_DEF_MERGELAUNCHESPASS
+#include "mxfp4/Conversion/Passes.h.inc"
+} // namespace mlir::mxfp4
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// Bytes of static memory that a block has at most.
+static constexpr int64_t kMaxSharedBytes = 49152;
+
+namespace {
+/// Launches that become one, and the memory they touch.
+struct Group {
+  SmallVector<gpu::LaunchOp> launches;
+  llvm::SmallPtrSet<Value, 8> reads, writes;
+};
+} // namespace
+
+/// The memref that `value` is a view of.
+static Value getRoot(Value value) {
+  while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
+    value = view.getViewSource();
+  return value;
+}
+
+/// Adds `launch` to `group` with the memory outside of it that it touches.
+static void add(gpu::LaunchOp launch, Group &group) {
+  group.launches.push_back(launch);
+  launch.getBody().walk([&](Operation *op) {
+    if (isa<ViewLikeOpInterface, memref::DimOp>(op))
+      return;
+    for (Value operand : op->getOperands()) {
+      if (!isa<BaseMemRefType>(operand.getType()))
+        continue;
+      Value root = getRoot(operand);
+      if (launch.getBody().isAncestor(root.getParentRegion()))
+        continue;
+      bool isRead = isa<memref::LoadOp, vector::LoadOp>(op);
+      bool isWritten = isa<memref::StoreOp, vector::StoreOp>(op);
+      if (!isWritten)
+        group.reads.insert(root);
+      if (!isRead)
+        group.writes.insert(root);
+    }
+  });
+}
+
+/// True if no memory that `x` writes is touched by `y`. Arguments of a function
+/// are different memory where one is written: bufferization made them so.
+static bool isUntouched(const Group &x, const Group &y) {
+  return llvm::none_of(x.writes, [&](Value memref) {
+    return y.reads.contains(memref) || y.writes.contains(memref);
+  });
+}
+
+static int64_t getSharedBytes(gpu::LaunchOp launch) {
+  int64_t bytes = 0;
+  for (Value memref : launch.getWorkgroupAttributions()) {
+    auto type = cast<MemRefType>(memref.getType());
+    Type element = type.getElementType();
+    int64_t bits = type.getNumElements();
+    if (auto vector = dyn_cast<VectorType>(element)) {
+      bits *= vector.getNumElements();
+      element = vector.getElementType();
+    }
+    bytes += bits * element.getIntOrFloatBitWidth() / 8;
+  }
+  return bytes;
+}
+
+/// True if blocks of `launches` are alike and there is memory for all and
+/// `bytes` more.
+static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes = 0) {
+  for (gpu::LaunchOp launch : launches)
+    bytes += getSharedBytes(launch);
+  return bytes <= kMaxSharedBytes &&
+         llvm::all_equal(llvm::map_range(launches, [](gpu::LaunchOp launch) {
+           return getConstantIntValue(launch.getBlockSizeX());
+         }));
+}
+
+/// The number of the block if block `first` is the first, or what that is in
+/// turn if there are not as many.
+static Value rotate(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                    int64_t first) {
+  Type i32 = b.getI32Type();
+  Value block = arith::IndexCastOp::create(b, i32, thread.block);
+  Value blocks = arith::IndexCastOp::create(b, i32, thread.blocks);
+  Value place = arith::RemUIOp::create(b, constantInt(b, i32, first), blocks);
+  Value moved = arith::SubIOp::create(b, block, place);
+  Value isBefore =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, block, place);
+  moved = arith::SelectOp::create(
+      b, isBefore, arith::AddIOp::create(b, moved, blocks), moved);
+  return arith::IndexCastOp::create(b, b.getIndexType(), moved);
+}
+
+namespace {
+/// Clones bodies of launches into one.
+class BodyCloner {
+public:
+  BodyCloner(ImplicitLocOpBuilder &b, const KernelThread &thread)
+      : b(b), thread(thread), memory(thread.shared) {}
+
+  /// The next memory of the block.
+  Value takeMemory() {
+    Value first = memory.front();
+    memory = memory.drop_front();
+    return first;
+  }
+
+  /// Clones the body of `launch` as that of block `block` of `blocks`.
+  void clone(gpu::LaunchOp launch, Value block, Value blocks,
+             IRMapping mapping = {}) {
+    Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
+    auto map = [&](gpu::KernelDim3 dims, Value x, Value rest) {
+      mapping.map(dims.x, x);
+      mapping.map(dims.y, rest);
+      mapping.map(dims.z, rest);
+    };
+    map(launch.getBlockIds(), block, zero);
+    map(launch.getThreadIds(), thread.thread, zero);
+    map(launch.getGridSize(), blocks, one);
+    map(launch.getBlockSize(), constantIndex(b, thread.threads), one);
+    for (Value memref : launch.getWorkgroupAttributions())
+      mapping.map(memref, takeMemory());
+    for (Operation &op : launch.getBody().front().without_terminator())
+      b.clone(op, mapping);
+  }
+
+private:
+  ImplicitLocOpBuilder &b;
+  const KernelThread &thread;
+  ArrayRef<Value> memory;
+};
+} // namespace
+
+static int64_t getBlocks(gpu::LaunchOp launch) {
+  return *getConstantIntValue(launch.getGridSizeX());
+}
+
+static int64_t getResidentBlocks(gpu::LaunchOp launch) {
+  auto number = launch->getAttrOfType<IntegerAttr>(
+      NVVM::NVVMDialect::getMinctasmAttrName());
+  return number ? number.getInt() : 1;
+}
+
+static StringRef getName(gpu::LaunchOp launch) {
+  return launch.getFunction() ? *launch.getFunction() : "kernel";
+}
+
+static void addShared(gpu::LaunchOp launch,
+                      SmallVectorImpl<MemRefType> &types) {
+  for (Value memref : launch.getWorkgroupAttributions())
+    types.push_back(cast<MemRefType>(memref.getType()));
+}
+
+/// Makes `launches` one launch in the place of the last of them. A block does
+/// its part of each in turn; blocks that have nothing to do for one are the
+/// first to go on to the next.
+static void merge(ArrayRef<gpu::LaunchOp> launches) {
+  gpu::LaunchOp last = launches.back(), largest = last;
+  int64_t blocks = 0, resident = 1;
+  SmallVector<MemRefType> shared;
+  for (gpu::LaunchOp launch : launches) {
+    blocks += getBlocks(launch);
+    resident = std::max(resident, getResidentBlocks(launch));
+    addShared(launch, shared);
+    if (getBlocks(launch) > getBlocks(largest))
+      largest = launch;
+  }
+  // Time is told of the op that does most.
+  ImplicitLocOpBuilder b(largest.getLoc(), last);
+  emitLaunch(
+      b, getName(largest), blocks, *getConstantIntValue(last.getBlockSizeX()),
+      shared,
+      [&](const KernelThread &thread) {
+        BodyCloner cloner(b, thread);
+        int64_t before = 0;
+        for (gpu::LaunchOp launch : launches) {
+          cloner.clone(launch,
+                       before == 0 ? thread.block : rotate(b, thread, before),
+                       thread.blocks);
+          before += getBlocks(launch);
+        }
+      },
+      resident);
+  for (gpu::LaunchOp launch : launches)
+    launch.erase();
+}
+
+namespace {
+/// A launch of one block, what it computes, and the launches that read that.
+struct Producer {
+  gpu::LaunchOp launch;
+  SmallVector<memref::AllocOp> outputs;
+  SmallVector<gpu::LaunchOp> consumers;
+};
+} // namespace
+
+/// The launch of `block` that `op` is in, if any.
+static gpu::LaunchOp getLaunch(Operation *op, Block *block) {
+  return dyn_cast_or_null<gpu::LaunchOp>(block->findAncestorOpInBlock(*op));
+}
+
+/// `launch` as a producer, if each block of its consumers can do what it does.
+static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
+  Block *block = launch->getBlock();
+  if (getBlocks(launch) != 1)
+    return std::nullopt;
+  Group own;
+  add(launch, own);
+  Producer producer = {launch, {}, {}};
+  int64_t bytes = 0;
+  llvm::SmallPtrSet<Operation *, 4> consumers;
+  for (Value output : own.writes) {
+    auto alloc = output.getDefiningOp<memref::AllocOp>();
+    if (!alloc || !alloc.getType().hasStaticShape() ||
+        own.reads.contains(output))
+      return std::nullopt;
+    bytes += alloc.getType().getNumElements() *
+             alloc.getType().getElementTypeBitWidth() / 8;
+    for (Operation *user : alloc->getUsers()) {
+      if (isa<memref::DeallocOp>(user))
+        continue;
+      gpu::LaunchOp other = getLaunch(user, block);
+      bool isOwn = other == launch;
+      if (!other || (isOwn ? !isa<memref::StoreOp>(user)
+                           : !isa<memref::LoadOp, vector::LoadOp>(user)))
+        return std::nullopt;
+      if (!isOwn)
+        consumers.insert(other);
+    }
+    producer.outputs.push_back(alloc);
+  }
+  // What it reads must still be there.
+  for (Operation *op = launch->getNextNode(); op && !consumers.empty();
+       op = op->getNextNode()) {
+    auto other = dyn_cast<gpu::LaunchOp>(op);
+    if (!other && !isMemoryEffectFree(op) && !isa<memref::AllocOp>(op))
+      return std::nullopt;
+    if (!other)
+      continue;
+    Group next;
+    add(other, next);
+    if (llvm::any_of(next.writes,
+                     [&](Value memref) { return own.reads.contains(memref); }))
+      return std::nullopt;
+    if (!consumers.erase(other))
+      continue;
+    if (!fitOneBlock({launch, other}, bytes))
+      return std::nullopt;
+    producer.consumers.push_back(other);
+  }
+  if (!consumers.empty() || producer.consumers.empty())
+    return std::nullopt;
+  return producer;
+}
+
+/// Lets each block of the consumers do what the producer did, in its own
+/// memory.
+static void recompute(const Producer &producer) {
+  for (gpu::LaunchOp consumer : producer.consumers) {
+    ImplicitLocOpBuilder b(consumer.getLoc(), consumer);
+    SmallVector<MemRefType> shared;
+    for (memref::AllocOp output : producer.outputs)
+      shared.push_back(getSharedType(output.getType().getElementType(),
+                                     output.getType().getShape()));
+    addShared(producer.launch, shared);
+    addShared(consumer, shared);
+    emitLaunch(
+        b, getName(consumer), getBlocks(consumer),
+        *getConstantIntValue(consumer.getBlockSizeX()), shared,
+        [&](const KernelThread &thread) {
+          BodyCloner cloner(b, thread);
+          IRMapping known;
+          for (memref::AllocOp output : producer.outputs)
+            known.map(output.getResult(), cloner.takeMemory());
+          cloner.clone(producer.launch, constantIndex(b, 0),
+                       constantIndex(b, 1), known);
+          gpu::BarrierOp::create(b);
+          cloner.clone(consumer, thread.block, thread.blocks, known);
+        },
+        getResidentBlocks(consumer));
+    consumer.erase();
+  }
+  for (memref::AllocOp output : producer.outputs) {
+    for (Operation *user : llvm::make_early_inc_range(output->getUsers()))
+      if (isa<memref::DeallocOp>(user))
+        user->erase();
+  }
+  gpu::LaunchOp launch = producer.launch;
+  launch.erase();
+  for (memref::AllocOp output : producer.outputs)
+    output.erase();
+}
+
+namespace {
+struct MergeLaunchesPass final
+    : mxfp4::impl::MergeLaunchesPassBase<MergeLaunchesPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (Block &block : getOperation().getBody()) {
+      moveDeallocs(block);
+      mergeLaunches(block);
+      recomputeLaunches(block);
+    }
+  }
+
+private:
+  /// Frees temporaries at the end: mxfp4-plan-memory sees where each is used
+  /// last.
+  static void moveDeallocs(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(block))
+      if (isa<memref::DeallocOp>(op))
+        op.moveBefore(block.getTerminator());
+  }
+
+  static void mergeLaunches(Block &block) {
+    Group group;
+    auto close = [&] {
+      if (group.launches.size() > 1)
+        merge(group.launches);
+      group = Group();
+    };
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (auto launch = dyn_cast<gpu::LaunchOp>(op)) {
+        Group next;
+        add(launch, next);
+        SmallVector<gpu::LaunchOp> all = group.launches;
+        all.push_back(launch);
+        bool fits = isUntouched(group, next) && isUntouched(next, group) &&
+                    fitOneBlock(all);
+        if (!fits)
+          close();
+        add(launch, group);
+      } else if (!isMemoryEffectFree(&op) && !isa<memref::AllocOp>(op)) {
+        close();
+      }
+    }
+    close();
+  }
+
+  static void recomputeLaunches(Block &block) {
+    SmallVector<gpu::LaunchOp> launches(block.getOps<gpu::LaunchOp>());
+    for (size_t i = 0; i < launches.size(); ++i) {
+      std::optional<Producer> producer = getProducer(launches[i]);
+      if (!producer)
+        continue;
+      recompute(*producer);
+      // Consumers are others now.
+      launches.assign(block.getOps<gpu::LaunchOp>().begin(),
+                      block.getOps<gpu::LaunchOp>().end());
+      --i;
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,55 @@
+// RUN: mxfp4-opt %s --convert-nn-to-gpu=tensor-cores=true | FileCheck %s
+
+// Several tokens are the columns of tiles; one is multiplied by rows.
+
+// CHECK-LABEL: func @linear
+// CHECK:       gpu.launch {{.*}} function(@linear)
+// CHECK:         nvvm.mma.sync
+// CHECK:       gpu.launch {{.*}} function(@linear)
+// CHECK-NOT:     nvvm.mma.sync
+// CHECK:         math.fma
+func.func @linear(%x: memref<?x2880xbf16>, %one: memref<1x2880xbf16>, %w: memref<512x2880xbf16>,
+                  %y: memref<?x512xf32>, %z: memref<1x512xf32>) {
+  nn.linear ins(%x, %w : memref<?x2880xbf16>, memref<512x2880xbf16>) outs(%y : memref<?x512xf32>)
+  nn.linear ins(%one, %w : memref<1x2880xbf16>, memref<512x2880xbf16>) outs(%z : memref<1x512xf32>)
+  return
+}
+
+// A block has all query heads of a head of keys: they are the rows of both
+// products. Weights are rounded to bf16 between them.
+
+// CHECK-LABEL: func @attention
+// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<16x8x2xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<16x8x64xf32, #gpu.address_space<workgroup>>)
+// CHECK:         vector.load {{.*}} : memref<144x8x64xbf16>, vector<8xbf16>
+// CHECK-COUNT-8: nvvm.mma.sync
+// CHECK:         llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"
+// CHECK-COUNT-8: nvvm.mma.sync
+// CHECK:         vector.load {{.*}} : memref<?x8x64xbf16>, vector<8xbf16>
+// CHECK:         arith.divf
+func.func @attention(%q: memref<?x64x64xbf16>, %k: memref<?x8x64xbf16>, %v: memref<?x8x64xbf16>,
+                     %keys: memref<144x8x64xbf16>, %values: memref<144x8x64xbf16>,
+                     %sinks: memref<64xbf16>, %position: index, %y: memref<?x64x64xbf16>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<?x64x64xbf16>,
+          memref<?x8x64xbf16>, memref<?x8x64xbf16>, memref<144x8x64xbf16>,
+          memref<144x8x64xbf16>, memref<64xbf16>, index)
+      outs(%y : memref<?x64x64xbf16>) {scale = 0.125 : f32, window = 128 : i64}
+  return
+}
+
+// Heads of 96 elements are more than a block has memory for.
+
+// CHECK-LABEL: func @wide_heads
+// CHECK:       gpu.launch {{.*}} function(@attention)
+// CHECK-NOT:     nvvm.mma.sync
+// CHECK:         gpu.terminator
+func.func @wide_heads(%q: memref<1x8x96xbf16>, %k: memref<1x1x96xbf16>, %v: memref<1x1x96xbf16>,
+                      %keys: memref<64x1x96xbf16>, %values: memref<64x1x96xbf16>,
+                      %sinks: memref<8xbf16>, %position: index, %y: memref<1x8x96xbf16>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<1x8x96xbf16>,
+          memref<1x1x96xbf16>, memref<1x1x96xbf16>, memref<64x1x96xbf16>,
+          memref<64x1x96xbf16>, memref<8xbf16>, index)
+      outs(%y : memref<1x8x96xbf16>) {scale = 0.125 : f32}
+  return
+}

@@ -1,0 +1,98 @@
+// RUN: mxfp4-opt %s --mxfp4-merge-launches | FileCheck %s
+
+// Two launches that write different memory are one: its blocks are those of
+// both, and block 0 of the second is block 2. The third reads what the first
+// writes, so it stays on its own.
+
+// CHECK-LABEL: func @independent
+// CHECK:       gpu.launch blocks(%[[X:[^,]*]], {{.*}}) in (%{{.*}} = %c5, {{.*}}) threads({{.*}}) in (%{{.*}} = %c64{{.*}}) function(@second)
+// CHECK:         memref.store %{{.*}}, %{{.*}}[%[[X]]] : memref<8xf32>
+// CHECK:         %[[PLACE:.*]] = arith.remui
+// CHECK:         arith.subi %{{.*}}, %[[PLACE]]
+// CHECK:         memref.store %{{.*}}, %{{.*}} : memref<16xf32>
+// CHECK:       gpu.launch {{.*}} function(@third)
+// CHECK-NOT:   gpu.launch
+func.func @independent(%x: memref<8xf32>, %y: memref<16xf32>, %z: memref<8xf32>) {
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c64 = arith.constant 64 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c2, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@first) {
+    memref.store %one, %x[%bx] : memref<8xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c3, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@second) {
+    memref.store %one, %y[%bx] : memref<16xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c2, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@third) {
+    %e = memref.load %x[%bx] : memref<8xf32>
+    memref.store %e, %z[%bx] : memref<8xf32>
+    gpu.terminator
+  }
+  return
+}
+
+// A launch of one block whose result others read: their blocks compute it for
+// themselves, in their own memory.
+
+// CHECK-LABEL: func @recomputed
+// CHECK-NOT:   memref.alloc
+// CHECK:       gpu.launch {{.*}} function(@consumer) workgroup(%[[OWN:.*]] : memref<4xf32, #gpu.address_space<workgroup>>)
+// CHECK:         memref.store %{{.*}}, %[[OWN]]
+// CHECK:         gpu.barrier
+// CHECK:         memref.load %[[OWN]]
+// CHECK-NOT:   gpu.launch
+func.func @recomputed(%x: memref<4xf32>, %y: memref<8xf32>) {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c64 = arith.constant 64 : index
+  %c0 = arith.constant 0 : index
+  %alloc = memref.alloc() : memref<4xf32>
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@producer) {
+    %e = memref.load %x[%bx] : memref<4xf32>
+    memref.store %e, %alloc[%bx] : memref<4xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@consumer) {
+    %e = memref.load %alloc[%c0] : memref<4xf32>
+    memref.store %e, %y[%bx] : memref<8xf32>
+    gpu.terminator
+  }
+  memref.dealloc %alloc : memref<4xf32>
+  return
+}
+
+// Not where what it needs is overwritten before the last of them.
+
+// CHECK-LABEL: func @overwritten
+// CHECK:       gpu.launch {{.*}} function(@producer)
+// CHECK:       gpu.launch {{.*}} function(@consumer)
+// CHECK-NOT:     gpu.barrier
+func.func @overwritten(%x: memref<4xf32>) {
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c64 = arith.constant 64 : index
+  %c0 = arith.constant 0 : index
+  %alloc = memref.alloc() : memref<4xf32>
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@producer) {
+    %e = memref.load %x[%bx] : memref<4xf32>
+    memref.store %e, %alloc[%bx] : memref<4xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c4, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@consumer) {
+    %e = memref.load %alloc[%c0] : memref<4xf32>
+    memref.store %e, %x[%bx] : memref<4xf32>
+    gpu.terminator
+  }
+  memref.dealloc %alloc : memref<4xf32>
+  return
+}
