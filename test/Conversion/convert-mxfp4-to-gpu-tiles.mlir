@@ -1,4 +1,8 @@
 // RUN: mxfp4-opt %s --convert-mxfp4-to-gpu=tensor-cores=true | FileCheck %s
+// RUN: mxfp4-opt %s --convert-mxfp4-to-gpu | FileCheck %s --check-prefix=NONE
+
+// Without tensor cores there are no kernels for arranged weights.
+// NONE-NOT: gpu.launch
 
 // A block multiplies tiles of 16 rows: a group of 8 rows of gate and one of up.
 // A lane loads a block of each, side by side with the other rows of the group,

@@ -1,14 +1,16 @@
 // RUN: mxfp4-opt %s --mxfp4-merge-launches | FileCheck %s
 
 // Two launches that write different memory are one: its blocks are those of
-// both, and block 0 of the second is block 2. The third reads what the first
+// both, which loop over their work as before, and block 0 of the second is block 2. The third reads what the first
 // writes, so it stays on its own.
 
 // CHECK-LABEL: func @independent
 // CHECK:       gpu.launch blocks(%[[X:[^,]*]], {{.*}}) in (%{{.*}} = %c5, {{.*}}) threads({{.*}}) in (%{{.*}} = %c64{{.*}}) function(@second)
-// CHECK:         memref.store %{{.*}}, %{{.*}}[%[[X]]] : memref<8xf32>
+// CHECK:         scf.for %{{.*}} = %[[X]] to
+// CHECK:           memref.store %{{.*}} : memref<8xf32>
 // CHECK:         %[[PLACE:.*]] = arith.remui
 // CHECK:         arith.subi %{{.*}}, %[[PLACE]]
+// CHECK:         scf.for
 // CHECK:         memref.store %{{.*}}, %{{.*}} : memref<16xf32>
 // CHECK:       gpu.launch {{.*}} function(@third)
 // CHECK-NOT:   gpu.launch
@@ -20,18 +22,24 @@ func.func @independent(%x: memref<8xf32>, %y: memref<16xf32>, %z: memref<8xf32>)
   %one = arith.constant 1.0 : f32
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c2, %gy = %c1, %gz = %c1)
              threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@first) {
-    memref.store %one, %x[%bx] : memref<8xf32>
+    scf.for %i = %bx to %c2 step %gx {
+      memref.store %one, %x[%i] : memref<8xf32>
+    }
     gpu.terminator
   }
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c3, %gy = %c1, %gz = %c1)
              threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@second) {
-    memref.store %one, %y[%bx] : memref<16xf32>
+    scf.for %i = %bx to %c3 step %gx {
+      memref.store %one, %y[%i] : memref<16xf32>
+    }
     gpu.terminator
   }
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c2, %gy = %c1, %gz = %c1)
              threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@third) {
-    %e = memref.load %x[%bx] : memref<8xf32>
-    memref.store %e, %z[%bx] : memref<8xf32>
+    scf.for %i = %bx to %c2 step %gx {
+      %e = memref.load %x[%i] : memref<8xf32>
+      memref.store %e, %z[%i] : memref<8xf32>
+    }
     gpu.terminator
   }
   return
@@ -61,8 +69,10 @@ func.func @recomputed(%x: memref<4xf32>, %y: memref<8xf32>) {
   }
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
              threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@consumer) {
-    %e = memref.load %alloc[%c0] : memref<4xf32>
-    memref.store %e, %y[%bx] : memref<8xf32>
+    scf.for %i = %bx to %c8 step %gx {
+      %e = memref.load %alloc[%c0] : memref<4xf32>
+      memref.store %e, %y[%i] : memref<8xf32>
+    }
     gpu.terminator
   }
   memref.dealloc %alloc : memref<4xf32>
@@ -89,10 +99,32 @@ func.func @overwritten(%x: memref<4xf32>) {
   }
   gpu.launch blocks(%bx, %by, %bz) in (%gx = %c4, %gy = %c1, %gz = %c1)
              threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@consumer) {
-    %e = memref.load %alloc[%c0] : memref<4xf32>
-    memref.store %e, %x[%bx] : memref<4xf32>
+    scf.for %i = %bx to %c4 step %gx {
+      %e = memref.load %alloc[%c0] : memref<4xf32>
+      memref.store %e, %x[%i] : memref<4xf32>
+    }
     gpu.terminator
   }
   memref.dealloc %alloc : memref<4xf32>
+  return
+}
+
+// Nor are launches whose size is not known.
+
+// CHECK-LABEL: func @unknown
+// CHECK-COUNT-2: gpu.launch
+func.func @unknown(%x: memref<8xf32>, %y: memref<8xf32>, %n: index) {
+  %c1 = arith.constant 1 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %n, %sy = %c1, %sz = %c1) {
+    memref.store %one, %x[%bx] : memref<8xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %n, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%bx] : memref<8xf32>
+    gpu.terminator
+  }
   return
 }

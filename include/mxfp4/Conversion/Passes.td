@@ -112,7 +112,9 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
   let description = [{
     Takes the ops that need threads to work together: `nn.linear`,
     `nn.rms_norm`, `nn.attention`, `nn.cache_update` and `nn.route_top_k`. Others are lowered to
-    `linalg` before (`convert-nn-to-linalg{kernels=gpu}`).
+    `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
+    products of several tokens, and attention with heads of 32 or 64 elements and
+    at most 8 query heads of a head of keys, multiply tiles where all are bf16.
   }];
 }
 
@@ -177,7 +179,8 @@ def OverlapLaunchesPass
   let summary = "Let kernels be launched while the one before still runs";
   let description = [{
     Each kernel lets the next one start at once, and waits for the one before
-    before it touches memory (`griddepcontrol`, from sm_90 on). The runtime has
+    before it touches memory other than the numbers of the call
+    (`griddepcontrol`, from sm_90 on). The runtime has
     to launch them so (`mx::Program::overlapsLaunches`).
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];

@@ -99,7 +99,10 @@ static LogicalResult launchAlone(Operation *op) {
     return failure();
   ImplicitLocOpBuilder b(op->getLoc(), op);
   emitLaunch(b, "step", /*blocks=*/1, /*threads=*/1, {},
-             [&](const KernelThread &) { b.clone(*op); });
+             [&](const KernelThread &thread) {
+               emitForEachItemOfBlock(b, thread, constantIndex(b, 1),
+                                      [&](Value) { b.clone(*op); });
+             });
   op->erase();
   return success();
 }

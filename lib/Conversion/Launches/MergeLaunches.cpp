@@ -72,19 +72,38 @@ static bool isUntouched(const Group &x, const Group &y) {
   });
 }
 
+/// Bytes of a memref in the memory of a block, or more than that has if it is
+/// not known.
+static int64_t getBytes(MemRefType type) {
+  int64_t elements = 1;
+  Type element = type.getElementType();
+  if (auto vector = dyn_cast<VectorType>(element)) {
+    elements = vector.getNumElements();
+    element = vector.getElementType();
+  }
+  if (!type.hasStaticShape() || !element.isIntOrFloat())
+    return kMaxSharedBytes + 1;
+  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
+}
+
 static int64_t getSharedBytes(gpu::LaunchOp launch) {
   int64_t bytes = 0;
-  for (Value memref : launch.getWorkgroupAttributions()) {
-    auto type = cast<MemRefType>(memref.getType());
-    Type element = type.getElementType();
-    int64_t bits = type.getNumElements();
-    if (auto vector = dyn_cast<VectorType>(element)) {
-      bits *= vector.getNumElements();
-      element = vector.getElementType();
-    }
-    bytes += bits * element.getIntOrFloatBitWidth() / 8;
-  }
+  for (Value memref : launch.getWorkgroupAttributions())
+    bytes += getBytes(cast<MemRefType>(memref.getType()));
   return bytes;
+}
+
+/// True for a launch as emitLaunch makes it.
+static bool isPlain(gpu::LaunchOp launch) {
+  auto isOne = [](Value value) { return getConstantIntValue(value) == 1; };
+  return getConstantIntValue(launch.getGridSizeX()) &&
+         getConstantIntValue(launch.getBlockSizeX()) &&
+         isOne(launch.getGridSizeY()) && isOne(launch.getGridSizeZ()) &&
+         isOne(launch.getBlockSizeY()) && isOne(launch.getBlockSizeZ()) &&
+         !launch.getDynamicSharedMemorySize() && !launch.hasClusterSize() &&
+         launch.getPrivateAttributions().empty() &&
+         launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }
 
 /// True if blocks of `launches` are alike and there is memory for all and
@@ -92,7 +111,7 @@ static int64_t getSharedBytes(gpu::LaunchOp launch) {
 static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes = 0) {
   for (gpu::LaunchOp launch : launches)
     bytes += getSharedBytes(launch);
-  return bytes <= kMaxSharedBytes &&
+  return bytes <= kMaxSharedBytes && llvm::all_of(launches, isPlain) &&
          llvm::all_equal(llvm::map_range(launches, [](gpu::LaunchOp launch) {
            return getConstantIntValue(launch.getBlockSizeX());
          }));
@@ -225,7 +244,7 @@ static gpu::LaunchOp getLaunch(Operation *op, Block *block) {
 /// `launch` as a producer, if each block of its consumers can do what it does.
 static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
   Block *block = launch->getBlock();
-  if (getBlocks(launch) != 1)
+  if (!isPlain(launch) || getBlocks(launch) != 1)
     return std::nullopt;
   Group own;
   add(launch, own);
@@ -237,8 +256,7 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
     if (!alloc || !alloc.getType().hasStaticShape() ||
         own.reads.contains(output))
       return std::nullopt;
-    bytes += alloc.getType().getNumElements() *
-             alloc.getType().getElementTypeBitWidth() / 8;
+    bytes += getBytes(alloc.getType());
     for (Operation *user : alloc->getUsers()) {
       if (isa<memref::DeallocOp>(user))
         continue;

@@ -33,11 +33,15 @@ template <typename OpTy> static RowWeight getWeight(OpTy op) {
           /*isArranged=*/op.getLayout().has_value()};
 }
 
-static void lowerMatmul(MatmulOp op, bool tensorCores) {
+/// Arranged weights are for tensor cores alone.
+static bool lowerMatmul(MatmulOp op, bool tensorCores) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   RowWeight weight = getWeight(op);
+  if (weight.isArranged && !tensorCores)
+    return false;
   emitLinearKernel(b, "matmul", weight, op.getInput(), op.getBias(),
                    op.getResidual(), op.getInit(), tensorCores);
+  return true;
 }
 
 namespace {
@@ -55,10 +59,6 @@ protected:
     return loadIndex(b, op.getExperts(), {token, slot});
   }
 
-  /// `output`, or the last one if that is smaller.
-  Value clampOutput(Value output) {
-    return arith::MinUIOp::create(b, output, constantIndex(b, outputs - 1));
-  }
   Value isOutput(Value output) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, output,
                                  constantIndex(b, outputs));
@@ -154,6 +154,11 @@ private:
   int64_t getRowsOfWarp() const {
     int64_t rows = outputs * rowsOfOutput;
     return rows >= 4096 ? 4 : rows >= 1024 ? 2 : 1;
+  }
+
+  /// `output`, or the last one if that is smaller.
+  Value clampOutput(Value output) {
+    return arith::MinUIOp::create(b, output, constantIndex(b, outputs - 1));
   }
 
   /// The rows of outputs from `first` on, and the input of a slot.
@@ -338,10 +343,8 @@ struct ConvertMXFP4ToGPUPass final
       if (!hasKernel(op, Kernels::GPU))
         return false;
       if (auto matmul = dyn_cast<MatmulOp>(op))
-        lowerMatmul(matmul, tensorCores);
-      else
-        lowerMatmulByExpert(cast<MatmulByExpertOp>(op));
-      return true;
+        return lowerMatmul(matmul, tensorCores);
+      return lowerMatmulByExpert(cast<MatmulByExpertOp>(op));
     };
     if (failed(lowerOpsToLaunches(getOperation(), TypeID::get<MXFP4Dialect>(),
                                   lower)))
@@ -349,11 +352,15 @@ struct ConvertMXFP4ToGPUPass final
   }
 
 private:
-  void lowerMatmulByExpert(MatmulByExpertOp op) {
-    if (tensorCores && hasTiles(getWeight(op), op.getInput()))
+  bool lowerMatmulByExpert(MatmulByExpertOp op) {
+    RowWeight weight = getWeight(op);
+    if (tensorCores && hasTiles(weight, op.getInput()))
       ExpertTileEmitter(op).emit();
-    else
+    else if (!weight.isArranged)
       ExpertRowEmitter(op).emit();
+    else
+      return false;
+    return true;
   }
 };
 } // namespace

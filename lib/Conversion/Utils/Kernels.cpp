@@ -27,7 +27,7 @@ static bool hasVectorKernel(Operation *op) {
       .Default([](Operation *) { return true; });
 }
 
-/// Slots of a token whose sums a warp can keep.
+/// Slots of a token whose sums a warp can keep, and columns of a tile.
 static constexpr int64_t kMaxSlots = 8;
 
 /// True if rows of `type` are whole loads of a thread.
@@ -48,7 +48,8 @@ template <typename OpTy> static bool takesMXFP4(OpTy op) {
       getBlockFormat(op.getValues().getType(), op.getScales().getType());
   return format && StringRef(format->name) == mx::kMXFP4.name &&
          !op.getInputFormat() && !op.getTensorScale() &&
-         (!op.getLayout() || isForTiles(*op.getLayout())) &&
+         (!op.getLayout() || (isForTiles(*op.getLayout()) &&
+                              getElementTypeOrSelf(op.getInput()).isBF16())) &&
          hasWholeLoads(op.getInput().getType());
 }
 
@@ -65,7 +66,9 @@ static bool hasGPUKernel(Operation *op) {
         // The slots of a token are multiplied together where they are added up.
         return takesMXFP4(matmul) &&
                (!matmul.getWeights() ||
-                matmul.getWeights().getType().getDimSize(1) <= kMaxSlots);
+                matmul.getWeights().getType().getDimSize(1) <= kMaxSlots) &&
+               !(matmul.getLayout() && matmul.getWeights() &&
+                 matmul.getActivation());
       })
       .Case([](nn::AttentionOp attention) {
         // A lane has two elements of a head.

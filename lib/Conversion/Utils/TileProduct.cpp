@@ -186,7 +186,8 @@ void TileProduct::setInput(function_ref<SmallVector<Value>(Value)> getRow) {
 /// The activations for eight columns of a load of a row, two words for each
 /// product.
 Value TileProduct::loadFragment(const Part &part, int64_t chunk) {
-  // Past the end of a row there are zeros.
+  // Past the end of a row there are zeros, for which the last block of the
+  // weight is taken again: a row where that is infinite gets infinity or NaN.
   if (!shape.keepsInput())
     return zeroUnless(part.isPart, loadInput(inputRow, part.part, chunk));
   Value place[] = {column, constantIndex(b, chunk), part.place};

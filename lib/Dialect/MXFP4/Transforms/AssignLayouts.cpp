@@ -86,6 +86,9 @@ struct AssignLayoutsPass final
         if (matmul.getWeights() &&
             !matmul.getInit().getType().getElementType().isF32())
           return;
+        // No tile has both rows of an output for all slots.
+        if (tiles && matmul.getWeights() && matmul.getActivation())
+          return;
         assignBlocks(builder, matmul, matmul.getActivation().has_value());
       }
     });

@@ -86,9 +86,9 @@ static bool isAccess(OpOperand &use) {
          });
 }
 
-/// Where `value`, or a view of it, is used last, other than to be freed. Fails where it gets another
-/// name that is no view, so that its uses are not known. Adds what would free
-/// it to `deallocs`.
+/// Where `value`, or a view of it, is used last, other than to be freed. Fails
+/// where it gets another name that is no view, so that its uses are not known.
+/// Adds what would free it to `deallocs`.
 static FailureOr<int64_t>
 getLastUse(Value value, Block *block,
            const DenseMap<Operation *, int64_t> &order,
