@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "mxfp4/Conversion/Passes.h"
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 namespace mlir::mxfp4 {
@@ -35,6 +36,29 @@ inline void addBufferization(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createLowerCopiesPass());
+}
+
+/// Tensors to memrefs where `kernels` take what has one: weights are arranged
+/// as `layouts` says, if it does, and ops without a kernel become loops.
+inline void
+addTensorLowering(OpPassManager &manager,
+                  const std::optional<AssignLayoutsPassOptions> &layouts,
+                  Kernels kernels) {
+  manager.addPass(createNumberOpsPass());
+  if (layouts) {
+    manager.addNestedPass<func::FuncOp>(createAssignLayoutsPass(*layouts));
+    manager.addPass(createHoistPacksPass());
+  }
+  manager.addPass(createResolveLayoutsPass());
+  manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
+  manager.addPass(createPackStoragePass());
+  manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
+  manager.addNestedPass<func::FuncOp>(
+      createConvertMXFP4ToLinalgPass({kernels}));
+  manager.addNestedPass<func::FuncOp>(createConvertNNToLinalgPass({kernels}));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  addBufferization(manager);
 }
 
 } // namespace mlir::mxfp4

@@ -23,21 +23,9 @@ void mxfp4::buildVectorPipeline(OpPassManager &manager,
                                 const CPUPipelineOptions &options) {
   // An unknown one is an error of the passes that lower to it.
   const VectorISA *isa = VectorISA::find(options.isa);
-  manager.addPass(createNumberOpsPass());
-  manager.addNestedPass<func::FuncOp>(
-      createAssignLayoutsPass({/*lanes=*/isa ? isa->lanes : 1}));
-  manager.addPass(createHoistPacksPass());
-  manager.addPass(createResolveLayoutsPass());
-  manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
-  manager.addPass(createPackStoragePass());
-  manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
-  manager.addNestedPass<func::FuncOp>(
-      createConvertMXFP4ToLinalgPass({/*kernels=*/Kernels::Vector}));
-  manager.addNestedPass<func::FuncOp>(
-      createConvertNNToLinalgPass({/*kernels=*/Kernels::Vector}));
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  addBufferization(manager);
+  AssignLayoutsPassOptions layouts;
+  layouts.lanes = isa ? isa->lanes : 1;
+  addTensorLowering(manager, layouts, Kernels::Vector);
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToVectorPass({options.isa}));
   manager.addNestedPass<func::FuncOp>(

@@ -31,24 +31,12 @@ using namespace mlir;
 
 void mxfp4::buildLaunchPipeline(OpPassManager &manager,
                                 const NVVMPipelineOptions &options) {
-  manager.addPass(createNumberOpsPass());
+  std::optional<AssignLayoutsPassOptions> layouts;
   if (options.tensorCores) {
-    AssignLayoutsPassOptions layouts;
-    layouts.tiles = true;
-    manager.addNestedPass<func::FuncOp>(createAssignLayoutsPass(layouts));
-    manager.addPass(createHoistPacksPass());
+    layouts.emplace();
+    layouts->tiles = true;
   }
-  manager.addPass(createResolveLayoutsPass());
-  manager.addNestedPass<func::FuncOp>(createAssignDestinationsPass());
-  manager.addPass(createPackStoragePass());
-  manager.addNestedPass<func::FuncOp>(createEvaluatePacksPass());
-  manager.addNestedPass<func::FuncOp>(
-      createConvertMXFP4ToLinalgPass({/*kernels=*/Kernels::GPU}));
-  manager.addNestedPass<func::FuncOp>(
-      createConvertNNToLinalgPass({/*kernels=*/Kernels::GPU}));
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  addBufferization(manager);
+  addTensorLowering(manager, layouts, Kernels::GPU);
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToGPUPass({options.tensorCores}));
   manager.addNestedPass<func::FuncOp>(

@@ -181,10 +181,8 @@ private:
       Value sum = constantFloat(b, f32, 0.0);
       for (auto [x, y] : llvm::zip(splitVector(b, load), query))
         sum = math::FmaOp::create(b, x, y, sum);
-      for (int64_t distance = kLanesOfKey / 2; distance > 0; distance /= 2)
-        sum = add(sum, gpu::ShuffleOp::create(b, sum, distance, kWarpSize,
-                                              gpu::ShuffleMode::XOR)
-                           .getShuffleResult());
+      sum = reduceWarp(
+          b, sum, [&](Value x, Value y) { return add(x, y); }, kLanesOfKey);
       score = arith::SelectOp::create(b, isEqual(turn, int64_t(i)),
                                       shuffle(sum, source), score);
     }

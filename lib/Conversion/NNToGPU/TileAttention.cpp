@@ -140,16 +140,6 @@ private:
                                    power);
   }
 
-  /// Combines the values of the lanes of a head; all of them get the result.
-  Value reduceHead(Value value, function_ref<Value(Value, Value)> combine) {
-    for (int64_t distance = kLanesOfHead / 2; distance > 0; distance /= 2)
-      value =
-          combine(value, gpu::ShuffleOp::create(b, value, distance, kWarpSize,
-                                                gpu::ShuffleMode::XOR)
-                             .getShuffleResult());
-    return value;
-  }
-
   /// Words of `count` elements of bf16 of `memref` from `place` on.
   SmallVector<Value> loadWords(Value memref, SmallVector<Value> place,
                                int64_t count) {
@@ -245,7 +235,8 @@ private:
     Value top = carried[0];
     for (Value score : scores)
       top = larger(top, score);
-    top = reduceHead(top, [&](Value x, Value y) { return larger(x, y); });
+    top = reduceWarp(
+        b, top, [&](Value x, Value y) { return larger(x, y); }, kLanesOfHead);
     Value correction = expBelow(carried[0], top);
     Value sum = multiply(carried[1], correction);
     SmallVector<Value> weights;
@@ -289,8 +280,8 @@ private:
   }
 
   void storeState(ArrayRef<Value> state) {
-    Value sum =
-        reduceHead(state[1], [&](Value x, Value y) { return add(x, y); });
+    Value sum = reduceWarp(
+        b, state[1], [&](Value x, Value y) { return add(x, y); }, kLanesOfHead);
     Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, quarter,
                                           constantIndex(b, 0));
     emitIf(b, isFirst, [&] {

@@ -124,8 +124,9 @@ Value mxfp4::loadVector(ImplicitLocOpBuilder &b, Value memref,
 }
 
 Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,
-                        function_ref<Value(Value, Value)> combine) {
-  for (int64_t distance = kWarpSize / 2; distance > 0; distance /= 2) {
+                        function_ref<Value(Value, Value)> combine,
+                        int64_t lanes) {
+  for (int64_t distance = lanes / 2; distance > 0; distance /= 2) {
     auto other = gpu::ShuffleOp::create(b, value, distance, kWarpSize,
                                         gpu::ShuffleMode::XOR);
     value = combine(value, other.getShuffleResult());

@@ -69,9 +69,11 @@ int64_t getBlocks(Value items, int64_t perBlock);
 Value loadVector(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
                  int64_t count);
 
-/// Combines the values of the lanes of a warp; all lanes get the result.
+/// Combines the values of the lanes of a warp, or of each `lanes` of them that
+/// follow each other; all these get the result.
 Value reduceWarp(ImplicitLocOpBuilder &b, Value value,
-                 function_ref<Value(Value, Value)> combine);
+                 function_ref<Value(Value, Value)> combine,
+                 int64_t lanes = kWarpSize);
 
 /// Runs `body` where `condition` holds.
 void emitIf(ImplicitLocOpBuilder &b, Value condition,

@@ -28,6 +28,12 @@ static constexpr int64_t kManyRows = 8192;
 static constexpr int64_t kTiles = 4;
 static constexpr int64_t kSplits = 2;
 
+/// `index`, or the last one below `size` if that is smaller.
+static Value clamp(ImplicitLocOpBuilder &b, Value index, Value size) {
+  return arith::MinUIOp::create(b, index,
+                                subIndex(b, size, constantIndex(b, 1)));
+}
+
 /// A warp multiplies a few rows.
 static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
                          const RowWeight &weight, Value input, Value bias,
@@ -50,22 +56,18 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
               mulIndex(b, arith::RemUIOp::create(b, item, tiles), columns);
           RowGroup group;
           SmallVector<Value> rowNumbers, tokenNumbers;
-          auto clamp = [&](Value index, Value size) -> Value {
-            return arith::MinUIOp::create(
-                b, index, subIndex(b, size, constantIndex(b, 1)));
-          };
           for (int64_t r = 0; r < rows; ++r) {
             rowNumbers.push_back(addIndex(b, firstRow, r));
             group.weightRows.push_back(
                 {outputs % rows == 0
                      ? rowNumbers[r]
-                     : clamp(rowNumbers[r], constantIndex(b, outputs))});
+                     : clamp(b, rowNumbers[r], constantIndex(b, outputs))});
           }
           for (int64_t t = 0; t < columns; ++t) {
             tokenNumbers.push_back(addIndex(b, firstToken, t));
-            group.inputRows.push_back({columns == 1
-                                           ? tokenNumbers[t]
-                                           : clamp(tokenNumbers[t], tokens)});
+            group.inputRows.push_back(
+                {columns == 1 ? tokenNumbers[t]
+                              : clamp(b, tokenNumbers[t], tokens)});
           }
           auto sums = emitRowProducts(b, thread, weight, input, group)[0];
           // Lane i finishes the sums of row i.
@@ -116,10 +118,6 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
   auto isBelow = [&](Value x, Value end) -> Value {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, end);
   };
-  auto clamp = [&](Value index, Value size) -> Value {
-    return arith::MinUIOp::create(b, index,
-                                  subIndex(b, size, constantIndex(b, 1)));
-  };
   Value end = constantIndex(b, outputs);
   emitLaunch(
       b, name, getBlocks(items, 1), shape.threads(),
@@ -133,7 +131,7 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
           Value firstToken = mulIndex(
               b, arith::RemUIOp::create(b, item, columnTiles), kTileColumns);
           product.setInput([&](Value column) -> SmallVector<Value> {
-            return {clamp(addIndex(b, firstToken, column), tokens)};
+            return {clamp(b, addIndex(b, firstToken, column), tokens)};
           });
           Value rowOfTile = addIndex(
               b, firstRow, mulIndex(b, product.getTile(), 2 * kTileRows));
@@ -142,10 +140,10 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
             Value row = addIndex(b, rowOfTile, half * kTileRows);
             tile.rows[half] = {
                 weight.isArranged
-                    ? clamp(divIndex(b, row, kTileRows),
+                    ? clamp(b, divIndex(b, row, kTileRows),
                             constantIndex(b,
                                           llvm::divideCeil(outputs, kTileRows)))
-                    : clamp(addIndex(b, row, product.getGroup()), end)};
+                    : clamp(b, addIndex(b, row, product.getGroup()), end)};
           }
           product.multiply(tile);
           // Threads side by side finish outputs of the same token.
