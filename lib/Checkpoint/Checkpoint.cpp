@@ -12,6 +12,7 @@
 #include "mxfp4/Checkpoint/Checkpoint.h"
 
 #include "Json.h"
+#include "mxfp4/Checkpoint/Synthesize.h"
 #include "mxfp4/Format/BF16.h"
 #include "mxfp4/Format/BlockFormat.h"
 #include "mxfp4/Format/Quantize.h"
@@ -183,9 +184,7 @@ Result<Checkpoint> Checkpoint::open(const std::string &folder,
   Checkpoint checkpoint;
   checkpoint.folder = folder;
   checkpoint.modelConfig = std::move(*config);
-  checkpoint.schema = checkpointSchema(checkpoint.modelConfig);
-  for (size_t i = 0; i < checkpoint.schema.size(); ++i)
-    checkpoint.schemaByName.emplace(checkpoint.schema[i].name, i);
+  checkpoint.setSchema();
 
   std::string generationPath = folder + "/generation_config.json";
   if (exists(generationPath)) {
@@ -205,6 +204,52 @@ Result<Checkpoint> Checkpoint::open(const std::string &folder,
   return checkpoint;
 }
 
+/// Fills `schema` and `schemaByName` for the model of `modelConfig`.
+void Checkpoint::setSchema() {
+  schema = checkpointSchema(modelConfig);
+  for (size_t i = 0; i < schema.size(); ++i)
+    schemaByName.emplace(schema[i].name, i);
+}
+
+Checkpoint Checkpoint::synthesize(const ModelConfig &config, uint64_t seed) {
+  Checkpoint checkpoint;
+  checkpoint.folder = "synthetic weights";
+  checkpoint.modelConfig = config;
+  checkpoint.modelConfig.quantized = true;
+  checkpoint.setSchema();
+  checkpoint.seed = seed;
+  return checkpoint;
+}
+
+/// True if `name` is a tensor of the files, or one that is made up.
+bool Checkpoint::hasSource(std::string_view name) const {
+  return seed ? schemaByName.find(name) != schemaByName.end()
+              : sources.find(name) != sources.end();
+}
+
+/// The bytes of a tensor for which hasSource is true.
+TensorData Checkpoint::readSource(std::string_view name) const {
+  TensorData data;
+  if (seed) {
+    const TensorInfo &info = schema[schemaByName.find(name)->second];
+    data.owner = std::make_shared<const std::vector<uint8_t>>(
+        synthesizeTensor(info, modelConfig.numHiddenLayers, *seed));
+    data.data = data.owner->data();
+    data.bytes = info.bytes;
+    return data;
+  }
+  const MappedTensor &source = *sources.find(name)->second;
+  data.data = source.data;
+  data.bytes = source.info.bytes;
+  return data;
+}
+
+/// Drops the pages of such a tensor, if it is in a file.
+void Checkpoint::releaseSource(std::string_view name) const {
+  if (auto source = sources.find(name); source != sources.end())
+    releasePages(source->second->data, source->second->info.bytes);
+}
+
 std::optional<TensorInfo> Checkpoint::find(std::string_view name) const {
   if (auto found = schemaByName.find(name); found != schemaByName.end())
     return schema[found->second];
@@ -218,7 +263,7 @@ std::optional<TensorInfo> Checkpoint::find(std::string_view name) const {
 }
 
 std::string_view Checkpoint::sourceOf(std::string_view name) const {
-  if (sources.find(name) != sources.end())
+  if (hasSource(name))
     return name;
   if (std::optional<QuantizedName> parsed = parseQuantizedName(name))
     return parsed->weight;
@@ -276,8 +321,10 @@ void Checkpoint::quantizeExperts(const std::string &name) {
 void Checkpoint::quantizeDense(const std::string &name,
                                const BlockFormat &format) {
   quantized = {};
-  const MappedTensor &source = *sources.find(name)->second;
-  int64_t rows = source.info.shape[0], columns = source.info.shape[1];
+  TensorData source = readSource(name);
+  const std::vector<int64_t> &shape =
+      schema[schemaByName.find(name)->second].shape;
+  int64_t rows = shape[0], columns = shape[1];
   int64_t rowBlocks = columns / format.blockSize;
   int64_t rowBytes = rowBlocks * format.blockBytes();
   auto blocks = std::make_shared<std::vector<uint8_t>>(size_t(rows * rowBytes));
@@ -298,7 +345,7 @@ void Checkpoint::quantizeDense(const std::string &name,
                  blocks->data() + row * rowBytes,
                  scales->data() + row * rowBlocks, options);
   }
-  releasePages(source.data, source.info.bytes);
+  releaseSource(name);
   quantized = {name, &format, std::move(blocks), std::move(scales)};
 }
 
@@ -318,9 +365,8 @@ Result<TensorData> Checkpoint::load(std::string_view name) {
   data.bytes = info->bytes;
   std::optional<QuantizedName> parsed = parseQuantizedName(name);
   bool isScales = holdsScales(*info);
-  auto source = sources.find(name);
-  if (source != sources.end()) {
-    data.data = source->second->data;
+  if (hasSource(name)) {
+    data = readSource(name);
   } else {
     std::string weight(sourceOf(name));
     const BlockFormat *format = parsed ? parsed->format : &kMXFP4;
@@ -341,11 +387,8 @@ Result<TensorData> Checkpoint::load(std::string_view name) {
 }
 
 void Checkpoint::release(std::string_view name) {
-  auto source = sources.find(name);
-  if (source != sources.end()) {
-    releasePages(source->second->data, source->second->info.bytes);
-    return;
-  }
+  if (hasSource(name))
+    return releaseSource(name);
   std::optional<TensorInfo> info = find(name);
   if (info && sourceOf(name) == quantized.name)
     (holdsScales(*info) ? quantized.scales : quantized.blocks).reset();

@@ -158,6 +158,14 @@ std::vector<TensorInfo> mx::dequantizedSchema(const ModelConfig &config) {
   return tensors;
 }
 
+uint64_t mx::countParameters(const ModelConfig &config) {
+  // In this layout all parameters are BF16.
+  uint64_t bytes = 0;
+  for (const TensorInfo &tensor : dequantizedSchema(config))
+    bytes += tensor.bytes;
+  return bytes / sizeof(uint16_t);
+}
+
 std::string_view mx::dequantizedName(std::string_view name) {
   // Without "_blocks" or "_scales".
   return name.substr(0, name.rfind('_'));

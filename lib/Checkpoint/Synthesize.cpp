@@ -190,15 +190,11 @@ static std::deque<Piece> cutShard(const std::vector<TensorInfo> &tensors,
   return pieces;
 }
 
-/// Writes one shard; `written` is called with the bytes of each piece, and an
-/// error of it stops the writing.
-static Status writeShard(const std::string &path,
-                         const std::vector<TensorInfo> &tensors,
-                         std::deque<Piece> pieces,
-                         const std::function<Status(uint64_t)> &written) {
-  Result<SafetensorsWriter> writer = SafetensorsWriter::create(path, tensors);
-  if (!writer)
-    return writer.error();
+/// Fills `pieces` on some threads and hands them to `take` in their order,
+/// until that fails.
+static Status
+fillPieces(std::deque<Piece> pieces,
+           const std::function<Status(const std::vector<uint8_t> &)> &take) {
   size_t threads = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
   std::deque<std::future<std::vector<uint8_t>>> filling;
   while (!pieces.empty() || !filling.empty()) {
@@ -209,11 +205,41 @@ static Status writeShard(const std::string &path,
     }
     std::vector<uint8_t> bytes = filling.front().get();
     filling.pop_front();
-    if (Status status = writer->write(bytes.data(), bytes.size()); !status)
-      return status;
-    if (Status status = written(bytes.size()); !status)
+    if (Status status = take(bytes); !status)
       return status;
   }
+  return {};
+}
+
+std::vector<uint8_t> mx::synthesizeTensor(const TensorInfo &tensor,
+                                          int64_t layers, uint64_t seed) {
+  std::vector<uint8_t> data;
+  data.reserve(tensor.bytes);
+  // Nothing here fails.
+  (void)fillPieces(cutShard({tensor}, layers, seed),
+                   [&](const std::vector<uint8_t> &bytes) -> Status {
+                     data.insert(data.end(), bytes.begin(), bytes.end());
+                     return {};
+                   });
+  return data;
+}
+
+/// Writes one shard; `written` is called with the bytes of each piece, and an
+/// error of it stops the writing.
+static Status writeShard(const std::string &path,
+                         const std::vector<TensorInfo> &tensors,
+                         std::deque<Piece> pieces,
+                         const std::function<Status(uint64_t)> &written) {
+  Result<SafetensorsWriter> writer = SafetensorsWriter::create(path, tensors);
+  if (!writer)
+    return writer.error();
+  auto take = [&](const std::vector<uint8_t> &bytes) -> Status {
+    if (Status status = writer->write(bytes.data(), bytes.size()); !status)
+      return status;
+    return written(bytes.size());
+  };
+  if (Status status = fillPieces(std::move(pieces), take); !status)
+    return status;
   return writer->finish();
 }
 

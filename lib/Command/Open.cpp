@@ -40,6 +40,28 @@ Result<Checkpoint> mx::openCheckpoint(const std::string &folder,
   return checkpoint;
 }
 
+void mx::addWeightsFlags(CLI::App &app, WeightsSource &source) {
+  CLI::Option_group *group =
+      app.add_option_group("Weights", "Exactly one of these");
+  group->add_option("MODEL", source.folder, "The folder of a checkpoint");
+  group
+      ->add_option("--synthetic", source.synthetic,
+                   "Random weights of a published model, 20b or 120b of "
+                   "GPT-OSS, which are made when they are loaded: those that "
+                   "mxfp4 synth --preset writes")
+      ->check(CLI::IsMember({"20b", "120b"}));
+  group->require_option(1);
+}
+
+Result<Checkpoint> mx::openCheckpoint(const WeightsSource &source,
+                                      const CheckpointOptions &options) {
+  if (source.synthetic.empty())
+    return openCheckpoint(source.folder, options);
+  return Checkpoint::synthesize(source.synthetic == "20b"
+                                    ? ModelConfig::gptOss20B()
+                                    : ModelConfig::gptOss120B());
+}
+
 Result<std::unique_ptr<Session>> mx::openSession(const Program &program,
                                                  Checkpoint &checkpoint,
                                                  const SessionFlags &flags,

@@ -76,6 +76,10 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
 void mx::addEngineFlags(CLI::App &app, std::string &model,
                         EngineOptions &options) {
   app.add_option("MODEL", model, "The folder of a checkpoint")->required();
+  addEngineFlags(app, options);
+}
+
+void mx::addEngineFlags(CLI::App &app, EngineOptions &options) {
   addCompileFlags(app, options.compile);
   app.add_flag("--quantize", options.checkpoint.quantizeExperts,
                "Quantize experts that the checkpoint has in BF16");

@@ -102,11 +102,3 @@ MemoryPlan mx::planMemory(const ModelConfig &config, const Program &program,
   }
   return plan;
 }
-
-uint64_t mx::countParameters(const ModelConfig &config) {
-  // In this layout all parameters are BF16.
-  uint64_t bytes = 0;
-  for (const TensorInfo &tensor : dequantizedSchema(config))
-    bytes += tensor.bytes;
-  return bytes / sizeof(uint16_t);
-}

@@ -45,8 +45,8 @@ void mxfp4::buildLaunchPipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createMapLoopsToGPUPass());
   manager.addNestedPass<func::FuncOp>(createMergeLaunchesPass());
-  manager.addPass(createPlanMemoryPass());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createPlanMemoryPass());
   manager.addPass(createOutlineKernelsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
@@ -56,6 +56,7 @@ void mxfp4::buildNVVMPipeline(OpPassManager &manager,
                               const NVVMPipelineOptions &options) {
   manager.addPass(createPlanLaunchesPass());
   OpPassManager &kernels = manager.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createHoistLoadsPass());
   if (options.overlap)
     kernels.addPass(createOverlapLaunchesPass());
   kernels.addPass(memref::createExpandStridedMetadataPass());

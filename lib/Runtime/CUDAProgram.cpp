@@ -345,7 +345,7 @@ CUDAProgram::bind(const Launch &launch,
     return kernel.error();
   BoundLaunch bound;
   bound.kernel = *kernel;
-  bound.blocks = std::min(launch.blocks, kernel->resident);
+  bound.blocks = launch.blocks == kAnyBlocks ? kernel->resident : launch.blocks;
   bound.threads = launch.threads;
   bound.op = launch.op;
   for (const Address &argument : launch.arguments)

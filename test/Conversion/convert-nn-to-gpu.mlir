@@ -17,15 +17,64 @@ func.func @linear(%x: memref<1x2880xbf16>, %w: memref<512x2880xbf16>, %bias: mem
   return
 }
 
-// A block normalizes a token: sums of warps go through its memory.
+// A block normalizes a token, of which a thread has four elements: sums of
+// warps go through its memory.
 
 // CHECK-LABEL: func @rms_norm
-// CHECK:       gpu.launch {{.*}} function(@rms_norm) workgroup(%{{.*}} : memref<32xf32, #gpu.address_space<workgroup>>)
+// CHECK:       gpu.launch {{.*}} function(@rms_norm) workgroup(%{{.*}} : memref<23xf32, #gpu.address_space<workgroup>>)
+// CHECK:         vector.load {{.*}} : memref<?x2880xf32>, vector<4xf32>
 // CHECK:         gpu.barrier
 // CHECK:         math.sqrt
+// CHECK:         vector.store {{.*}} : memref<?x2880xbf16>, vector<4xbf16>
 func.func @rms_norm(%x: memref<?x2880xf32>, %gain: memref<2880xbf16>, %y: memref<?x2880xbf16>) {
   nn.rms_norm ins(%x, %gain : memref<?x2880xf32>, memref<2880xbf16>)
       outs(%y : memref<?x2880xbf16>) {epsilon = 1.0e-05 : f32}
+  return
+}
+
+// A product that is only rotated is rotated in its kernel: warps that have the
+// elements of a pair exchange them.
+
+// CHECK-LABEL: func @rotated
+// CHECK:       gpu.launch {{.*}} in (%{{.*}} = %c64{{[_0-9]*}}, {{.*}} function(@linear) workgroup(%[[SUMS:.*]] : memref<8xf32, #gpu.address_space<workgroup>>)
+// CHECK:         memref.store %{{.*}}, %[[SUMS]]
+// CHECK:         gpu.barrier
+// CHECK:         memref.load %[[SUMS]]
+// CHECK:         math.cos
+// CHECK:         memref.store {{.*}} : memref<1x8x64xbf16>
+// CHECK-NOT:   gpu.launch
+// CHECK-NOT:   nn.
+func.func @rotated(%x: memref<1x2880xbf16>, %w: memref<512x2880xbf16>, %bias: memref<512xbf16>,
+                   %position: index, %y: memref<1x8x64xbf16>) {
+  %alloc = memref.alloc() : memref<1x512xf32>
+  nn.linear ins(%x, %w : memref<1x2880xbf16>, memref<512x2880xbf16>)
+      bias(%bias : memref<512xbf16>) outs(%alloc : memref<1x512xf32>)
+  %heads = memref.expand_shape %alloc [[0], [1, 2]] output_shape [1, 8, 64]
+      : memref<1x512xf32> into memref<1x8x64xf32>
+  nn.rotary_embedding ins(%heads, %position : memref<1x8x64xf32>, index)
+      outs(%y : memref<1x8x64xbf16>)
+      {yarn = #nn.yarn<theta = 150000.0 : f32, factor = 32.0 : f32, beta_fast = 32.0 : f32,
+        beta_slow = 1.0 : f32, original_length = 4096, truncate = false>}
+  memref.dealloc %alloc : memref<1x512xf32>
+  return
+}
+
+// Not where it is read by others too, as by the caller here.
+
+// CHECK-LABEL: func @kept
+// CHECK:       gpu.launch {{.*}} function(@linear)
+// CHECK:       scf.parallel
+// CHECK:         math.cos
+// CHECK:         memref.store {{.*}} : memref<1x8x64xbf16>
+func.func @kept(%x: memref<1x2880xbf16>, %w: memref<512x2880xbf16>, %product: memref<1x512xf32>,
+                %position: index, %y: memref<1x8x64xbf16>) {
+  nn.linear ins(%x, %w : memref<1x2880xbf16>, memref<512x2880xbf16>) outs(%product : memref<1x512xf32>)
+  %heads = memref.expand_shape %product [[0], [1, 2]] output_shape [1, 8, 64]
+      : memref<1x512xf32> into memref<1x8x64xf32>
+  nn.rotary_embedding ins(%heads, %position : memref<1x8x64xf32>, index)
+      outs(%y : memref<1x8x64xbf16>)
+      {yarn = #nn.yarn<theta = 150000.0 : f32, factor = 32.0 : f32, beta_fast = 32.0 : f32,
+        beta_slow = 1.0 : f32, original_length = 4096, truncate = false>}
   return
 }
 

@@ -1,17 +1,17 @@
 // RUN: mxfp4-opt %s --mxfp4-map-loops-to-gpu --split-input-file \
 // RUN:   --verify-diagnostics | FileCheck %s
 
-// An iteration of a parallel loop is the work of a thread, in a loop over as
-// many as the grid has; what is inside runs one after the other.
+// An iteration of a parallel loop is the work of a thread; what is inside runs
+// one after the other.
 
 // CHECK-LABEL: func @loop
 // CHECK:       %[[BLOCKS:.*]] = arith.constant 2 : index
 // CHECK:       %[[THREADS:.*]] = arith.constant 256 : index
 // CHECK:       gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}}) threads({{.*}}) in (%{{.*}} = %[[THREADS]], {{.*}}) function(@loop)
+// CHECK-NOT:     scf.if
+// CHECK-NOT:     scf.parallel
 // CHECK:         scf.for
-// CHECK-NOT:       scf.parallel
-// CHECK:           scf.for
-// CHECK:             memref.store
+// CHECK:           memref.store
 // CHECK:         gpu.terminator
 func.func @loop(%x: memref<8x64x4xf32>) {
   %c0 = arith.constant 0 : index
@@ -24,6 +24,41 @@ func.func @loop(%x: memref<8x64x4xf32>) {
     scf.parallel (%k) = (%c0) to (%c4) step (%c1) {
       memref.store %one, %x[%i, %j, %k] : memref<8x64x4xf32>
     }
+  }
+  return
+}
+
+// Threads of the last block that have none do nothing.
+
+// CHECK-LABEL: func @few
+// CHECK:       gpu.launch blocks({{.*}}) in (%{{.*}} = %c1{{.*}} function(@loop)
+// CHECK:         %[[IS:.*]] = arith.cmpi ult
+// CHECK-NEXT:    scf.if %[[IS]]
+// CHECK:           memref.store
+func.func @few(%x: memref<100xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c100 = arith.constant 100 : index
+  %one = arith.constant 1.0 : f32
+  scf.parallel (%i) = (%c0) to (%c100) step (%c1) {
+    memref.store %one, %x[%i] : memref<100xf32>
+  }
+  return
+}
+
+// Where there may be many, a thread has more than one, in a loop over as many
+// as the grid has.
+
+// CHECK-LABEL: func @many
+// CHECK:       gpu.launch blocks({{.*}}) in (%{{.*}} = %c2147483647{{.*}} function(@loop)
+// CHECK:         scf.for
+// CHECK:           memref.store
+func.func @many(%x: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %one = arith.constant 1.0 : f32
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    memref.store %one, %x[%i] : memref<?xf32>
   }
   return
 }

@@ -1,17 +1,19 @@
 // RUN: mxfp4-opt %s --mxfp4-merge-launches | FileCheck %s
 
 // Two launches that write different memory are one: its blocks are those of
-// both, which loop over their work as before, and block 0 of the second is block 2. The third reads what the first
+// both, and block 2 is block 0 of the second. The third reads what the first
 // writes, so it stays on its own.
 
 // CHECK-LABEL: func @independent
 // CHECK:       gpu.launch blocks(%[[X:[^,]*]], {{.*}}) in (%{{.*}} = %c5, {{.*}}) threads({{.*}}) in (%{{.*}} = %c64{{.*}}) function(@second)
-// CHECK:         scf.for %{{.*}} = %[[X]] to
-// CHECK:           memref.store %{{.*}} : memref<8xf32>
-// CHECK:         %[[PLACE:.*]] = arith.remui
-// CHECK:         arith.subi %{{.*}}, %[[PLACE]]
-// CHECK:         scf.for
-// CHECK:         memref.store %{{.*}}, %{{.*}} : memref<16xf32>
+// CHECK:         %[[FIRST:.*]] = arith.cmpi ult, %[[X]], %c2
+// CHECK:         scf.if %[[FIRST]]
+// CHECK:           scf.for
+// CHECK:             memref.store %{{.*}} : memref<8xf32>
+// CHECK:         else
+// CHECK:           %[[BLOCK:.*]] = arith.subi %[[X]], %c2
+// CHECK:           scf.for %{{.*}} = %[[BLOCK]] to
+// CHECK:             memref.store %{{.*}}, %{{.*}} : memref<16xf32>
 // CHECK:       gpu.launch {{.*}} function(@third)
 // CHECK-NOT:   gpu.launch
 func.func @independent(%x: memref<8xf32>, %y: memref<16xf32>, %z: memref<8xf32>) {
@@ -39,6 +41,38 @@ func.func @independent(%x: memref<8xf32>, %y: memref<16xf32>, %z: memref<8xf32>)
     scf.for %i = %bx to %c2 step %gx {
       %e = memref.load %x[%i] : memref<8xf32>
       memref.store %e, %z[%i] : memref<8xf32>
+    }
+    gpu.terminator
+  }
+  return
+}
+
+// Any number of blocks do their part of each in turn, in the other order of
+// the second.
+
+// CHECK-LABEL: func @any_number
+// CHECK:       gpu.launch blocks(%[[X:[^,]*]], {{.*}}) in (%[[N:[^ ]*]] = %c2147483647
+// CHECK:         %[[LAST:.*]] = arith.subi %[[N]], %c1
+// CHECK:         %[[BLOCK:.*]] = arith.subi %[[LAST]], %[[X]]
+// CHECK:         scf.for %{{.*}} = %[[X]] to %{{.*}} step %[[N]]
+// CHECK:         scf.for %{{.*}} = %[[BLOCK]] to %{{.*}} step %[[N]]
+// CHECK-NOT:   gpu.launch
+func.func @any_number(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %any = arith.constant 2147483647 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %any, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@first) {
+    scf.for %i = %bx to %n step %gx {
+      memref.store %one, %x[%i] : memref<?xf32>
+    }
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %any, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@second) {
+    scf.for %i = %bx to %n step %gx {
+      memref.store %one, %y[%i] : memref<?xf32>
     }
     gpu.terminator
   }

@@ -56,3 +56,49 @@ module attributes {mxfp4.arena = 4096 : i64} {
     return
   }
 }
+
+// -----
+
+// Of what the third launch touches, no launch writes the weight, the first one
+// writes what is early, and the second one and itself write the rest.
+
+// OUTLINE:       gpu.launch_func @kernels::@third_0
+// PLAN:       gpu.func @third_0(%{{[^:]*}}: !llvm.ptr {mxfp4.settled}, %{{[^:]*}}: !llvm.ptr {mxfp4.early}, %{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: !llvm.ptr) kernel
+module attributes {mxfp4.arena = 4096 : i64} {
+  func.func @run(
+      %weight: memref<64xf32> {mxfp4.buffer = "weight", mxfp4.kind = "weight", mxfp4.source = tensor<64xf32>},
+      %y: memref<64xf32> {mxfp4.buffer = "y", mxfp4.kind = "output"},
+      %arena: memref<?xi8> {mxfp4.buffer = "arena", mxfp4.kind = "arena"})
+      attributes {mxfp4.entry = "run", mxfp4.max_tokens = 16 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %c256 = arith.constant 256 : index
+    %first = memref.view %arena[%c0][] : memref<?xi8> to memref<64xf32>
+    %second = memref.view %arena[%c256][] : memref<?xi8> to memref<64xf32>
+    gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+        threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@first) {
+      %e = memref.load %weight[%tx] : memref<64xf32>
+      memref.store %e, %first[%tx] : memref<64xf32>
+      gpu.terminator
+    }
+    gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+        threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@second) {
+      %e = memref.load %first[%tx] : memref<64xf32>
+      %s = arith.addf %e, %e : f32
+      memref.store %s, %second[%tx] : memref<64xf32>
+      gpu.terminator
+    }
+    gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+        threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@third) {
+      %w = memref.load %weight[%tx] : memref<64xf32>
+      %f = memref.load %first[%tx] : memref<64xf32>
+      %g = memref.load %second[%tx] : memref<64xf32>
+      %s = arith.addf %f, %g : f32
+      %p = arith.mulf %s, %w : f32
+      memref.store %p, %y[%tx] : memref<64xf32>
+      gpu.terminator
+    }
+    return
+  }
+}

@@ -9,11 +9,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mxfp4/Command/Bench.h"
 #include "mxfp4/Command/Logits.h"
 #include "mxfp4/Command/Run.h"
 #include "mxfp4/Command/Tool.h"
 
 #include <CLI/CLI.hpp>
+
+#include <string_view>
 
 using namespace mx;
 
@@ -51,8 +54,49 @@ static Status run(const Flags &flags) {
   return runPrompt(*program, *checkpoint, *prompt);
 }
 
+namespace {
+struct MeasureFlags {
+  std::string program;
+  CheckpointOptions checkpoint;
+  BenchFlags bench;
+};
+} // namespace
+
+static Status measure(const MeasureFlags &flags) {
+  Result<Program> program = loadProgram(flags.program);
+  if (!program)
+    return program.error();
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.bench.weights, flags.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  if (Status status = checkBenchFlags(flags.bench, program->maxPositions);
+      !status)
+    return status;
+  return runBenchCommand(*program, *checkpoint, flags.bench, Ceilings());
+}
+
+static int mainOfBench(int argc, char **argv) {
+  CLI::App app("Measure tokens per second of a compiled model with random "
+               "tokens: pp is a prompt, tg is decoding one by one");
+  MeasureFlags flags;
+  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
+      ->required();
+  addWeightsFlags(app, flags.bench.weights);
+  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
+               "Quantize experts that the checkpoint has in BF16");
+  addBenchFlags(app, flags.bench);
+  return runTool(app, argc, argv, "mxfp4-run bench",
+                 [&] { return measure(flags); });
+}
+
 int main(int argc, char **argv) {
+  // A program of this name is ./bench.
+  if (argc > 1 && std::string_view(argv[1]) == "bench")
+    return mainOfBench(argc - 1, argv + 1);
   CLI::App app("Run a compiled model: from a prompt to text");
+  app.footer("\"mxfp4-run bench PROGRAM MODEL\" measures its speed: see "
+             "mxfp4-run bench --help.");
   Flags flags;
   app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
       ->required();

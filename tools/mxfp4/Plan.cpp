@@ -13,7 +13,7 @@
 #include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Plan.h"
-#include "mxfp4/Driver/Table.h"
+#include "mxfp4/Command/Table.h"
 #include "mxfp4/Runtime/Session.h"
 
 #include <nlohmann/json.hpp>

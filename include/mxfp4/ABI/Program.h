@@ -59,7 +59,7 @@ struct CallNumbers {
 };
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 6;
+constexpr uint32_t kABIVersion = 7;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -175,10 +175,13 @@ struct Address {
   uint64_t offset = 0;
 };
 
-/// One launch of a kernel of a program for a GPU, on at most `blocks` blocks of
-/// `threads` threads.
+/// In place of a number of blocks: as many as a GPU runs at the same time.
+constexpr uint32_t kAnyBlocks = 0x7FFFFFFF;
+
+/// One launch of a kernel of a program for a GPU.
 struct Launch {
   std::string kernel;
+  /// Blocks of the grid, or kAnyBlocks, and threads of a block.
   uint32_t blocks = 1;
   uint32_t threads = 1;
   /// Pointers that the kernel gets.

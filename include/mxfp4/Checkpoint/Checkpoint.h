@@ -51,6 +51,10 @@ public:
   static Result<Checkpoint> open(const std::string &folder,
                                  const CheckpointOptions &options = {});
 
+  /// A checkpoint that is in no file: its weights are those that
+  /// synthesizeCheckpoint writes, made when they are loaded.
+  static Checkpoint synthesize(const ModelConfig &config, uint64_t seed = 0);
+
   // The tensors of a copy would be those of the original.
   Checkpoint(const Checkpoint &) = delete;
   Checkpoint &operator=(const Checkpoint &) = delete;
@@ -100,10 +104,14 @@ private:
     std::shared_ptr<const std::vector<uint8_t>> scales;
   };
 
+  void setSchema();
   Status openShards(const std::string &indexPath);
   Status addShard(const std::string &file);
   Status checkSchema(bool quantizeExperts) const;
   Status checkScales(const TensorInfo &info, const uint8_t *scales) const;
+  bool hasSource(std::string_view name) const;
+  TensorData readSource(std::string_view name) const;
+  void releaseSource(std::string_view name) const;
   void quantizeExperts(const std::string &name);
   void quantizeDense(const std::string &name, const BlockFormat &format);
 
@@ -118,6 +126,8 @@ private:
   /// The tensors of all shards.
   std::map<std::string, const MappedTensor *, std::less<>> sources;
   QuantizedWeight quantized;
+  /// Of weights that are in no file.
+  std::optional<uint64_t> seed;
 };
 
 } // namespace mx

@@ -74,6 +74,9 @@ std::vector<TensorInfo> checkpointSchema(const ModelConfig &config);
 /// is transposed to [in, out].
 std::vector<TensorInfo> dequantizedSchema(const ModelConfig &config);
 
+/// Parameters of a model; the scales of blocks do not count.
+uint64_t countParameters(const ModelConfig &config);
+
 /// The name in dequantizedSchema of the experts whose blocks or scales `name`
 /// is in checkpointSchema.
 std::string_view dequantizedName(std::string_view name);

@@ -58,6 +58,11 @@ Status synthesizeCheckpoint(const ModelConfig &config,
                             const std::string &folder,
                             const SynthesizeOptions &options = {});
 
+/// The bytes that synthesizeCheckpoint writes of `tensor` for a model of
+/// `layers` layers.
+std::vector<uint8_t> synthesizeTensor(const TensorInfo &tensor, int64_t layers,
+                                      uint64_t seed);
+
 } // namespace mx
 
 #endif // MXFP4_CHECKPOINT_SYNTHESIZE_H

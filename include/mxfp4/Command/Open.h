@@ -25,6 +25,18 @@ class App;
 
 namespace mx {
 
+/// Where weights come from: a folder, or nowhere.
+struct WeightsSource {
+  /// The folder of a checkpoint.
+  std::string folder;
+  /// "20b" or "120b": random weights of a published model.
+  std::string synthetic;
+};
+
+/// Adds MODEL and --synthetic to `app`, one of which must be given. `source`
+/// must outlive it.
+void addWeightsFlags(CLI::App &app, WeightsSource &source);
+
 /// How a session is made: flags that all verbs which run a model have.
 struct SessionFlags {
   int64_t threads = 0;
@@ -38,6 +50,10 @@ void addSessionFlags(CLI::App &app, SessionFlags &flags);
 /// Opens the checkpoint in `folder`, and prints what is odd about it as
 /// warnings.
 Result<Checkpoint> openCheckpoint(const std::string &folder,
+                                  const CheckpointOptions &options);
+
+/// The same, or what makes random weights up.
+Result<Checkpoint> openCheckpoint(const WeightsSource &source,
                                   const CheckpointOptions &options);
 
 /// Loads the weights, with a progress bar that Ctrl-C stops. Where `flags` give

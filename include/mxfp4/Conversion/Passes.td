@@ -111,8 +111,10 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
   let summary = "Lower nn ops on memrefs to launches of kernels";
   let description = [{
     Takes the ops that need threads to work together: `nn.linear`,
-    `nn.rms_norm`, `nn.attention`, `nn.cache_update` and `nn.route_top_k`. Others are lowered to
-    `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
+    `nn.rms_norm`, `nn.attention`, `nn.cache_update` and `nn.route_top_k`; and
+    `nn.rotary_embedding`, which becomes a part of the kernel of the `nn.linear`
+    for one token whose result it alone reads, and else a loop. Others are lowered
+    to `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
     products of several tokens, and attention with heads of 32 or 64 elements and
     at most 8 query heads of a head of keys, multiply tiles where all are bf16.
   }];
@@ -134,11 +136,13 @@ def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {
 def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
   let summary = "Make one launch of several where blocks can do that";
   let description = [{
-    Launches that follow each other become one where neither writes memory that
-    the other touches and their blocks have as many threads: products of one
-    input by several weights, for example. Each block does its part of each.
     What a launch of one block leaves in temporaries, such as the norm of one
     token, each block of those that read it computes for itself.
+    Launches that follow each other become one where neither writes memory that
+    the other touches and their blocks have as many threads: products of one
+    input by several weights, for example. Where each has a number of blocks,
+    the one has all of these, each with its work; else all blocks do their part
+    of each in turn.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect"];
@@ -160,28 +164,45 @@ def PlanLaunchesPass : Pass<"mxfp4-plan-launches", "::mlir::ModuleOp"> {
   let summary = "Write down the launches of each entry point";
   let description = [{
     An entry point, and what prepares a weight, gets the list `mxfp4.launches`:
-    kernels in the order of their launches, each with its blocks at most, its threads in a
-    block, the number of its op, and its arguments as pairs of a buffer and an
-    offset in bytes. It keeps no code, and functions that it calls go. The module gets
-    the table `mxfp4.buffers`, as from `mxfp4-lower-entry-points`.
+    kernels in the order of their launches, each with its blocks (2147483647: as
+    many as run at the same time), its threads in a block, the number of its op,
+    and its arguments as pairs of a buffer and an offset in bytes. It keeps no
+    code, and functions that it calls go. The module gets the table
+    `mxfp4.buffers`, as from `mxfp4-lower-entry-points`.
 
     Arguments of kernels become pointers: a memref is one to its elements,
     followed by one to its number of rows if that is dynamic, and a number of
     tokens or positions is one into the buffer `numbers`, which the runtime fills
-    (`mx::CallNumbers`). So arguments are the same in every call.
+    (`mx::CallNumbers`). So arguments are the same in every call. A pointer to a
+    weight that neither a launch of the kernel nor one before it writes has the
+    attribute `mxfp4.settled`; one to other memory that neither a launch of the
+    kernel nor the last one before it writes has `mxfp4.early`.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect"];
+}
+
+def HoistLoadsPass : Pass<"mxfp4-hoist-loads", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Request first what kernels read from memory";
+  let description = [{
+    Loads outside of loops move to where their addresses are known, those of
+    `mxfp4.settled` memory first, then those of `mxfp4.early`, so that memory is
+    busy while the kernel computes what it multiplies weights by. They do not pass
+    what may write the memory, and stay behind the barrier that memory of the
+    block needs. Only as much is moved as registers can hold.
+  }];
 }
 
 def OverlapLaunchesPass
     : Pass<"mxfp4-overlap-launches", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Let kernels be launched while the one before still runs";
   let description = [{
-    Each kernel lets the next one start at once, and waits for the one before
-    before it touches memory other than the numbers of the call
-    (`griddepcontrol`, from sm_90 on). The runtime has
-    to launch them so (`mx::Program::overlapsLaunches`).
+    Each kernel waits for the one before when it first touches memory that this
+    may write, which is not so for the numbers of the call, `mxfp4.settled` and
+    `mxfp4.early` memory and its own, and then lets the next one start
+    (`griddepcontrol`, from sm_90 on). So what launches before the last one wrote
+    is there when a kernel starts; it is read behind a fence. The runtime has to
+    launch them so (`mx::Program::overlapsLaunches`).
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }

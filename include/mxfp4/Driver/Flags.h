@@ -51,8 +51,10 @@ void addTargetFlag(CLI::App &app, CompileOptions &options);
 /// --prefill-tokens.
 void addCompileFlags(CLI::App &app, CompileOptions &options);
 
-/// Adds MODEL, which must be given, the flags of addCompileFlags, --quantize,
-/// --cache-dir and --no-cache: what Engine::open takes.
+/// Adds the flags of addCompileFlags, --quantize, --cache-dir and --no-cache.
+void addEngineFlags(CLI::App &app, EngineOptions &options);
+
+/// Adds MODEL, which must be given, too: what Engine::open takes.
 void addEngineFlags(CLI::App &app, std::string &model, EngineOptions &options);
 
 } // namespace mx

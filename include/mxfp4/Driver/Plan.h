@@ -43,9 +43,6 @@ struct MemoryPlan {
 MemoryPlan planMemory(const ModelConfig &config, const Program &program,
                       int64_t context);
 
-/// Parameters of a model; the scales of blocks do not count.
-uint64_t countParameters(const ModelConfig &config);
-
 } // namespace mx
 
 #endif // MXFP4_DRIVER_PLAN_H

@@ -64,11 +64,8 @@ static LogicalResult launchParallel(scf::ParallelOp op) {
   emitLaunch(
       b, "loop", getBlocks(total, kThreads), kThreads, {},
       [&](const KernelThread &thread) {
-        Value first =
-            addIndex(b, mulIndex(b, thread.block, kThreads), thread.thread);
         emitForEachItem(
-            b, first, mulIndex(b, thread.blocks, kThreads), total,
-            [&](Value item) {
+            b, thread, kThreads, thread.thread, total, [&](Value item) {
               IRMapping mapping;
               for (int64_t i = int64_t(counts.size()) - 1; i >= 0; --i) {
                 Value count = counts[i];

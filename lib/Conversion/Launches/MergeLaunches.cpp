@@ -12,9 +12,8 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "../Utils/KernelCode.h"
+#include "MemoryUse.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
-#include "llvm/ADT/SmallPtrSet.h"
 
 namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_MERGELAUNCHESPASS
@@ -30,43 +29,19 @@ static constexpr int64_t kMaxSharedBytes = 49152;
 namespace {
 /// Launches that become one, and the memory they touch.
 struct Group {
+  void add(gpu::LaunchOp launch) {
+    launches.push_back(launch);
+    memory.addFromOutside(launch.getBody());
+  }
+
   SmallVector<gpu::LaunchOp> launches;
-  llvm::SmallPtrSet<Value, 8> reads, writes;
+  MemoryUse memory;
 };
 } // namespace
 
-/// The memref that `value` is a view of.
-static Value getRoot(Value value) {
-  while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
-    value = view.getViewSource();
-  return value;
-}
-
-/// Adds `launch` to `group` with the memory outside of it that it touches.
-static void add(gpu::LaunchOp launch, Group &group) {
-  group.launches.push_back(launch);
-  launch.getBody().walk([&](Operation *op) {
-    if (isa<ViewLikeOpInterface, memref::DimOp>(op))
-      return;
-    for (Value operand : op->getOperands()) {
-      if (!isa<BaseMemRefType>(operand.getType()))
-        continue;
-      Value root = getRoot(operand);
-      if (launch.getBody().isAncestor(root.getParentRegion()))
-        continue;
-      bool isRead = isa<memref::LoadOp, vector::LoadOp>(op);
-      bool isWritten = isa<memref::StoreOp, vector::StoreOp>(op);
-      if (!isWritten)
-        group.reads.insert(root);
-      if (!isRead)
-        group.writes.insert(root);
-    }
-  });
-}
-
 /// True if no memory that `x` writes is touched by `y`. Arguments of a function
 /// are different memory where one is written: bufferization made them so.
-static bool isUntouched(const Group &x, const Group &y) {
+static bool isUntouched(const MemoryUse &x, const MemoryUse &y) {
   return llvm::none_of(x.writes, [&](Value memref) {
     return y.reads.contains(memref) || y.writes.contains(memref);
   });
@@ -117,22 +92,6 @@ static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes = 0) {
          }));
 }
 
-/// The number of the block if block `first` is the first, or what that is in
-/// turn if there are not as many.
-static Value rotate(ImplicitLocOpBuilder &b, const KernelThread &thread,
-                    int64_t first) {
-  Type i32 = b.getI32Type();
-  Value block = arith::IndexCastOp::create(b, i32, thread.block);
-  Value blocks = arith::IndexCastOp::create(b, i32, thread.blocks);
-  Value place = arith::RemUIOp::create(b, constantInt(b, i32, first), blocks);
-  Value moved = arith::SubIOp::create(b, block, place);
-  Value isBefore =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, block, place);
-  moved = arith::SelectOp::create(
-      b, isBefore, arith::AddIOp::create(b, moved, blocks), moved);
-  return arith::IndexCastOp::create(b, b.getIndexType(), moved);
-}
-
 namespace {
 /// Clones bodies of launches into one.
 class BodyCloner {
@@ -140,11 +99,13 @@ public:
   BodyCloner(ImplicitLocOpBuilder &b, const KernelThread &thread)
       : b(b), thread(thread), memory(thread.shared) {}
 
-  /// The next memory of the block.
-  Value takeMemory() {
-    Value first = memory.front();
-    memory = memory.drop_front();
-    return first;
+  /// Memory of the block that has not been taken.
+  Value takeMemory(MemRefType type) {
+    auto *memref = llvm::find_if(
+        memory, [&](Value memref) { return memref.getType() == type; });
+    Value result = *memref;
+    memory.erase(memref);
+    return result;
   }
 
   /// Clones the body of `launch` as that of block `block` of `blocks`.
@@ -161,7 +122,7 @@ public:
     map(launch.getGridSize(), blocks, one);
     map(launch.getBlockSize(), constantIndex(b, thread.threads), one);
     for (Value memref : launch.getWorkgroupAttributions())
-      mapping.map(memref, takeMemory());
+      mapping.map(memref, takeMemory(cast<MemRefType>(memref.getType())));
     for (Operation &op : launch.getBody().front().without_terminator())
       b.clone(op, mapping);
   }
@@ -169,7 +130,7 @@ public:
 private:
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
-  ArrayRef<Value> memory;
+  SmallVector<Value> memory;
 };
 } // namespace
 
@@ -187,40 +148,93 @@ static StringRef getName(gpu::LaunchOp launch) {
   return launch.getFunction() ? *launch.getFunction() : "kernel";
 }
 
+static bool hasAnyBlocks(gpu::LaunchOp launch) {
+  return getBlocks(launch) == kAnyBlocks;
+}
+
 static void addShared(gpu::LaunchOp launch,
                       SmallVectorImpl<MemRefType> &types) {
   for (Value memref : launch.getWorkgroupAttributions())
     types.push_back(cast<MemRefType>(memref.getType()));
 }
 
-/// Makes `launches` one launch in the place of the last of them. A block does
-/// its part of each in turn; blocks that have nothing to do for one are the
-/// first to go on to the next.
+/// Adds what `launch` needs beside `types`.
+static void addMissing(gpu::LaunchOp launch,
+                       SmallVectorImpl<MemRefType> &types) {
+  SmallVector<MemRefType> rest(types.begin(), types.end()), needed;
+  addShared(launch, needed);
+  for (MemRefType type : needed) {
+    if (auto *known = llvm::find(rest, type); known != rest.end())
+      rest.erase(known);
+    else
+      types.push_back(type);
+  }
+}
+
+/// Clones the bodies of `launches`, each for as many blocks as it has, from
+/// number `first` on.
+static void giveBlocks(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                       ArrayRef<gpu::LaunchOp> launches, int64_t first = 0) {
+  gpu::LaunchOp launch = launches.front();
+  int64_t blocks = getBlocks(launch);
+  auto clone = [&] {
+    BodyCloner(b, thread).clone(
+        launch, subIndex(b, thread.block, constantIndex(b, first)),
+        constantIndex(b, blocks));
+  };
+  if (launches.size() == 1)
+    return clone();
+  Value isOwn =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.block,
+                            constantIndex(b, first + blocks));
+  auto branch = scf::IfOp::create(b, isOwn, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  clone();
+  b.setInsertionPointToStart(branch.elseBlock());
+  giveBlocks(b, thread, launches.drop_front(), first + blocks);
+}
+
+/// Clones the bodies of `launches`, which any number of blocks do in turn.
+/// Every second one is given to them in reverse: blocks with more to do of one
+/// have less of the next.
+static void shareBlocks(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                        ArrayRef<gpu::LaunchOp> launches) {
+  BodyCloner cloner(b, thread);
+  Value last = subIndex(b, thread.blocks, constantIndex(b, 1));
+  Value reversed = subIndex(b, last, thread.block);
+  for (auto [i, launch] : llvm::enumerate(launches))
+    cloner.clone(launch, i % 2 == 0 ? thread.block : reversed, thread.blocks);
+}
+
+/// Makes `launches`, which all have a number of blocks or all any, one launch
+/// in the place of the last of them.
 static void merge(ArrayRef<gpu::LaunchOp> launches) {
   gpu::LaunchOp last = launches.back(), largest = last;
+  bool isShared = hasAnyBlocks(last);
   int64_t blocks = 0, resident = 1;
   SmallVector<MemRefType> shared;
   for (gpu::LaunchOp launch : launches) {
     blocks += getBlocks(launch);
     resident = std::max(resident, getResidentBlocks(launch));
-    addShared(launch, shared);
+    // A block that does the work of one needs the memory of one.
+    if (isShared)
+      addShared(launch, shared);
+    else
+      addMissing(launch, shared);
     if (getBlocks(launch) > getBlocks(largest))
       largest = launch;
   }
   // Time is told of the op that does most.
   ImplicitLocOpBuilder b(largest.getLoc(), last);
   emitLaunch(
-      b, getName(largest), blocks, *getConstantIntValue(last.getBlockSizeX()),
-      shared,
+      b, getName(largest), isShared ? kAnyBlocks : blocks,
+      *getConstantIntValue(last.getBlockSizeX()), shared,
       [&](const KernelThread &thread) {
-        BodyCloner cloner(b, thread);
-        int64_t before = 0;
-        for (gpu::LaunchOp launch : launches) {
-          cloner.clone(launch,
-                       before == 0 ? thread.block : rotate(b, thread, before),
-                       thread.blocks);
-          before += getBlocks(launch);
-        }
+        if (isShared)
+          shareBlocks(b, thread, launches);
+        else
+          giveBlocks(b, thread, launches);
       },
       resident);
   for (gpu::LaunchOp launch : launches)
@@ -246,8 +260,8 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
   Block *block = launch->getBlock();
   if (!isPlain(launch) || getBlocks(launch) != 1)
     return std::nullopt;
-  Group own;
-  add(launch, own);
+  MemoryUse own;
+  own.addFromOutside(launch.getBody());
   Producer producer = {launch, {}, {}};
   int64_t bytes = 0;
   llvm::SmallPtrSet<Operation *, 4> consumers;
@@ -262,8 +276,8 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
         continue;
       gpu::LaunchOp other = getLaunch(user, block);
       bool isOwn = other == launch;
-      if (!other || (isOwn ? !isa<memref::StoreOp>(user)
-                           : !isa<memref::LoadOp, vector::LoadOp>(user)))
+      if (!other || (isOwn ? !isa<memref::StoreOp, vector::StoreOp>(user)
+                           : !isLoad(user)))
         return std::nullopt;
       if (!isOwn)
         consumers.insert(other);
@@ -278,8 +292,8 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
       return std::nullopt;
     if (!other)
       continue;
-    Group next;
-    add(other, next);
+    MemoryUse next;
+    next.addFromOutside(other.getBody());
     if (llvm::any_of(next.writes,
                      [&](Value memref) { return own.reads.contains(memref); }))
       return std::nullopt;
@@ -294,6 +308,12 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
   return producer;
 }
 
+/// The type of what `output` holds in the memory of a block.
+static MemRefType getSharedType(memref::AllocOp output) {
+  return getSharedType(output.getType().getElementType(),
+                       output.getType().getShape());
+}
+
 /// Lets each block of the consumers do what the producer did, in its own
 /// memory.
 static void recompute(const Producer &producer) {
@@ -301,8 +321,7 @@ static void recompute(const Producer &producer) {
     ImplicitLocOpBuilder b(consumer.getLoc(), consumer);
     SmallVector<MemRefType> shared;
     for (memref::AllocOp output : producer.outputs)
-      shared.push_back(getSharedType(output.getType().getElementType(),
-                                     output.getType().getShape()));
+      shared.push_back(getSharedType(output));
     addShared(producer.launch, shared);
     addShared(consumer, shared);
     emitLaunch(
@@ -312,7 +331,8 @@ static void recompute(const Producer &producer) {
           BodyCloner cloner(b, thread);
           IRMapping known;
           for (memref::AllocOp output : producer.outputs)
-            known.map(output.getResult(), cloner.takeMemory());
+            known.map(output.getResult(),
+                      cloner.takeMemory(getSharedType(output)));
           cloner.clone(producer.launch, constantIndex(b, 0),
                        constantIndex(b, 1), known);
           gpu::BarrierOp::create(b);
@@ -340,8 +360,8 @@ struct MergeLaunchesPass final
   void runOnOperation() override {
     for (Block &block : getOperation().getBody()) {
       moveDeallocs(block);
-      mergeLaunches(block);
       recomputeLaunches(block);
+      mergeLaunches(block);
     }
   }
 
@@ -363,15 +383,16 @@ private:
     };
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto launch = dyn_cast<gpu::LaunchOp>(op)) {
-        Group next;
-        add(launch, next);
+        MemoryUse next;
+        next.addFromOutside(launch.getBody());
         SmallVector<gpu::LaunchOp> all = group.launches;
         all.push_back(launch);
-        bool fits = isUntouched(group, next) && isUntouched(next, group) &&
-                    fitOneBlock(all);
+        bool fits = isUntouched(group.memory, next) &&
+                    isUntouched(next, group.memory) && fitOneBlock(all) &&
+                    llvm::all_equal(llvm::map_range(all, hasAnyBlocks));
         if (!fits)
           close();
-        add(launch, group);
+        group.add(launch);
       } else if (!isMemoryEffectFree(&op) && !isa<memref::AllocOp>(op)) {
         close();
       }
@@ -379,17 +400,17 @@ private:
     close();
   }
 
+  /// The last ones first, so that blocks begin with what was the first launch.
   static void recomputeLaunches(Block &block) {
     SmallVector<gpu::LaunchOp> launches(block.getOps<gpu::LaunchOp>());
-    for (size_t i = 0; i < launches.size(); ++i) {
-      std::optional<Producer> producer = getProducer(launches[i]);
+    while (!launches.empty()) {
+      std::optional<Producer> producer = getProducer(launches.pop_back_val());
       if (!producer)
         continue;
       recompute(*producer);
       // Consumers are others now.
       launches.assign(block.getOps<gpu::LaunchOp>().begin(),
                       block.getOps<gpu::LaunchOp>().end());
-      --i;
     }
   }
 };

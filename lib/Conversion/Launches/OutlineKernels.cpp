@@ -186,10 +186,12 @@ private:
 
   /// The first kernel that does the same as `kernel`, perhaps itself.
   gpu::GPUFuncOp findSame(gpu::GPUFuncOp kernel) {
+    StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
     for (auto other : kernels.getOps<gpu::GPUFuncOp>())
       if (other == kernel ||
           (other.getFunctionType() == kernel.getFunctionType() &&
            other.getKnownBlockSizeAttr() == kernel.getKnownBlockSizeAttr() &&
+           other->getAttr(resident) == kernel->getAttr(resident) &&
            OperationEquivalence::isRegionEquivalentTo(
                &other.getBody(), &kernel.getBody(),
                OperationEquivalence::IgnoreLocations)))

@@ -11,10 +11,13 @@
 
 #include "mxfp4/Conversion/Passes.h"
 
+#include "MemoryUse.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_OVERLAPLAUNCHESPASS
@@ -24,10 +27,80 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// True if `op` computes without memory, or loads a number of the call, which
-/// is there before the first kernel starts.
-static bool needsNoOther(Operation &op) {
-  return isMemoryEffectFree(&op) || isa<LLVM::LoadOp>(op);
+/// True if `op` touches no memory that the kernel before may write or read.
+static bool needsNoOther(Operation *op) {
+  if (touchesNoMemory(op))
+    return true;
+  if (isLoad(op) &&
+      (isSettled(op->getOperand(0)) || isEarly(op->getOperand(0))))
+    return true;
+  if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>()) {
+    auto result = op->walk([&](Operation *nested) {
+      return nested == op || needsNoOther(nested) ? WalkResult::advance()
+                                                  : WalkResult::interrupt();
+    });
+    return !result.wasInterrupted();
+  }
+  MemoryUse use;
+  use.add(op);
+  return !(use.reads.empty() && use.writes.empty()) &&
+         llvm::all_of(use.reads, isShared) &&
+         llvm::all_of(use.writes, isShared);
+}
+
+/// Lets threads that run `block` wait as late as they can, and the next kernel
+/// start then.
+static void addWait(Block &block) {
+  Operation *first = block.getTerminator();
+  for (Operation &op : block.without_terminator())
+    if (!needsNoOther(&op)) {
+      first = &op;
+      break;
+    }
+  // What can be computed before is, but for what is computed of loads, which
+  // would have to be there then.
+  llvm::DenseSet<Operation *> loaded;
+  auto isLoaded = [&](Value operand) {
+    return loaded.contains(operand.getDefiningOp());
+  };
+  for (Operation &op : llvm::make_range(block.begin(), first->getIterator()))
+    if (isLoad(&op) || llvm::any_of(op.getOperands(), isLoaded))
+      loaded.insert(&op);
+  auto isBefore = [&](Value operand) {
+    Operation *definition = operand.getDefiningOp();
+    return !definition || definition->getBlock() != &block ||
+           (definition->isBeforeInBlock(first) && !isLoaded(operand));
+  };
+  for (Operation *op = first->getNextNode(), *next; op; op = next) {
+    next = op->getNextNode();
+    if (op->getNumRegions() == 0 && !op->hasTrait<OpTrait::IsTerminator>() &&
+        isMemoryEffectFree(op) && llvm::all_of(op->getOperands(), isBefore))
+      op->moveBefore(first);
+  }
+  // Each branch is a kernel of its own where launches were merged.
+  if (auto branch = dyn_cast<scf::IfOp>(first); branch && branch.elseBlock()) {
+    addWait(*branch.thenBlock());
+    addWait(*branch.elseBlock());
+    return;
+  }
+  ImplicitLocOpBuilder b(first->getLoc(), first);
+  // The intrinsic function does not say that memory changes, so that loads
+  // would move past it.
+  LLVM::InlineAsmOp::create(
+      b, /*res=*/Type(), /*operands=*/ValueRange(), "griddepcontrol.wait;",
+      "~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, /*asm_dialect=*/LLVM::AsmDialectAttr(),
+      /*operand_attrs=*/ArrayAttr());
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+}
+
+/// True if `kernel` loads early memory, be it before the wait or behind it.
+static bool readsEarly(gpu::GPUFuncOp kernel) {
+  auto result = kernel.walk([](Operation *op) {
+    return isLoad(op) && isEarly(op->getOperand(0)) ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+  });
+  return result.wasInterrupted();
 }
 
 namespace {
@@ -38,13 +111,12 @@ struct OverlapLaunchesPass final
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>()) {
       Block &entry = kernel.getBody().front();
-      ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
-      b.setInsertionPoint(
-          &*llvm::find_if_not(entry.without_terminator(), needsNoOther));
-      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
-      b.setInsertionPointToStart(&entry);
-      NVVM::GriddepcontrolOp::create(
-          b, NVVM::GridDepActionKind::launch_dependents);
+      addWait(entry);
+      if (!readsEarly(kernel))
+        continue;
+      // What was cached before the kernel started may be older.
+      auto b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &entry);
+      LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acquire, "device");
     }
   }
 };

@@ -13,6 +13,7 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "../EntryPoints/BufferTable.h"
+#include "MemoryUse.h"
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,8 +22,11 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
+
+#include <limits>
 
 namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_PLANLAUNCHESPASS
@@ -44,6 +48,19 @@ struct Place {
   int64_t buffer = 0;
   int64_t offset = 0;
   std::optional<Number> rows;
+};
+
+/// Bytes of a buffer.
+struct Span {
+  int64_t buffer, begin, end;
+
+  bool overlaps(const Span &other) const {
+    return buffer == other.buffer && begin < other.end && other.begin < end;
+  }
+  bool overlapsAny(ArrayRef<Span> others) const {
+    return llvm::any_of(others,
+                        [&](const Span &other) { return overlaps(other); });
+  }
 };
 
 /// What the values of a function are in one call of it.
@@ -107,6 +124,8 @@ private:
         if (failed(buffer) ||
             failed(verifyOwnBuffer(entry, i, *buffer, arguments)))
           return failure();
+        if (!isPrepare && isNamed(entry, i, kKindAttrName, "weight"))
+          weights.insert(*buffer);
         Place place = {*buffer, 0, {}};
         if (isNamed(entry, i, kDimAttrName, "tokens"))
           place.rows = Number{Number::Tokens};
@@ -134,6 +153,8 @@ private:
       frame.numbers[argument] = *number;
     }
     launches.clear();
+    before.clear();
+    last.clear();
     if (failed(follow(entry, frame)))
       return failure();
     Builder builder(module.getContext());
@@ -183,6 +204,11 @@ private:
   LogicalResult planLaunch(gpu::LaunchFuncOp launch, Frame &frame) {
     // As lowerArguments takes them.
     SmallVector<int64_t> arguments;
+    auto kernel = cast<gpu::GPUFuncOp>(
+        symbols.lookupNearestSymbolFrom(module, launch.getKernelAttr()));
+    MemoryUse use;
+    kernel.walk([&](Operation *op) { use.add(op); });
+    SmallVector<std::pair<Value, Span>> spans;
     auto addNumber = [&](const Number &number) -> LogicalResult {
       if (number.kind == Number::Constant)
         return launch.emitOpError("cannot be planned: expected a number of "
@@ -192,7 +218,8 @@ private:
                         int64_t(number.kind) * int64_t(sizeof(int64_t))});
       return success();
     };
-    for (Value operand : launch.getKernelOperands()) {
+    for (auto [argument, operand] :
+         llvm::zip(kernel.getArguments(), launch.getKernelOperands())) {
       if (auto number = frame.numbers.find(operand);
           number != frame.numbers.end()) {
         if (failed(addNumber(number->second)))
@@ -204,6 +231,7 @@ private:
         return failOnUnknown(launch, operand);
       arguments.append({place->second.buffer, place->second.offset});
       auto type = cast<MemRefType>(operand.getType());
+      spans.emplace_back(argument, getSpan(place->second, type));
       if (!hasRows(type))
         continue;
       if (!place->second.rows)
@@ -211,6 +239,23 @@ private:
       if (failed(addNumber(*place->second.rows)))
         return failure();
     }
+    // What is written in a way that is not followed may be anything.
+    bool isAnyWritten = llvm::any_of(
+        use.writes, [&](Value memref) { return !isa<BlockArgument>(memref); });
+    SmallVector<Span> writes;
+    for (auto [argument, span] : spans)
+      if (isAnyWritten || use.writes.contains(argument))
+        writes.push_back(span);
+    last.append(writes);
+    before.append(writes);
+    for (auto [argument, span] : spans) {
+      // A call before may have written what is no weight.
+      if (!weights.contains(span.buffer) || span.overlapsAny(before))
+        unsettled.insert(argument);
+      if (span.overlapsAny(last))
+        late.insert(argument);
+    }
+    last = writes;
     auto numbered =
         launch.getLoc()->findInstanceOf<FusedLocWith<OpNumberAttr>>();
     Builder builder(module.getContext());
@@ -225,6 +270,17 @@ private:
          builder.getNamedAttr("arguments",
                               builder.getDenseI64ArrayAttr(arguments))}));
     return success();
+  }
+
+  /// What a memref of `type` at `place` has of its buffer.
+  static Span getSpan(const Place &place, MemRefType type) {
+    if (!type.hasStaticShape() || !type.getElementType().isIntOrIndexOrFloat())
+      return {place.buffer, 0, std::numeric_limits<int64_t>::max()};
+    int64_t bits = type.getElementType().isIndex()
+                       ? IndexType::kInternalStorageBitWidth
+                       : type.getElementTypeBitWidth();
+    int64_t bytes = llvm::divideCeil(type.getNumElements() * bits, 8);
+    return {place.buffer, place.offset, place.offset + bytes};
   }
 
   /// Adds the results of `op` to the frame as far as they are known now.
@@ -315,7 +371,7 @@ private:
 
   /// Makes the arguments of a kernel pointers: to the elements of a memref,
   /// then to its number of rows if that is dynamic, or to a number.
-  static void lowerArguments(gpu::GPUFuncOp kernel) {
+  void lowerArguments(gpu::GPUFuncOp kernel) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
     Block &block = kernel.getBody().front();
     b.setInsertionPointToStart(&block);
@@ -323,6 +379,7 @@ private:
     LLVMTypeConverter converter(kernel.getContext());
     unsigned count = kernel.getNumArguments();
     SmallVector<Type> types;
+    SmallVector<std::pair<unsigned, StringRef>> known;
     auto addPointer = [&]() -> Value {
       types.push_back(pointer);
       return block.insertArgument(count + types.size() - 1, pointer,
@@ -335,6 +392,10 @@ private:
       BlockArgument argument = block.getArgument(i);
       Value bound;
       if (auto type = dyn_cast<MemRefType>(argument.getType())) {
+        if (!unsettled.contains(argument))
+          known.emplace_back(types.size(), kSettledAttrName);
+        else if (!late.contains(argument))
+          known.emplace_back(types.size(), kEarlyAttrName);
         Value address = addPointer();
         auto descriptor = MemRefDescriptor::poison(b, b.getLoc(),
                                                    converter.convertType(type));
@@ -362,6 +423,8 @@ private:
     block.eraseArguments(0, count);
     kernel.setFunctionType(b.getFunctionType(types, {}));
     kernel.removeArgAttrsAttr();
+    for (auto [i, name] : known)
+      kernel.setArgAttr(i, name, b.getUnitAttr());
   }
 
   ModuleOp module;
@@ -372,6 +435,13 @@ private:
   llvm::StringSet<> names;
   /// Of the entry point that is followed.
   SmallVector<Attribute> launches;
+  /// Buffers of weights, which no call changes.
+  llvm::DenseSet<int64_t> weights;
+  /// What its launches so far write, and what the last one does.
+  SmallVector<Span> before, last;
+  /// Arguments of kernels that are written before or by a launch of these, and
+  /// those that are by the last launch before.
+  llvm::DenseSet<Value> unsettled, late;
   bool isPrepare = false;
 };
 

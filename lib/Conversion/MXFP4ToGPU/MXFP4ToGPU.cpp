@@ -98,18 +98,22 @@ protected:
         [&](Value x) -> Value { return math::ExpOp::create(b, x); });
   }
 
+  /// What is added to an output; null if nothing is.
+  Value loadResidual(Value token, Value output) {
+    return op.getResidual() ? loadScalar(b, op.getResidual(), {token, output})
+                            : Value();
+  }
+
   /// The sum of `finished`, one number for each slot, by their weights.
-  Value addSlots(Value token, Value output, ArrayRef<Value> finished) {
+  Value addSlots(Value token, Value residual, ArrayRef<Value> finished) {
     Value total = constantFloat(b, b.getF32Type(), 0.0);
     for (int64_t s = 0; s < slots; ++s) {
       Value factor =
           loadScalar(b, op.getWeights(), {token, constantIndex(b, s)});
       total = math::FmaOp::create(b, factor, finished[s], total);
     }
-    if (op.getResidual())
-      total = arith::AddFOp::create(
-          b, total, loadScalar(b, op.getResidual(), {token, output}));
-    return total;
+    return residual ? arith::AddFOp::create(b, total, residual).getResult()
+                    : total;
   }
 
   ImplicitLocOpBuilder b;
@@ -217,8 +221,8 @@ private:
       SmallVector<Value> finished;
       for (int64_t s = 0; s < slots; ++s)
         finished.push_back(finishRows(sums[s], i, experts[s], output));
-      storeScalar(b, addSlots(token, output, finished), op.getInit(),
-                  {token, output});
+      storeScalar(b, addSlots(token, loadResidual(token, output), finished),
+                  op.getInit(), {token, output});
     });
   }
 
@@ -235,6 +239,8 @@ public:
         outputsOfTile((addsUp || rowsOfOutput == 2 ? 1 : 2) * kTileRows),
         tiles(addsUp ? llvm::divideCeil(slots, 2) : kTiles),
         outputsOfBlock(addsUp ? outputsOfTile : tiles * outputsOfTile),
+        hasOneInput(op.getExperts().getType().getDimSize(0) == 1 &&
+                    (addsUp || op.getInput().getType().getRank() == 2)),
         shape(weight, tiles, kThreads / kWarpSize / tiles, addsUp ? slots : 1) {
   }
 
@@ -242,8 +248,6 @@ public:
     Value tokens = getSize(b, op.getExperts(), 0);
     int64_t groups = llvm::divideCeil(outputs, outputsOfBlock);
     Value items = mulIndex(b, tokens, groups * (addsUp ? 1 : slots));
-    bool hasOneInput = op.getExperts().getType().getDimSize(0) == 1 &&
-                       (addsUp || op.getInput().getType().getRank() == 2);
     emitLaunch(
         b, "matmul_by_expert", getBlocks(items, 1), shape.threads(),
         shape.getShared(b.getContext()),
@@ -280,17 +284,34 @@ private:
     Tile tile;
     for (int64_t half = 0; half < 2; ++half)
       tile.rows[half] = getRows(product, token, slot, first, half);
-    // Thread i finishes output i.
+    // Thread i finishes output i. What it needs for that is requested before
+    // all else where that is a kernel's only work; in a loop it would take
+    // registers.
     Value number = remIndex(b, thread.thread, outputsOfBlock);
     Value output = addIndex(b, first, number);
+    Value known =
+        arith::MinUIOp::create(b, output, constantIndex(b, outputs - 1));
+    SmallVector<SmallVector<Value>> biases;
+    Value residual;
+    auto request = [&] {
+      for (int64_t s = 0; s < (addsUp ? slots : 1); ++s)
+        biases.push_back(loadBiases(
+            getExpert(token, addsUp ? constantIndex(b, s) : slot), known));
+      if (addsUp)
+        residual = loadResidual(token, known);
+    };
+    if (hasOneInput)
+      request();
     product.multiply(tile);
+    if (!hasOneInput)
+      request();
     Value isMine =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
                               constantIndex(b, outputsOfBlock));
     emitIf(b, arith::AndIOp::create(b, isMine, isOutput(output)), [&] {
       Value place = remIndex(b, number, outputsOfTile);
       SmallVector<Value> finished;
-      for (int64_t s = 0; s < (addsUp ? slots : 1); ++s) {
+      for (int64_t s = 0; s < int64_t(biases.size()); ++s) {
         Value numberOfTile = addsUp ? constantIndex(b, s / 2)
                                     : divIndex(b, number, outputsOfTile);
         SmallVector<Value> sums;
@@ -299,11 +320,10 @@ private:
               numberOfTile,
               addIndex(b, place, (addsUp ? s % 2 : r) * kTileRows),
               constantIndex(b, addsUp ? s : 0)));
-        Value expert = getExpert(token, addsUp ? constantIndex(b, s) : slot);
-        finished.push_back(finish(sums, loadBiases(expert, output)));
+        finished.push_back(finish(sums, biases[s]));
       }
       if (addsUp)
-        storeScalar(b, addSlots(token, output, finished), op.getInit(),
+        storeScalar(b, addSlots(token, residual, finished), op.getInit(),
                     {token, output});
       else
         storeScalar(b, finished[0], op.getInit(), {token, slot, output});
@@ -331,6 +351,8 @@ private:
   }
 
   int64_t outputsOfTile, tiles, outputsOfBlock;
+  /// True if all blocks multiply the same rows of activations.
+  bool hasOneInput;
   TileShape shape;
 };
 

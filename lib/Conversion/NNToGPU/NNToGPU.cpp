@@ -38,14 +38,18 @@ static void lowerRMSNorm(RMSNormOp op) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Type f32 = b.getF32Type();
   int64_t width = op.getInput().getType().getDimSize(1);
-  // As many as are busy, up to the most that a block has; for one token as many
-  // as in the kernels that read the result, which can take this one's place.
+  // A thread takes a few elements together.
+  int64_t together = width % 4 == 0 ? 4 : 1;
+  int64_t parts = width / together;
+  // As many threads as are busy, up to the most that a block has; for one token
+  // as many as in the kernels that read the result, which can take this one's
+  // place.
   bool isOneToken = op.getInput().getType().getDimSize(0) == 1;
   int64_t threads = isOneToken
                         ? kThreads
-                        : std::clamp<int64_t>(llvm::alignTo(width, kWarpSize),
+                        : std::clamp<int64_t>(llvm::alignTo(parts, kWarpSize),
                                               kWarpSize, kMaxThreads);
-  int64_t count = llvm::divideCeil(width, threads);
+  int64_t count = llvm::divideCeil(parts, threads);
   Value tokens = getSize(b, op.getInput(), 0);
   auto add = [&](Value x, Value y) -> Value {
     return arith::AddFOp::create(b, x, y);
@@ -57,22 +61,26 @@ static void lowerRMSNorm(RMSNormOp op) {
         SmallVector<Value> columns, areColumns, places, gains;
         Value end = constantIndex(b, width);
         for (int64_t i = 0; i < count; ++i) {
-          columns.push_back(addIndex(b, thread.thread, i * threads));
+          Value part = addIndex(b, thread.thread, i * threads);
+          columns.push_back(mulIndex(b, part, together));
           areColumns.push_back(arith::CmpIOp::create(
               b, arith::CmpIPredicate::ult, columns[i], end));
-          places.push_back(arith::MinUIOp::create(b, columns[i],
-                                                  constantIndex(b, width - 1)));
-          gains.push_back(loadScalar(b, op.getGain(), places[i]));
+          places.push_back(arith::MinUIOp::create(
+              b, columns[i], constantIndex(b, width - together)));
+          gains.push_back(loadVector(b, op.getGain(), places[i], together));
         }
         emitForEachItemOfBlock(b, thread, tokens, [&](Value token) {
-          SmallVector<Value> elements;
+          SmallVector<Value> loads;
           for (Value place : places)
-            elements.push_back(loadScalar(b, op.getInput(), {token, place}));
+            loads.push_back(
+                loadVector(b, op.getInput(), {token, place}, together));
           Value sum = constantFloat(b, f32, 0.0);
-          for (int64_t i = 0; i < count; ++i)
-            sum = arith::SelectOp::create(
-                b, areColumns[i],
-                math::FmaOp::create(b, elements[i], elements[i], sum), sum);
+          for (int64_t i = 0; i < count; ++i) {
+            Value added = sum;
+            for (Value element : splitVector(b, loads[i]))
+              added = math::FmaOp::create(b, element, element, added);
+            sum = arith::SelectOp::create(b, areColumns[i], added, sum);
+          }
           sum = reduceWarp(b, sum, add);
           Value isFirst = arith::CmpIOp::create(
               b, arith::CmpIPredicate::eq, thread.lane, constantIndex(b, 0));
@@ -93,22 +101,36 @@ static void lowerRMSNorm(RMSNormOp op) {
                      constantFloat(b, f32, op.getEpsilon().convertToFloat())));
           Value factor =
               arith::DivFOp::create(b, constantFloat(b, f32, 1.0), root);
+          Type type = op.getInit().getType().getElementType();
           for (int64_t i = 0; i < count; ++i)
             emitIf(b, areColumns[i], [&] {
-              Value normal = arith::MulFOp::create(b, elements[i], factor);
-              storeScalar(b, arith::MulFOp::create(b, gains[i], normal),
-                          op.getInit(), {token, columns[i]});
+              SmallVector<Value> results;
+              for (auto [element, gain] : llvm::zip(splitVector(b, loads[i]),
+                                                    splitVector(b, gains[i])))
+                results.push_back(convertFloat(
+                    b,
+                    arith::MulFOp::create(
+                        b, gain, arith::MulFOp::create(b, element, factor)),
+                    type));
+              vector::StoreOp::create(
+                  b,
+                  vector::FromElementsOp::create(
+                      b, VectorType::get({together}, type), results),
+                  op.getInit(), ValueRange{token, columns[i]});
             });
         });
       });
 }
 
-static void lowerLinear(LinearOp op, bool tensorCores) {
+/// `outputsTogether` counts those of all products of the same input.
+static void lowerLinear(LinearOp op, bool tensorCores,
+                        int64_t outputsTogether) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   RowWeight weight = {op.getWeight(), /*scales=*/Value(),
                       op.getInput().getType().getDimSize(1)};
   emitLinearKernel(b, "linear", weight, op.getInput(), op.getBias(),
-                   op.getResidual(), op.getInit(), tensorCores);
+                   op.getResidual(), op.getInit(), tensorCores,
+                   outputsTogether);
 }
 
 static void lowerCacheUpdate(CacheUpdateOp op) {
@@ -138,9 +160,23 @@ static Value flipOrder(ImplicitLocOpBuilder &b, Value bits) {
       b, bits, arith::AndIOp::create(b, sign, constantInt(b, i32, 0x7FFFFFFF)));
 }
 
+/// The largest (`Max`) or smallest of a signed i32 of all lanes.
+static Value reduceInteger(ImplicitLocOpBuilder &b, Value value,
+                           NVVM::ReduxKind kind, bool tensorCores) {
+  // The chips that have tensor cores for bf16 have an instruction.
+  if (tensorCores)
+    return NVVM::ReduxOp::create(b, value.getType(), value, kind,
+                                 constantInt(b, b.getI32Type(), -1));
+  return reduceWarp(b, value, [&](Value x, Value y) -> Value {
+    if (kind == NVVM::ReduxKind::MAX)
+      return arith::MaxSIOp::create(b, x, y);
+    return arith::MinSIOp::create(b, x, y);
+  });
+}
+
 /// A warp has a token. Lane i keeps the logits of experts i, i + 32, ..., and
 /// all agree on the largest that is left, once for each slot.
-static void lowerRouteTopK(RouteTopKOp op) {
+static void lowerRouteTopK(RouteTopKOp op, bool tensorCores) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   int64_t experts = op.getLogits().getType().getDimSize(1);
@@ -174,32 +210,20 @@ static void lowerRouteTopK(RouteTopKOp op) {
           }
           SmallVector<Value> chosen, logits;
           for (int64_t slot = 0; slot < slots; ++slot) {
-            Value key = keys[0], number = numbers[0];
-            auto takeBetter = [&](Value otherKey, Value otherNumber) {
-              Value isLarger = arith::CmpIOp::create(
-                  b, arith::CmpIPredicate::sgt, otherKey, key);
-              Value isEqual = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                                    otherKey, key);
-              Value isLower = arith::CmpIOp::create(
-                  b, arith::CmpIPredicate::ult, otherNumber, number);
-              Value isBetter = arith::OrIOp::create(
-                  b, isLarger, arith::AndIOp::create(b, isEqual, isLower));
-              key = arith::SelectOp::create(b, isBetter, otherKey, key);
-              number =
-                  arith::SelectOp::create(b, isBetter, otherNumber, number);
-            };
-            for (size_t i = 1; i < keys.size(); ++i)
-              takeBetter(keys[i], numbers[i]);
-            for (int64_t distance = kWarpSize / 2; distance > 0;
-                 distance /= 2) {
-              auto exchange = [&](Value value) {
-                return gpu::ShuffleOp::create(b, value, distance, kWarpSize,
-                                              gpu::ShuffleMode::XOR)
-                    .getShuffleResult();
-              };
-              Value otherKey = exchange(key), otherNumber = exchange(number);
-              takeBetter(otherKey, otherNumber);
+            Value key = keys[0];
+            for (Value other : ArrayRef(keys).drop_front())
+              key = arith::MaxSIOp::create(b, key, other);
+            key = reduceInteger(b, key, NVVM::ReduxKind::MAX, tensorCores);
+            // The first of those that are equal.
+            Value number =
+                constantInt(b, i32, std::numeric_limits<int32_t>::max());
+            for (auto [own, ofOwn] : llvm::reverse(llvm::zip(keys, numbers))) {
+              Value isEqual =
+                  arith::CmpIOp::create(b, arith::CmpIPredicate::eq, own, key);
+              number = arith::SelectOp::create(b, isEqual, ofOwn, number);
             }
+            number =
+                reduceInteger(b, number, NVVM::ReduxKind::MIN, tensorCores);
             chosen.push_back(number);
             logits.push_back(
                 arith::BitcastOp::create(b, f32, flipOrder(b, key)));
@@ -237,6 +261,15 @@ struct ConvertNNToGPUPass final
   using Base::Base;
 
   void runOnOperation() override {
+    outputs.clear();
+    rotated.clear();
+    getOperation().walk([&](LinearOp op) {
+      outputs[op.getInput()] += op.getWeight().getType().getDimSize(0);
+    });
+    getOperation().walk([&](RotaryEmbeddingOp op) {
+      if (LinearOp linear = getRotatedLinear(op))
+        rotated[linear] = op;
+    });
     if (failed(lowerOpsToLaunches(getOperation(), TypeID::get<NNDialect>(),
                                   [&](Operation *op) { return lower(op); })))
       signalPassFailure();
@@ -246,18 +279,40 @@ private:
   bool lower(Operation *op) {
     if (!hasKernel(op, Kernels::GPU))
       return false;
+    // Its launch comes where that is rotated.
+    if (rotated.contains(op))
+      return false;
     TypeSwitch<Operation *>(op)
         .Case([](RMSNormOp op) { lowerRMSNorm(op); })
-        .Case([&](LinearOp op) { lowerLinear(op, tensorCores); })
+        .Case([&](LinearOp op) {
+          lowerLinear(op, tensorCores, outputs.lookup(op.getInput()));
+        })
         .Case([&](AttentionOp op) {
           if (tensorCores && hasTileAttention(op))
             launchTileAttention(op);
           else
             launchAttention(op);
         })
+        .Case([&](RotaryEmbeddingOp op) { lowerRotary(op); })
         .Case([](CacheUpdateOp op) { lowerCacheUpdate(op); })
-        .Case([](RouteTopKOp op) { lowerRouteTopK(op); });
+        .Case([&](RouteTopKOp op) { lowerRouteTopK(op, tensorCores); });
     return true;
   }
+
+  void lowerRotary(RotaryEmbeddingOp op) {
+    auto known = llvm::find_if(
+        rotated, [&](const auto &pair) { return pair.second == op; });
+    if (known == rotated.end())
+      return lowerRotaryEmbedding(op);
+    auto linear = cast<LinearOp>(known->first);
+    rotated.erase(known);
+    launchRotatedLinear(linear, op, outputs.lookup(linear.getInput()));
+    linear.erase();
+  }
+
+  /// How many each memref is multiplied to.
+  DenseMap<Value, int64_t> outputs;
+  /// Products that are rotated in the same kernel, and by what.
+  DenseMap<Operation *, Operation *> rotated;
 };
 } // namespace

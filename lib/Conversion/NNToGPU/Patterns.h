@@ -21,6 +21,17 @@ void launchAttention(nn::AttentionOp op);
 bool hasTileAttention(nn::AttentionOp op);
 void launchTileAttention(nn::AttentionOp op);
 
+void lowerRotaryEmbedding(nn::RotaryEmbeddingOp op);
+
+/// The product for one token that `op` alone reads, if a kernel can rotate what
+/// it computes; else null.
+nn::LinearOp getRotatedLinear(nn::RotaryEmbeddingOp op);
+
+/// Launches that kernel in the place of `op`. See emitLinearKernel for
+/// `outputsTogether`.
+void launchRotatedLinear(nn::LinearOp linear, nn::RotaryEmbeddingOp op,
+                         int64_t outputsTogether);
+
 } // namespace mlir::mxfp4
 
 #endif // MXFP4_LIB_CONVERSION_NNTOGPU_PATTERNS_H

@@ -94,11 +94,22 @@ public:
                              constantFloat(b, f32, 0.0));
     state[0] = lowest();
     auto takeKeys = [&](Value from, Value to, Value warp, const Keys &keys) {
-      state =
-          emitFor(b, addIndex(b, from, mulIndex(b, warp, kKeys)), to,
-                  kKeys * kWarps, state, [&](Value block, ValueRange carried) {
-                    return emitBlock(block, to, keys, carried);
-                  });
+      // While the keys of a block are multiplied, the next are on their way.
+      Value block = addIndex(b, from, mulIndex(b, warp, kKeys));
+      size_t count = state.size();
+      state.append(loadBlock(block, to, keys));
+      state = emitFor(b, block, to, kKeys * kWarps, state,
+                      [&](Value block, ValueRange carried) {
+                        Value following = addIndex(b, block, kKeys * kWarps);
+                        SmallVector<Value> ahead =
+                            loadBlock(following, to, keys);
+                        SmallVector<Value> next =
+                            emitBlock(block, to, carried.take_front(count),
+                                      carried.drop_front(count));
+                        next.append(ahead);
+                        return next;
+                      });
+      state.truncate(count);
     };
     // Those before this call, which are in the caches, then those of this call,
     // from the last warp on, which has the least to do so far.
@@ -200,30 +211,43 @@ private:
     return emitMMA(b, {low, none, high, none}, columns, sums);
   }
 
-  /// Takes the 16 positions from `block` on, or those before `end`.
-  SmallVector<Value> emitBlock(Value block, Value end, const Keys &keys,
-                               ValueRange carried) {
-    // All loads come first, so that they are under way together.
-    SmallVector<SmallVector<Value>> keyWords, valueWords;
+  /// Loads the keys of the 16 positions from `block` on, or of those before
+  /// `end`, then their values.
+  SmallVector<Value> loadBlock(Value block, Value end, const Keys &keys) {
+    SmallVector<Value> words;
     for (int64_t i = 0; i < kProducts; ++i) {
       Value key = addIndex(b, addIndex(b, block, group), i * kTileColumns);
-      keyWords.push_back(
-          loadQuarter(keys.keys, {getRow(keys, key, end), kvHead}));
+      words.append(loadQuarter(keys.keys, {getRow(keys, key, end), kvHead}));
     }
     int64_t elements = headDim / kHeads;
     for (int64_t i = 0; i < kProducts * kSumsOfHead; ++i)
-      valueWords.push_back(loadWords(keys.values,
-                                     {getRow(keys, getOwnKey(block, i), end),
-                                      kvHead, mulIndex(b, group, elements)},
-                                     elements));
+      words.append(loadWords(keys.values,
+                             {getRow(keys, getOwnKey(block, i), end), kvHead,
+                              mulIndex(b, group, elements)},
+                             elements));
+    return words;
+  }
+
+  /// Takes the 16 positions from `block` on, or those before `end`, of which
+  /// loadBlock gave `words`.
+  SmallVector<Value> emitBlock(Value block, Value end, ValueRange carried,
+                               ValueRange words) {
+    int64_t elements = headDim / kHeads;
+    size_t ofKey = headDim / kLanesOfHead / 2, ofValue = elements / 2;
+    SmallVector<ValueRange> keyWords, valueWords;
+    for (int64_t i = 0; i < kProducts; ++i)
+      keyWords.push_back(words.slice(i * ofKey, ofKey));
+    for (int64_t i = 0; i < kProducts * kSumsOfHead; ++i)
+      valueWords.push_back(
+          words.slice(kProducts * ofKey + i * ofValue, ofValue));
 
     SmallVector<Value> scores;
     SmallVector<Value> zeros(kSums, constantFloat(b, f32, 0.0));
     Value scale = constantFloat(b, f32, op.getScale().convertToFloat());
-    for (ArrayRef<Value> words : keyWords) {
+    for (ValueRange key : keyWords) {
       SmallVector<Value> sums = zeros;
-      for (size_t k = 0; k < words.size(); k += 2)
-        sums = emitProduct(query[k], query[k + 1], words.slice(k, 2), sums);
+      for (size_t k = 0; k < key.size(); k += 2)
+        sums = emitProduct(query[k], query[k + 1], key.slice(k, 2), sums);
       for (int64_t i = 0; i < kSumsOfHead; ++i) {
         Value isKey = arith::CmpIOp::create(
             b, arith::CmpIPredicate::ult,

@@ -11,14 +11,17 @@
 #include "KernelCode.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Interfaces/InferIntRangeInterface.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Blocks of a grid at most.
-static constexpr int64_t kMaxBlocks = (int64_t(1) << 31) - 1;
+/// Blocks that are started at once rather than as many as fit, with a loop in
+/// each: a few times what a large GPU runs.
+static constexpr int64_t kManyBlocks = 1024;
 
 void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                        int64_t threads, ArrayRef<MemRefType> shared,
@@ -27,8 +30,8 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   Value one = constantIndex(b, 1);
   SmallVector<Type> sharedTypes(shared.begin(), shared.end());
   auto launch = gpu::LaunchOp::create(
-      b, constantIndex(b, std::clamp<int64_t>(blocks, 1, kMaxBlocks)), one, one,
-      constantIndex(b, threads), one, one,
+      b, constantIndex(b, blocks), one, one, constantIndex(b, threads), one,
+      one,
       /*dynamicSharedMemorySize=*/Value(), /*asyncTokenType=*/Type(),
       /*asyncDependencies=*/ValueRange(), sharedTypes,
       /*privateAttributions=*/TypeRange(), /*clusterSizeX=*/Value(),
@@ -43,6 +46,7 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   KernelThread thread;
   thread.block = launch.getBlockIds().x;
   thread.blocks = launch.getGridSize().x;
+  thread.blockCount = blocks;
   thread.thread = launch.getThreadIds().x;
   thread.warp = divIndex(b, thread.thread, kWarpSize);
   thread.lane = remIndex(b, thread.thread, kWarpSize);
@@ -58,9 +62,38 @@ MemRefType mxfp4::getSharedType(Type type, ArrayRef<int64_t> shape) {
                              type.getContext(), gpu::AddressSpace::Workgroup));
 }
 
-void mxfp4::emitForEachItem(ImplicitLocOpBuilder &b, Value first, Value step,
-                            Value items, function_ref<void(Value)> body) {
-  auto loop = scf::ForOp::create(b, first, items, step);
+/// What an integer can be, from what it is computed of.
+static ConstantIntRanges getRange(Value value) {
+  std::optional<ConstantIntRanges> range;
+  if (auto op = value.getDefiningOp<InferIntRangeInterface>()) {
+    SmallVector<ConstantIntRanges> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(getRange(operand));
+    op.inferResultRanges(operands,
+                         [&](Value result, const ConstantIntRanges &known) {
+                           if (result == value)
+                             range = known;
+                         });
+  }
+  return range ? *range
+               : ConstantIntRanges::maxRange(
+                     ConstantIntRanges::getStorageBitwidth(value.getType()));
+}
+
+void mxfp4::emitForEachItem(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                            int64_t perBlock, Value place, Value items,
+                            function_ref<void(Value)> body) {
+  Value first = addIndex(b, mulIndex(b, thread.block, perBlock), place);
+  if (thread.blockCount != kAnyBlocks) {
+    std::optional<APInt> count = getRange(items).getConstantValue();
+    if (count && *count == uint64_t(thread.blockCount * perBlock))
+      return body(first);
+    Value isItem =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, items);
+    return emitIf(b, isItem, [&] { body(first); });
+  }
+  auto loop =
+      scf::ForOp::create(b, first, items, mulIndex(b, thread.blocks, perBlock));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
@@ -69,48 +102,32 @@ void mxfp4::emitForEachItem(ImplicitLocOpBuilder &b, Value first, Value step,
 void mxfp4::emitForEachItemOfBlock(ImplicitLocOpBuilder &b,
                                    const KernelThread &thread, Value items,
                                    function_ref<void(Value)> body) {
-  emitForEachItem(b, thread.block, thread.blocks, items, body);
+  emitForEachItem(b, thread, 1, constantIndex(b, 0), items, body);
 }
 
 void mxfp4::emitForEachItemOfWarp(ImplicitLocOpBuilder &b,
                                   const KernelThread &thread, Value items,
                                   function_ref<void(Value)> body) {
-  Value first =
-      addIndex(b, mulIndex(b, thread.block, thread.warps()), thread.warp);
-  emitForEachItem(b, first, mulIndex(b, thread.blocks, thread.warps()), items,
-                  body);
+  emitForEachItem(b, thread, thread.warps(), thread.warp, items, body);
 }
 
-/// The value of an index that is computed from constants, if it is.
-static std::optional<int64_t> evaluate(Value value) {
-  if (std::optional<int64_t> constant = getConstantIntValue(value))
-    return constant;
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getNumOperands() != 2)
-    return std::nullopt;
-  std::optional<int64_t> x = evaluate(op->getOperand(0)),
-                         y = evaluate(op->getOperand(1));
-  if (!x || !y)
-    return std::nullopt;
-  // Sizes are far from the largest integer.
-  if (isa<arith::AddIOp>(op))
-    return *x + *y;
-  if (isa<arith::SubIOp>(op))
-    return *x - *y;
-  if (isa<arith::MulIOp>(op))
-    return *x * *y;
-  if (isa<arith::MaxSIOp>(op))
-    return std::max(*x, *y);
-  if (*y > 0 && isa<arith::DivUIOp>(op))
-    return *x / *y;
-  if (*y > 0 && isa<arith::CeilDivUIOp>(op))
-    return llvm::divideCeil(*x, *y);
-  return std::nullopt;
+int64_t mxfp4::getBlocks(int64_t items, int64_t perBlock) {
+  if (items > kManyBlocks * perBlock)
+    return kAnyBlocks;
+  return std::max<int64_t>(llvm::divideCeil(items, perBlock), 1);
 }
 
 int64_t mxfp4::getBlocks(Value items, int64_t perBlock) {
-  std::optional<int64_t> count = evaluate(items);
-  return count ? llvm::divideCeil(*count, perBlock) : kMaxBlocks;
+  ConstantIntRanges range = getRange(items);
+  if (range.smin().isNegative())
+    return kAnyBlocks;
+  return getBlocks(range.smax().getSExtValue(), perBlock);
+}
+
+Value mxfp4::getRoot(Value value) {
+  while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
+    value = view.getViewSource();
+  return value;
 }
 
 Value mxfp4::loadVector(ImplicitLocOpBuilder &b, Value memref,

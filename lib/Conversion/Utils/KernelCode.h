@@ -16,6 +16,7 @@
 #include "VectorCode.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mxfp4/ABI/Program.h"
 
 namespace mlir::mxfp4 {
 
@@ -24,10 +25,15 @@ constexpr int64_t kWarpSize = 32;
 /// Bytes that one load of a thread takes at most.
 constexpr int64_t kLoadBytes = 16;
 
+/// As many blocks as a device runs at the same time.
+constexpr int64_t kAnyBlocks = mx::kAnyBlocks;
+
 /// The thread that runs a kernel.
 struct KernelThread {
   /// Its block, and how many there are.
   Value block, blocks;
+  /// How many there are, or kAnyBlocks.
+  int64_t blockCount;
   /// Its number in the block, that of its warp there, and its own in the warp.
   Value thread, warp, lane;
   /// Threads of a block.
@@ -38,11 +44,10 @@ struct KernelThread {
   int64_t warps() const { return threads / kWarpSize; }
 };
 
-/// Emits a launch of at most `blocks` blocks of `threads` threads, each block
-/// with memory of the types `shared`, whose code `body` emits. A device may
-/// start fewer blocks, so that code loops over its work (emitForEachItem). The
-/// registers of a thread are so few that `residentBlocks` blocks fit a
-/// multiprocessor.
+/// Emits a launch of `blocks` blocks of `threads` threads, each block with
+/// memory of the types `shared`, whose code `body` emits. With kAnyBlocks the
+/// device starts as many as run at the same time. The registers of a thread are
+/// so few that `residentBlocks` blocks fit a multiprocessor.
 void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                 int64_t threads, ArrayRef<MemRefType> shared,
                 function_ref<void(const KernelThread &)> body,
@@ -51,18 +56,26 @@ void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
 /// A memref of `elements` elements of `type` that a block has for itself.
 MemRefType getSharedType(Type type, ArrayRef<int64_t> shape);
 
-/// A loop over [0, items) from `first` on in steps of `step`.
-void emitForEachItem(ImplicitLocOpBuilder &b, Value first, Value step,
-                     Value items, function_ref<void(Value)> body);
+/// Does all of [0, items), of which each block has `perBlock` at a time, and
+/// the thread number `place` of them: in a loop if there are any number of
+/// blocks, else at once (getBlocks gave it enough blocks).
+void emitForEachItem(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                     int64_t perBlock, Value place, Value items,
+                     function_ref<void(Value)> body);
 /// The same, for each block of the grid or for each warp of it.
 void emitForEachItemOfBlock(ImplicitLocOpBuilder &b, const KernelThread &thread,
                             Value items, function_ref<void(Value)> body);
 void emitForEachItemOfWarp(ImplicitLocOpBuilder &b, const KernelThread &thread,
                            Value items, function_ref<void(Value)> body);
 
-/// The blocks that have work where there are `items`, `perBlock` of them for a
-/// block: as many as a grid has where that is not known.
+/// The blocks that have work where there are at most as many items as `items`
+/// can be, `perBlock` of them for a block: kAnyBlocks if these are many or not
+/// known.
 int64_t getBlocks(Value items, int64_t perBlock);
+int64_t getBlocks(int64_t items, int64_t perBlock);
+
+/// The memref that `value` is a view of.
+Value getRoot(Value value);
 
 /// `count` consecutive elements of `memref` from `indices` on, which are at a
 /// multiple of that, as a vector of its element type.

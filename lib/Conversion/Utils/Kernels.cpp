@@ -33,7 +33,7 @@ static constexpr int64_t kMaxSlots = 8;
 /// True if rows of `type` are whole loads of a thread.
 static bool hasWholeLoads(ShapedType type) {
   int64_t bits = type.getShape().back() * type.getElementTypeBitWidth();
-  return bits % (8 * kLoadBytes) == 0;
+  return bits > 0 && bits % (8 * kLoadBytes) == 0;
 }
 
 /// True for the layout that mxfp4-assign-layouts gives weights of tiles.
@@ -73,6 +73,9 @@ static bool hasGPUKernel(Operation *op) {
       .Case([](nn::AttentionOp attention) {
         // A lane has two elements of a head.
         return attention.getQuery().getType().getDimSize(2) % 8 == 0;
+      })
+      .Case([](nn::RotaryEmbeddingOp rotary) {
+        return rotary.getInput().getType().getDimSize(2) > 0;
       })
       .Case<nn::RMSNormOp, nn::CacheUpdateOp, nn::RouteTopKOp>(
           [](auto) { return true; })

@@ -20,6 +20,10 @@ using namespace mlir::mxfp4;
 /// at a time where there are many.
 static constexpr int64_t kThreads = 256;
 static constexpr int64_t kTokens = 4;
+/// Multiprocessors of the GPUs that are built for: 132 of an H100 or H200.
+static constexpr int64_t kMultiprocessors = 132;
+/// Blocks of one at most: with 64 registers of a thread.
+static constexpr int64_t kMaxResident = 4;
 /// Rows that a warp multiplies at a time where there are enough for all warps
 /// of a GPU, and how many that is.
 static constexpr int64_t kRows = 4;
@@ -34,10 +38,17 @@ static Value clamp(ImplicitLocOpBuilder &b, Value index, Value size) {
                                 subIndex(b, size, constantIndex(b, 1)));
 }
 
+RowShape mxfp4::getRowShape(int64_t outputs) {
+  int64_t resident = std::min<int64_t>(
+      llvm::divideCeil(outputs, kThreads / kWarpSize * kMultiprocessors),
+      kMaxResident);
+  return {resident, resident <= 2 ? kRowLoads : resident == 3 ? 8 : 4};
+}
+
 /// A warp multiplies a few rows.
 static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
                          const RowWeight &weight, Value input, Value bias,
-                         Value residual, Value init) {
+                         Value residual, Value init, int64_t outputsTogether) {
   auto initType = cast<MemRefType>(init.getType());
   int64_t outputs = initType.getDimSize(1);
   int64_t rows = outputs >= kManyRows ? kRows : 1;
@@ -45,8 +56,14 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
   Value tokens = getSize(b, init, 0);
   Value tiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
   Value items = mulIndex(b, tiles, llvm::divideCeil(outputs, rows));
+  int64_t blocks = getBlocks(items, kThreads / kWarpSize);
+  RowShape shape = {/*resident=*/1, kRowLoads};
+  if (columns == 1 && rows == 1)
+    shape = getRowShape(std::max(outputs, outputsTogether));
+  else if (columns == 1)
+    shape.resident = 2;
   emitLaunch(
-      b, name, getBlocks(items, kThreads / kWarpSize), kThreads, {},
+      b, name, blocks, kThreads, {},
       [&](const KernelThread &thread) {
         emitForEachItemOfWarp(b, thread, items, [&](Value item) {
           // Warps side by side share rows of the weight.
@@ -55,13 +72,13 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
           Value firstToken =
               mulIndex(b, arith::RemUIOp::create(b, item, tiles), columns);
           RowGroup group;
-          SmallVector<Value> rowNumbers, tokenNumbers;
+          SmallVector<Value> tokenNumbers;
           for (int64_t r = 0; r < rows; ++r) {
-            rowNumbers.push_back(addIndex(b, firstRow, r));
+            Value row = addIndex(b, firstRow, r);
             group.weightRows.push_back(
                 {outputs % rows == 0
-                     ? rowNumbers[r]
-                     : clamp(b, rowNumbers[r], constantIndex(b, outputs))});
+                     ? row
+                     : clamp(b, row, constantIndex(b, outputs))});
           }
           for (int64_t t = 0; t < columns; ++t) {
             tokenNumbers.push_back(addIndex(b, firstToken, t));
@@ -69,34 +86,46 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
                 {columns == 1 ? tokenNumbers[t]
                               : clamp(b, tokenNumbers[t], tokens)});
           }
-          auto sums = emitRowProducts(b, thread, weight, input, group)[0];
           // Lane i finishes the sums of row i.
-          for (int64_t r = 0; r < rows; ++r) {
-            Value isMine = arith::CmpIOp::create(
-                b, arith::CmpIPredicate::eq, thread.lane, constantIndex(b, r));
-            Value isRow =
-                arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                      rowNumbers[r], constantIndex(b, outputs));
-            emitIf(b, arith::AndIOp::create(b, isMine, isRow), [&] {
-              Value added = bias ? loadScalar(b, bias, rowNumbers[r]) : Value();
-              for (int64_t t = 0; t < columns; ++t) {
-                Value isToken = arith::CmpIOp::create(
-                    b, arith::CmpIPredicate::ult, tokenNumbers[t], tokens);
-                emitIf(b, isToken, [&] {
-                  Value sum = sums[r][t];
-                  Value place[] = {tokenNumbers[t], rowNumbers[r]};
-                  if (added)
-                    sum = arith::AddFOp::create(b, sum, added);
-                  if (residual)
-                    sum = arith::AddFOp::create(b, sum,
-                                                loadScalar(b, residual, place));
-                  storeScalar(b, sum, init, place);
-                });
-              }
-            });
-          }
+          Value ownRow = addIndex(b, firstRow, thread.lane);
+          Value end = constantIndex(b, outputs);
+          Value place = clamp(b, ownRow, end);
+          // What it needs is requested before all else.
+          Value added = bias ? loadScalar(b, bias, place) : Value();
+          SmallVector<Value> before;
+          for (int64_t t = 0; residual && t < columns; ++t)
+            before.push_back(
+                loadScalar(b, residual, {group.inputRows[t][0], place}));
+          auto sums =
+              emitRowProducts(b, thread, weight, input, group, shape.loads)[0];
+          Value isRow =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, ownRow, end);
+          Value isLane =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.lane,
+                                    constantIndex(b, rows));
+          emitIf(b, arith::AndIOp::create(b, isLane, isRow), [&] {
+            for (int64_t t = 0; t < columns; ++t) {
+              Value isToken = arith::CmpIOp::create(
+                  b, arith::CmpIPredicate::ult, tokenNumbers[t], tokens);
+              emitIf(b, isToken, [&] {
+                Value sum = sums[0][t];
+                for (int64_t r = 1; r < rows; ++r) {
+                  Value isMine =
+                      arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                            thread.lane, constantIndex(b, r));
+                  sum = arith::SelectOp::create(b, isMine, sums[r][t], sum);
+                }
+                if (added)
+                  sum = arith::AddFOp::create(b, sum, added);
+                if (residual)
+                  sum = arith::AddFOp::create(b, sum, before[t]);
+                storeScalar(b, sum, init, {tokenNumbers[t], ownRow});
+              });
+            }
+          });
         });
-      });
+      },
+      shape.resident);
 }
 
 /// A block multiplies kTiles tiles by the same tokens.
@@ -177,11 +206,12 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
 
 void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                              const RowWeight &weight, Value input, Value bias,
-                             Value residual, Value init, bool tensorCores) {
+                             Value residual, Value init, bool tensorCores,
+                             int64_t outputsTogether) {
   bool isOneToken = cast<MemRefType>(init.getType()).getDimSize(0) == 1;
   bool needsTiles = weight.scales || !isOneToken;
   if (tensorCores && needsTiles && hasTiles(weight, input))
     emitWithTiles(b, name, weight, input, bias, residual, init);
   else
-    emitWithRows(b, name, weight, input, bias, residual, init);
+    emitWithRows(b, name, weight, input, bias, residual, init, outputsTogether);
 }

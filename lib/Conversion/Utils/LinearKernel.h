@@ -15,11 +15,24 @@
 
 namespace mlir::mxfp4 {
 
+/// How many blocks whose warps multiply a row each share a multiprocessor, and
+/// the loads of weights that their lanes have under way.
+struct RowShape {
+  int64_t resident, loads;
+};
+
+/// Of kernels for `outputs` outputs at the same time: all of their blocks run
+/// at once where they can.
+RowShape getRowShape(int64_t outputs);
+
 /// Emits a kernel for `init[t, n] = input[t] . weight[n] + bias[n] +
-/// residual[t, n]`; `bias` and `residual` may be null.
+/// residual[t, n]`; `bias` and `residual` may be null. There are
+/// `outputsTogether` outputs of a token for which kernels run at the same time,
+/// if more than those of this one.
 void emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                       const RowWeight &weight, Value input, Value bias,
-                      Value residual, Value init, bool tensorCores);
+                      Value residual, Value init, bool tensorCores,
+                      int64_t outputsTogether = 0);
 
 } // namespace mlir::mxfp4
 

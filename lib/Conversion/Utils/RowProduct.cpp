@@ -19,11 +19,6 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Loads of weights that a lane has under way, and how many of them of one row
-/// at most.
-static constexpr int64_t kLoads = 12;
-static constexpr int64_t kMaxSteps = 6;
-
 Value mxfp4::loadScalar(ImplicitLocOpBuilder &b, Value memref,
                         ValueRange indices) {
   return convertFloat(b, memref::LoadOp::create(b, memref, indices),
@@ -83,87 +78,119 @@ static std::pair<Value, Value> decodePair(ImplicitLocOpBuilder &b, Value word,
 }
 
 namespace {
-/// Emits the part of a lane.
+/// Emits the part of a lane: every 32nd load of the rows. It has the loads of a
+/// few steps under way, and while those of a pass are multiplied, those of the
+/// next are requested.
 class LaneEmitter {
 public:
-  LaneEmitter(ImplicitLocOpBuilder &b, const RowWeight &weight, Value input,
-              ArrayRef<RowGroup> groups)
-      : b(b), weight(weight), input(input), groups(groups) {
+  LaneEmitter(ImplicitLocOpBuilder &b, const KernelThread &thread,
+              const RowWeight &weight, Value input, ArrayRef<RowGroup> groups,
+              int64_t loads)
+      : b(b), thread(thread), weight(weight), input(input), groups(groups) {
     int64_t bits =
         weight.scales
             ? 4
             : getElementTypeOrSelf(weight.values).getIntOrFloatBitWidth();
     columnsOfLoad = 8 * kLoadBytes / bits;
+    parts = weight.columns / columnsOfLoad;
+    int64_t rows = 0;
+    for (const RowGroup &group : groups) {
+      rows += group.weightRows.size();
+      sumCount += group.weightRows.size() * group.inputRows.size();
+    }
+    int64_t most = std::max<int64_t>(loads / rows, 1);
+    int64_t needed = llvm::divideCeil(parts, kWarpSize);
+    passes = llvm::divideCeil(needed, most);
+    steps = llvm::divideCeil(needed, passes);
+    loadsOfStep = rows * (weight.scales ? 2 : 1);
   }
 
-  /// Columns that a lane takes at a time.
-  int64_t getColumns() const { return columnsOfLoad; }
-
-  /// Adds to `sums` the products of the columns of all of `parts`, numbers of
-  /// such; where one but the first is not below `end`, it counts for nothing.
-  SmallVector<Value> emit(ArrayRef<Value> parts, Value end, ValueRange sums) {
-    // All loads come first, so that they are under way together.
-    SmallVector<Loads> loads;
-    SmallVector<Value> areParts;
-    for (Value part : parts) {
-      areParts.push_back(
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, part, end));
-      Value place = arith::MinUIOp::create(
-          b, part, subIndex(b, end, constantIndex(b, 1)));
-      loads.push_back(load(loads.empty() ? part : place));
-    }
-    SmallVector<Value> results(sums);
-    for (size_t i = 0; i < parts.size(); ++i) {
-      SmallVector<Value> next = multiply(loads[i], results);
-      for (size_t k = 0; k < next.size(); ++k)
-        results[k] = i == 0 ? next[k]
-                            : arith::SelectOp::create(b, areParts[i], next[k],
-                                                      results[k])
-                                  .getResult();
-    }
-    return results;
+  /// The sums of the lane, in the order of groups.
+  SmallVector<Value> emit() {
+    Value first = constantIndex(b, 0);
+    Value last = constantIndex(b, passes - 1);
+    SmallVector<Value> carried(sumCount, constantFloat(b, b.getF32Type(), 0.0));
+    for (int64_t step = 0; step < steps; ++step)
+      carried.append(load(first, step));
+    if (passes > 1)
+      carried = emitFor(b, first, last, 1, carried,
+                        [&](Value pass, ValueRange carried) {
+                          return emitPass(pass, carried, /*isLast=*/false);
+                        });
+    return emitPass(last, carried, /*isLast=*/true);
   }
 
 private:
-  /// What is loaded for some columns, in the order of groups.
-  struct Loads {
-    SmallVector<Value> weights, scales, inputs;
+  /// Where a load of a lane is, or the last that there is, and whether it is
+  /// one; null if it always is.
+  struct Part {
+    Value place, isPart;
   };
 
-  Loads load(Value part) {
-    Loads loads;
-    Value column = mulIndex(b, part, columnsOfLoad);
-    for (const RowGroup &group : groups) {
+  Part getPart(Value pass, int64_t step) {
+    Value turn = addIndex(b, mulIndex(b, pass, steps), step);
+    Value place = addIndex(b, mulIndex(b, turn, kWarpSize), thread.lane);
+    if (parts == passes * steps * kWarpSize)
+      return {place, Value()};
+    Value last = constantIndex(b, parts - 1);
+    return {arith::MinUIOp::create(b, place, last),
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ule, place, last)};
+  }
+
+  /// What a lane loads of the weight in a step: a load of each row, each
+  /// followed by its scale.
+  SmallVector<Value> load(Value pass, int64_t step) {
+    Value part = getPart(pass, step).place;
+    SmallVector<Value> loads;
+    for (const RowGroup &group : groups)
       for (ArrayRef<Value> row : group.weightRows) {
-        loads.weights.push_back(loadWeight(row, part));
+        loads.push_back(loadWeight(row, part));
         if (weight.scales)
-          loads.scales.push_back(
+          loads.push_back(
               memref::LoadOp::create(b, weight.scales, atColumn(row, part)));
       }
-      for (ArrayRef<Value> row : group.inputRows)
-        loads.inputs.push_back(
-            loadVector(b, input, atColumn(row, column), columnsOfLoad));
-    }
     return loads;
   }
 
-  SmallVector<Value> multiply(const Loads &loads, ValueRange sums) {
+  /// Adds the products of a pass to the sums that `carried` begins with; its
+  /// loads follow, and follow the result for the next pass.
+  SmallVector<Value> emitPass(Value pass, ValueRange carried, bool isLast) {
+    SmallVector<Value> sums(carried.take_front(sumCount)), ahead;
+    for (int64_t step = 0; step < steps; ++step) {
+      ValueRange loads =
+          carried.slice(sumCount + step * loadsOfStep, loadsOfStep);
+      Part part = getPart(pass, step);
+      SmallVector<Value> next = multiply(loads, part.place, sums);
+      for (auto [sum, added] : llvm::zip(sums, next))
+        sum = part.isPart ? arith::SelectOp::create(b, part.isPart, added, sum)
+                                .getResult()
+                          : added;
+      if (!isLast)
+        ahead.append(load(addIndex(b, pass, 1), step));
+    }
+    sums.append(ahead);
+    return sums;
+  }
+
+  SmallVector<Value> multiply(ValueRange loads, Value part, ValueRange sums) {
     SmallVector<Value> results;
-    size_t w = 0, firstInput = 0;
+    Value column = mulIndex(b, part, columnsOfLoad);
     for (const RowGroup &group : groups) {
       SmallVector<SmallVector<Value>> rows;
-      for (size_t i = 0; i < group.inputRows.size(); ++i)
-        rows.push_back(splitVector(b, loads.inputs[firstInput + i]));
-      firstInput += group.inputRows.size();
-      for (size_t r = 0; r < group.weightRows.size(); ++r, ++w) {
+      for (ArrayRef<Value> row : group.inputRows)
+        rows.push_back(splitVector(
+            b, loadVector(b, input, atColumn(row, column), columnsOfLoad)));
+      for (size_t r = 0; r < group.weightRows.size(); ++r) {
         ValueRange before = sums.slice(results.size(), rows.size());
+        Value elements = loads.front();
+        loads = loads.drop_front();
         if (!weight.scales) {
-          llvm::append_range(results,
-                             multiplyFloats(loads.weights[w], rows, before));
+          llvm::append_range(results, multiplyFloats(elements, rows, before));
           continue;
         }
-        Value scale = decode(loads.scales[w]);
-        SmallVector<Value> products = multiplyBlock(loads.weights[w], rows);
+        Value scale = decode(loads.front());
+        loads = loads.drop_front();
+        SmallVector<Value> products = multiplyBlock(elements, rows);
         for (size_t i = 0; i < products.size(); ++i)
           results.push_back(emitFMA(b, products[i], scale, before[i]));
       }
@@ -219,35 +246,25 @@ private:
   }
 
   ImplicitLocOpBuilder &b;
+  const KernelThread &thread;
   const RowWeight &weight;
   Value input;
   ArrayRef<RowGroup> groups;
-  int64_t columnsOfLoad;
+  /// Columns that a load of a lane has, and how many loads make a row.
+  int64_t columnsOfLoad, parts;
+  /// Loads of a row that a lane has under way, and how often.
+  int64_t steps, passes;
+  /// Loads in a step with scales, and sums.
+  int64_t loadsOfStep, sumCount = 0;
 };
 } // namespace
 
 SmallVector<SmallVector<SmallVector<Value>>>
 mxfp4::emitRowProducts(ImplicitLocOpBuilder &b, const KernelThread &thread,
                        const RowWeight &weight, Value input,
-                       ArrayRef<RowGroup> groups) {
-  LaneEmitter emitter(b, weight, input, groups);
-  size_t count = 0;
-  for (const RowGroup &group : groups)
-    count += group.weightRows.size() * group.inputRows.size();
-  SmallVector<Value> zeros(count, constantFloat(b, b.getF32Type(), 0.0));
-  Value parts = constantIndex(b, weight.columns / emitter.getColumns());
-  int64_t weightRows = 0;
-  for (const RowGroup &group : groups)
-    weightRows += group.weightRows.size();
-  int64_t steps = std::clamp<int64_t>(kLoads / weightRows, 1, kMaxSteps);
+                       ArrayRef<RowGroup> groups, int64_t loads) {
   SmallVector<Value> sums =
-      emitFor(b, thread.lane, parts, steps * kWarpSize, zeros,
-              [&](Value part, ValueRange carried) {
-                SmallVector<Value> numbers;
-                for (int64_t i = 0; i < steps; ++i)
-                  numbers.push_back(addIndex(b, part, i * kWarpSize));
-                return emitter.emit(numbers, parts, carried);
-              });
+      LaneEmitter(b, thread, weight, input, groups, loads).emit();
   SmallVector<SmallVector<SmallVector<Value>>> results;
   size_t next = 0;
   for (const RowGroup &group : groups) {

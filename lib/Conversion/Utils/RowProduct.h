@@ -35,14 +35,18 @@ struct RowGroup {
   SmallVector<SmallVector<Value>> inputRows;
 };
 
+/// Loads of weights that a lane has under way where it has registers for more
+/// than these.
+constexpr int64_t kRowLoads = 12;
+
 /// result[group][weight row][input row] is their product in f32, in all lanes
 /// of the warp. A lane adds up every 32nd part of the columns, of as many as
-/// one load of the weight takes; then the sums of lanes are added up in a fixed
-/// order.
+/// one load of the weight takes, and has at most `loads` of these under way;
+/// then the sums of lanes are added up in a fixed order.
 SmallVector<SmallVector<SmallVector<Value>>>
 emitRowProducts(ImplicitLocOpBuilder &b, const KernelThread &thread,
-                const RowWeight &weight, Value input,
-                ArrayRef<RowGroup> groups);
+                const RowWeight &weight, Value input, ArrayRef<RowGroup> groups,
+                int64_t loads = kRowLoads);
 
 /// `indices` with `column` as the last.
 SmallVector<Value> atColumn(ArrayRef<Value> indices, Value column);

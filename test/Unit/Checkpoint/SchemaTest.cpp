@@ -123,3 +123,8 @@ TEST(SchemaTest, SizesOfDtypes) {
   EXPECT_FALSE(tensorBytes("BF16", {int64_t(1) << 60}));
   EXPECT_FALSE(tensorBytes("F4", {1}));
 }
+
+TEST(SchemaTest, CountsParameters) {
+  EXPECT_EQ(countParameters(ModelConfig::gptOss20B()), 20'914'757'184u);
+  EXPECT_EQ(countParameters(ModelConfig::gptOss120B()), 116'829'156'672u);
+}

@@ -55,17 +55,27 @@ static std::vector<float> decodeDense(const TensorData &data) {
   return values;
 }
 
-/// All bytes of a checkpoint by tensor.
+/// All bytes of a checkpoint by tensor, also of a dense weight that is
+/// quantized on loading.
+static std::string contents(Checkpoint &checkpoint) {
+  std::string bytes;
+  auto add = [&](const std::string &name) {
+    Result<TensorData> data = checkpoint.load(name);
+    ASSERT_TRUE(data) << data.error().message;
+    bytes.append(reinterpret_cast<const char *>(data->data), data->bytes);
+    checkpoint.release(name);
+  };
+  for (const TensorInfo &info : checkpoint.tensors())
+    add(info.name);
+  add(quantizedName("lm_head.weight", kMXFP8E4M3, BlockPart::Values));
+  add(quantizedName("lm_head.weight", kMXFP8E4M3, BlockPart::Scales));
+  return bytes;
+}
+
 static std::string contents(const std::string &folder) {
   Result<Checkpoint> checkpoint = Checkpoint::open(folder);
   EXPECT_TRUE(checkpoint) << checkpoint.error().message;
-  std::string bytes;
-  for (const TensorInfo &info : checkpoint->tensors()) {
-    Result<TensorData> data = checkpoint->load(info.name);
-    EXPECT_TRUE(data) << data.error().message;
-    bytes.append(reinterpret_cast<const char *>(data->data), data->bytes);
-  }
-  return bytes;
+  return contents(*checkpoint);
 }
 
 TEST(SynthesizeTest, OpensAndIsFinite) {
@@ -134,6 +144,16 @@ TEST(SynthesizeTest, WeightsDependOnTheSeedOnly) {
   Result<Checkpoint> sharded = Checkpoint::open(folder / "b");
   ASSERT_TRUE(sharded);
   EXPECT_TRUE(sharded->warnings().empty());
+}
+
+TEST(SynthesizeTest, NeedsNoFiles) {
+  TemporaryFolder folder;
+  SynthesizeOptions options;
+  options.seed = 3;
+  ASSERT_TRUE(synthesizeCheckpoint(smallModel(), folder / "a", options));
+  Checkpoint checkpoint = Checkpoint::synthesize(smallModel(), options.seed);
+  EXPECT_EQ(contents(checkpoint), contents(folder / "a"));
+  EXPECT_FALSE(checkpoint.load("absent"));
 }
 
 TEST(SynthesizeTest, ShardsAreNamedAsTheOfficialOnes) {

@@ -99,6 +99,32 @@ TEST_F(CommandTest, PlansMemory) {
   EXPECT_EQ(run("plan --preset 20b --context 131072"), 0) << read("err");
 }
 
+TEST_F(CommandTest, MeasuresAProgram) {
+  ASSERT_EQ(run("compile $MODEL -o measured.program"), 0) << read("err");
+  ASSERT_EQ(shell("$MXFP4-run bench measured.program $MODEL -p 16 -n 4 -r 2 "
+                  "--per-op --json > out 2> err"),
+            0)
+      << read("err");
+  nlohmann::json results = nlohmann::json::parse(read("out"));
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[1]["test"], "tg4");
+  EXPECT_GT(results[1]["avg_ts"], 0);
+  EXPECT_FALSE(results[1]["ops"].empty());
+  // The program is of another model.
+  EXPECT_EQ(shell("$MXFP4-run bench measured.program --synthetic 20b > out 2> "
+                  "err"),
+            1);
+  EXPECT_NE(read("err").find("mxfp4-run bench: error: "), std::string::npos)
+      << read("err");
+  for (const char *arguments :
+       {"", "measured.program", "measured.program --synthetic 30b",
+        "measured.program $MODEL --synthetic 20b"})
+    EXPECT_EQ(
+        shell("$MXFP4-run bench " + std::string(arguments) + " > out 2> err"),
+        2)
+        << arguments;
+}
+
 TEST_F(CommandTest, Measures) {
   ASSERT_EQ(run("bench $MODEL -p 16 -n 4 -r 2 --depth 8 --json"), 0)
       << read("err");
@@ -195,14 +221,27 @@ TEST_F(CommandTest, InterruptedSynthesisLeavesNothing) {
 }
 
 TEST_F(CommandTest, WrongCommandLines) {
-  for (const char *arguments :
-       {"", "unknown", "run", "run $MODEL -n -1", "run $MODEL --threads 0",
-        "run $MODEL --ids 1 -o out", "logits $MODEL --ids 1", "plan",
-        "plan --preset 30b", "plan $MODEL --preset 20b", "emit $MODEL",
-        "emit $MODEL --stage=other", "synth -o new", "bench $MODEL -p -1",
-        "synth --preset 20b -o new --seed -1",
-        "synth --preset 20b -o new --layers 0", "eval $MODEL",
-        "eval $MODEL --text a --window 0"}) {
+  for (const char *arguments : {"",
+                                "unknown",
+                                "run",
+                                "run $MODEL -n -1",
+                                "run $MODEL --threads 0",
+                                "run $MODEL --ids 1 -o out",
+                                "logits $MODEL --ids 1",
+                                "plan",
+                                "plan --preset 30b",
+                                "plan $MODEL --preset 20b",
+                                "emit $MODEL",
+                                "emit $MODEL --stage=other",
+                                "synth -o new",
+                                "bench $MODEL -p -1",
+                                "bench",
+                                "bench $MODEL --synthetic 20b",
+                                "bench --synthetic 30b",
+                                "synth --preset 20b -o new --seed -1",
+                                "synth --preset 20b -o new --layers 0",
+                                "eval $MODEL",
+                                "eval $MODEL --text a --window 0"}) {
     EXPECT_EQ(run(arguments), 2) << arguments;
     EXPECT_EQ(read("out"), "") << arguments;
     EXPECT_NE(read("err"), "") << arguments;

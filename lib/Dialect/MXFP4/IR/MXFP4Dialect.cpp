@@ -147,6 +147,8 @@ LogicalResult MXFP4Dialect::verifyRegionArgAttribute(Operation *op,
     return verifySource(op, attribute);
   if (name == kPrepareAttrName)
     return verifyKind<FlatSymbolRefAttr>(op, attribute, "a symbol");
+  if (name == kSettledAttrName || name == kEarlyAttrName)
+    return verifyKind<UnitAttr>(op, attribute, "no value");
   return failOnUnknown(op, attribute, "an argument");
 }
 

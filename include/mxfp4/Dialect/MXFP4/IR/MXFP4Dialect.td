@@ -60,6 +60,9 @@ def MXFP4_Dialect : Dialect {
       arguments, by their numbers in the table.
     - `mxfp4.launches` on an entry of a GPU, or on what prepares a weight there,
       lists the kernels that it launches (`mxfp4-plan-launches`).
+    - `mxfp4.settled` on a pointer that a kernel gets says that neither it nor a
+      kernel launched before it writes there, so that it is of a weight, and
+      `mxfp4.early` that neither it nor the last one before it does.
     - `mxfp4.arena` on a module is the size of the arena in bytes, and
       `mxfp4.buffers` the table of all buffers.
     - `mxfp4.ops` on a module is the table of ops whose time can be told, and

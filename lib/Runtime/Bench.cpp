@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Bench.h"
+#include "mxfp4/Runtime/Bench.h"
 
 #include "mxfp4/Support/Stopwatch.h"
 

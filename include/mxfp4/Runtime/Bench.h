@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_DRIVER_BENCH_H
-#define MXFP4_DRIVER_BENCH_H
+#ifndef MXFP4_RUNTIME_BENCH_H
+#define MXFP4_RUNTIME_BENCH_H
 
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Runtime/Session.h"
@@ -88,4 +88,4 @@ double standardDeviation(const std::vector<double> &values);
 
 } // namespace mx
 
-#endif // MXFP4_DRIVER_BENCH_H
+#endif // MXFP4_RUNTIME_BENCH_H

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Bench.h"
+#include "mxfp4/Runtime/Bench.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

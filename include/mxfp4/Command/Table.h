@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_DRIVER_TABLE_H
-#define MXFP4_DRIVER_TABLE_H
+#ifndef MXFP4_COMMAND_TABLE_H
+#define MXFP4_COMMAND_TABLE_H
 
 #include <string>
 #include <vector>
@@ -26,4 +26,4 @@ std::string formatNumber(const char *format, double value);
 
 } // namespace mx
 
-#endif // MXFP4_DRIVER_TABLE_H
+#endif // MXFP4_COMMAND_TABLE_H

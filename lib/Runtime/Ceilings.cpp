@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Ceilings.h"
+#include "mxfp4/Runtime/Ceilings.h"
 
 #include "mxfp4/ABI/Probes.h"
 #include "mxfp4/Runtime/CPUDevice.h"

@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Table.h"
+#include "mxfp4/Command/Table.h"
 
 #include <algorithm>
 #include <cstdio>

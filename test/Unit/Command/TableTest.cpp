@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Table.h"
+#include "mxfp4/Command/Table.h"
 
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_DRIVER_CEILINGS_H
-#define MXFP4_DRIVER_CEILINGS_H
+#ifndef MXFP4_RUNTIME_CEILINGS_H
+#define MXFP4_RUNTIME_CEILINGS_H
 
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Support/Result.h"
@@ -36,4 +36,4 @@ Result<Ceilings> measureCeilings(const Program &probes, int64_t threads,
 
 } // namespace mx
 
-#endif // MXFP4_DRIVER_CEILINGS_H
+#endif // MXFP4_RUNTIME_CEILINGS_H
