@@ -11,12 +11,12 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Table.h"
 #include "mxfp4/Command/Tool.h"
-#include "mxfp4/Runtime/Ceilings.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Machine.h"
-#include "mxfp4/Command/Table.h"
 #include "mxfp4/Runtime/CPUFeatures.h"
+#include "mxfp4/Runtime/Ceilings.h"
 #include "mxfp4/Runtime/GPU.h"
 #include "mxfp4/Runtime/ThreadPool.h"
 

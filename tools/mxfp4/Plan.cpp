@@ -10,10 +10,10 @@
 
 #include "Verbs.h"
 
+#include "mxfp4/Command/Table.h"
 #include "mxfp4/Command/Tool.h"
 #include "mxfp4/Driver/Flags.h"
 #include "mxfp4/Driver/Plan.h"
-#include "mxfp4/Command/Table.h"
 #include "mxfp4/Runtime/Session.h"
 
 #include <nlohmann/json.hpp>

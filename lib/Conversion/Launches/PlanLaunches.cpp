@@ -206,8 +206,10 @@ private:
     SmallVector<int64_t> arguments;
     auto kernel = cast<gpu::GPUFuncOp>(
         symbols.lookupNearestSymbolFrom(module, launch.getKernelAttr()));
-    MemoryUse use;
-    kernel.walk([&](Operation *op) { use.add(op); });
+    auto [known, isNew] = uses.try_emplace(kernel);
+    MemoryUse &use = known->second;
+    if (isNew)
+      kernel.walk([&](Operation *op) { use.add(op); });
     SmallVector<std::pair<Value, Span>> spans;
     auto addNumber = [&](const Number &number) -> LogicalResult {
       if (number.kind == Number::Constant)
@@ -435,6 +437,8 @@ private:
   llvm::StringSet<> names;
   /// Of the entry point that is followed.
   SmallVector<Attribute> launches;
+  /// What kernels touch.
+  DenseMap<Operation *, MemoryUse> uses;
   /// Buffers of weights, which no call changes.
   llvm::DenseSet<int64_t> weights;
   /// What its launches so far write, and what the last one does.

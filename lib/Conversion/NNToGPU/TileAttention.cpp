@@ -94,21 +94,26 @@ public:
                              constantFloat(b, f32, 0.0));
     state[0] = lowest();
     auto takeKeys = [&](Value from, Value to, Value warp, const Keys &keys) {
-      // While the keys of a block are multiplied, the next are on their way.
+      // While the keys of a block are multiplied, the next are on their way, if
+      // the token is alone: several hide the time that they take.
       Value block = addIndex(b, from, mulIndex(b, warp, kKeys));
+      bool looksAhead = op.getQuery().getType().getDimSize(0) == 1;
       size_t count = state.size();
-      state.append(loadBlock(block, to, keys));
-      state = emitFor(b, block, to, kKeys * kWarps, state,
-                      [&](Value block, ValueRange carried) {
-                        Value following = addIndex(b, block, kKeys * kWarps);
-                        SmallVector<Value> ahead =
-                            loadBlock(following, to, keys);
-                        SmallVector<Value> next =
-                            emitBlock(block, to, carried.take_front(count),
-                                      carried.drop_front(count));
-                        next.append(ahead);
-                        return next;
-                      });
+      if (looksAhead)
+        state.append(loadBlock(block, to, keys));
+      state = emitFor(
+          b, block, to, kKeys * kWarps, state,
+          [&](Value block, ValueRange carried) {
+            if (!looksAhead)
+              return emitBlock(block, to, carried, loadBlock(block, to, keys));
+            Value following = addIndex(b, block, kKeys * kWarps);
+            SmallVector<Value> ahead = loadBlock(following, to, keys);
+            SmallVector<Value> next =
+                emitBlock(block, to, carried.take_front(count),
+                          carried.drop_front(count));
+            next.append(ahead);
+            return next;
+          });
       state.truncate(count);
     };
     // Those before this call, which are in the caches, then those of this call,
