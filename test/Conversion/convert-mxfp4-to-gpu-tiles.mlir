@@ -4,24 +4,37 @@
 // Without tensor cores there are no kernels for arranged weights.
 // NONE-NOT: gpu.launch
 
-// A block multiplies tiles of 16 rows: a group of 8 rows of gate and one of up.
-// A lane loads a block of each, side by side with the other rows of the group,
-// makes them bf16 and multiplies them by the activations, which the block keeps.
-// Scales above 2 and NaN, found by a vote of the warp, take a way of their own.
+// Of many tokens a block has 64 outputs of an expert, as tiles of a group of 8
+// rows of gate and one of up each. Its warps count the slots that chose the
+// expert, note them, and multiply them 32 at a time, with code of its own for 8,
+// 16 and 32: the activations of a stage go to the memory of the block; a lane
+// loads a block of the weight of each half, makes it bf16 and multiplies it by
+// those. All that met scales above 2 or NaN is multiplied again.
 
 // CHECK-LABEL: func @slots
-// CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%{{.*}} : memref<4x2x16x8xf32, #gpu.address_space<workgroup>>, %[[INPUT:.*]] : memref<1x4x96xvector<4xi32>, #gpu.address_space<workgroup>>)
-// CHECK:         memref.store %{{.*}}, %[[INPUT]]
+// CHECK:       %[[BLOCKS:.*]] = arith.constant 1440 : index
+// CHECK:       gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}} function(@matmul_by_expert) workgroup(%[[STAGES:.*]] : memref<1024xvector<4xi32>, #gpu.address_space<workgroup>>, %[[SLOTS:.*]] : memref<32xi32, #gpu.address_space<workgroup>>, %[[COUNTS:.*]] : memref<8xi32, #gpu.address_space<workgroup>>)
+// CHECK:         nvvm.vote.sync ballot
+// CHECK:         memref.store %{{.*}}, %[[COUNTS]]
 // CHECK:         gpu.barrier
-// CHECK:         vector.load {{.*}} {alignment = 16 : i64} : memref<32x720x90x128xi8>, vector<16xi8>
-// CHECK:         memref.load {{.*}} : memref<32x720x90x8xf8E8M0FNU>
-// CHECK:         nvvm.vote.sync any
-// CHECK:         scf.if
+// CHECK:         nvvm.vote.sync ballot
+// CHECK:         memref.store %{{.*}}, %[[SLOTS]]
+// CHECK:         gpu.barrier
+// CHECK:         scf.for
+// CHECK:           vector.load {{.*}} {alignment = 16 : i64} : memref<32x720x90x128xi8>, vector<16xi8>
+// CHECK:           memref.load {{.*}} : memref<32x720x90x8xf8E8M0FNU>
+// CHECK:           vector.load {{.*}} : memref<?x2880xbf16>, vector<8xbf16>
+// CHECK:           gpu.barrier
 // CHECK:           llvm.fmul {{.*}} : vector<2xbf16>
-// CHECK:           memref.load %[[INPUT]]
+// CHECK:           memref.load %[[STAGES]]
 // CHECK:           nvvm.mma.sync {{.*}} shape = #nvvm.shape<m = 16, n = 8, k = 16>
-// CHECK:         gpu.barrier
+// CHECK:           memref.store %{{.*}}, %[[STAGES]]
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
 // CHECK:         math.exp
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
+// CHECK-COUNT-4: math.exp
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
+// CHECK-COUNT-8: math.exp
 // CHECK-NOT:   mxfp4.matmul_by_expert
 func.func @slots(%x: memref<?x2880xbf16>, %values: memref<32x720x90x128xi8>,
                  %scales: memref<32x720x90x8xf8E8M0FNU>, %experts: memref<?x4xi32>,
@@ -36,12 +49,36 @@ func.func @slots(%x: memref<?x2880xbf16>, %values: memref<32x720x90x128xi8>,
   return
 }
 
-// With routing weights a block has all four slots, which are columns; a tile has
-// the same rows of two of them.
+// Slots that are added up have memory for the products of each.
+
+// CHECK-LABEL: func @added_slots
+// CHECK:       %[[PRODUCTS:.*]] = memref.alloc(%{{.*}}) : memref<?x4x2880xf32>
+// CHECK:       gpu.launch
+// CHECK:         memref.store %{{.*}}, %[[PRODUCTS]]
+// CHECK:       scf.parallel
+// CHECK-COUNT-4: memref.load %[[PRODUCTS]]
+// CHECK:         memref.store %{{.*}} : memref<?x2880xf32>
+func.func @added_slots(%x: memref<?x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
+                       %scales: memref<32x360x90x8xf8E8M0FNU>, %experts: memref<?x4xi32>,
+                       %weights: memref<?x4xf32>, %y: memref<?x2880xf32>) {
+  mxfp4.matmul_by_expert
+      ins(%x, %values, %scales, %experts : memref<?x4x2880xbf16>, memref<32x360x90x128xi8>,
+          memref<32x360x90x8xf8E8M0FNU>, memref<?x4xi32>)
+      weights(%weights : memref<?x4xf32>)
+      outs(%y : memref<?x2880xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+  return
+}
+
+// Of one token a block has all four slots, which are columns; a tile has the same
+// rows of two of them. Scales above 2 and NaN, found by a vote of the warp, take a
+// way of their own.
 
 // CHECK-LABEL: func @sums
 // CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%{{.*}} : memref<2x4x16x8xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<4x4x96xvector<4xi32>, #gpu.address_space<workgroup>>)
-// CHECK:         nvvm.mma.sync
+// CHECK:         nvvm.vote.sync any
+// CHECK:         scf.if
+// CHECK:           nvvm.mma.sync
 // CHECK-COUNT-4: memref.load {{.*}} : memref<1x4xf32>
 // CHECK:         memref.store {{.*}} : memref<1x2880xf32>
 func.func @sums(%x: memref<1x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
@@ -56,13 +93,19 @@ func.func @sums(%x: memref<1x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
   return
 }
 
-// Eight columns of so many are loaded when they are needed. Another layout has no
-// kernel.
+// Eight warps share the columns of a weight of few rows, and add up their sums in
+// the memory of the block. Another layout has no kernel.
 
 // CHECK-LABEL: func @tokens
-// CHECK:       gpu.launch {{.*}} function(@matmul) workgroup(%{{[^,]*}} : memref<4x2x16x8xf32, #gpu.address_space<workgroup>>) {
-// CHECK:         vector.load {{.*}} : memref<?x4096xbf16>, vector<8xbf16>
-// CHECK:         nvvm.mma.sync
+// CHECK:       gpu.launch {{.*}} function(@matmul) workgroup(%[[STAGES:.*]] : memref<2048xvector<4xi32>, #gpu.address_space<workgroup>>) {
+// CHECK:         scf.for
+// CHECK:           vector.load {{.*}} : memref<?x4096xbf16>, vector<8xbf16>
+// CHECK:           nvvm.mma.sync
+// CHECK:         memref.store %{{.*}}, %[[STAGES]]
+// CHECK:         gpu.barrier
+// CHECK-COUNT-7: memref.load %[[STAGES]]
+// CHECK:         arith.addf
+// CHECK:         memref.store %{{.*}} : memref<?x64xf32>
 // CHECK:       mxfp4.matmul
 func.func @tokens(%x: memref<?x4096xbf16>, %values: memref<8x128x128xi8>,
                   %scales: memref<8x128x8xf8E8M0FNU>, %others: memref<4x512x64xi8>,

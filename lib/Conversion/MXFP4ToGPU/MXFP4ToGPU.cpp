@@ -12,6 +12,9 @@
 
 #include "../Utils/Kernels.h"
 #include "../Utils/LinearKernel.h"
+#include "../Utils/StagedProduct.h"
+#include "../Utils/TileProduct.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
@@ -73,6 +76,21 @@ protected:
   /// The indices of row number `r` of `output`.
   SmallVector<Value> getWeightRow(Value expert, Value output, int64_t r) {
     return {expert, addIndex(b, mulIndex(b, output, rowsOfOutput), r)};
+  }
+
+  /// The number of a group of rows, or of the last.
+  Value clampGroup(Value group) {
+    int64_t groups = op.getValues().getType().getDimSize(1);
+    return arith::MinUIOp::create(b, group, constantIndex(b, groups - 1));
+  }
+
+  /// The group of rows of a half of tile number `tile` of those that have the
+  /// outputs from `first` on. Groups of gate and up take turns, as halves do.
+  SmallVector<Value> getGroup(Value expert, Value first, Value tile,
+                              int64_t half) {
+    Value group = mulIndex(b, divIndex(b, first, kTileRows), rowsOfOutput);
+    group = addIndex(b, addIndex(b, group, mulIndex(b, tile, 2)), half);
+    return {expert, clampGroup(group)};
   }
 
   /// The biases of the rows of an output; none if there are none.
@@ -229,9 +247,10 @@ private:
   int64_t outputsOfWarp;
 };
 
-/// A block has outputs of a few tiles for one slot of a token, which is their
-/// only column; or, where slots are added up, of all slots: then a tile has the
-/// same outputs for two slots, one in each half, and slot s has column s.
+/// For one token. A block has outputs of a few tiles for one slot, which is
+/// their only column; or, where slots are added up, of all slots: then a tile
+/// has the same outputs for two slots, one in each half, and slot s has column
+/// s.
 class ExpertTileEmitter : ExpertEmitter {
 public:
   explicit ExpertTileEmitter(MatmulByExpertOp op)
@@ -239,37 +258,33 @@ public:
         outputsOfTile((addsUp || rowsOfOutput == 2 ? 1 : 2) * kTileRows),
         tiles(addsUp ? llvm::divideCeil(slots, 2) : kTiles),
         outputsOfBlock(addsUp ? outputsOfTile : tiles * outputsOfTile),
-        hasOneInput(op.getExperts().getType().getDimSize(0) == 1 &&
-                    (addsUp || op.getInput().getType().getRank() == 2)),
+        hasOneInput(addsUp || op.getInput().getType().getRank() == 2),
         shape(weight, tiles, kThreads / kWarpSize / tiles, addsUp ? slots : 1) {
   }
 
   void emit() {
-    Value tokens = getSize(b, op.getExperts(), 0);
     int64_t groups = llvm::divideCeil(outputs, outputsOfBlock);
-    Value items = mulIndex(b, tokens, groups * (addsUp ? 1 : slots));
+    Value items = constantIndex(b, groups * (addsUp ? 1 : slots));
     emitLaunch(
         b, "matmul_by_expert", getBlocks(items, 1), shape.threads(),
         shape.getShared(b.getContext()),
         [&](const KernelThread &thread) {
           TileProduct product(b, thread, shape, weight, op.getInput());
-          Value zero = constantIndex(b, 0);
-          auto setInput = [&](Value token, Value slot) {
+          token = constantIndex(b, 0);
+          auto setInput = [&](Value slot) {
             product.setInput([&](Value column) {
               return getInputRow(token, addsUp ? column : slot);
             });
           };
           if (hasOneInput)
-            setInput(zero, zero);
+            setInput(token);
           emitForEachItemOfBlock(b, thread, items, [&](Value item) {
             Value first =
                 mulIndex(b, remIndex(b, item, groups), outputsOfBlock);
-            Value rest = divIndex(b, item, groups);
-            Value token = addsUp ? rest : divIndex(b, rest, slots);
-            Value slot = addsUp ? zero : remIndex(b, rest, slots);
+            Value slot = divIndex(b, item, groups);
             if (!hasOneInput)
-              setInput(token, slot);
-            emitItem(thread, product, token, slot, first);
+              setInput(slot);
+            emitItem(thread, product, slot, first);
           });
         },
         shape.residentBlocks());
@@ -279,32 +294,23 @@ private:
   /// Tiles of a block where they are of different outputs.
   static constexpr int64_t kTiles = 4;
 
-  void emitItem(const KernelThread &thread, TileProduct &product, Value token,
-                Value slot, Value first) {
+  void emitItem(const KernelThread &thread, TileProduct &product, Value slot,
+                Value first) {
     Tile tile;
     for (int64_t half = 0; half < 2; ++half)
-      tile.rows[half] = getRows(product, token, slot, first, half);
+      tile.rows[half] = getRows(product, slot, first, half);
     // Thread i finishes output i. What it needs for that is requested before
-    // all else where that is a kernel's only work; in a loop it would take
-    // registers.
+    // all else.
     Value number = remIndex(b, thread.thread, outputsOfBlock);
     Value output = addIndex(b, first, number);
     Value known =
         arith::MinUIOp::create(b, output, constantIndex(b, outputs - 1));
     SmallVector<SmallVector<Value>> biases;
-    Value residual;
-    auto request = [&] {
-      for (int64_t s = 0; s < (addsUp ? slots : 1); ++s)
-        biases.push_back(loadBiases(
-            getExpert(token, addsUp ? constantIndex(b, s) : slot), known));
-      if (addsUp)
-        residual = loadResidual(token, known);
-    };
-    if (hasOneInput)
-      request();
+    for (int64_t s = 0; s < (addsUp ? slots : 1); ++s)
+      biases.push_back(loadBiases(
+          getExpert(token, addsUp ? constantIndex(b, s) : slot), known));
+    Value residual = addsUp ? loadResidual(token, known) : Value();
     product.multiply(tile);
-    if (!hasOneInput)
-      request();
     Value isMine =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
                               constantIndex(b, outputsOfBlock));
@@ -332,28 +338,243 @@ private:
 
   /// The group of rows of a half of a tile, for outputs from `first` on. One
   /// that is none is the last.
-  SmallVector<Value> getRows(TileProduct &product, Value token, Value slot,
-                             Value first, int64_t half) {
-    Value group = divIndex(b, first, kTileRows);
-    if (addsUp) {
-      slot = arith::MinUIOp::create(
-          b, addIndex(b, mulIndex(b, product.getTile(), 2), half),
-          constantIndex(b, slots - 1));
-    } else {
-      // Rows of gate and up are groups that take turns, as halves are.
-      group = mulIndex(b, group, rowsOfOutput);
-      group = addIndex(b, addIndex(b, group, mulIndex(b, product.getTile(), 2)),
-                       half);
-    }
-    int64_t groups = op.getValues().getType().getDimSize(1);
-    return {getExpert(token, slot),
-            arith::MinUIOp::create(b, group, constantIndex(b, groups - 1))};
+  SmallVector<Value> getRows(TileProduct &product, Value slot, Value first,
+                             int64_t half) {
+    if (!addsUp)
+      return getGroup(getExpert(token, slot), first, product.getTile(), half);
+    slot = arith::MinUIOp::create(
+        b, addIndex(b, mulIndex(b, product.getTile(), 2), half),
+        constantIndex(b, slots - 1));
+    return {getExpert(token, slot), clampGroup(divIndex(b, first, kTileRows))};
   }
 
   int64_t outputsOfTile, tiles, outputsOfBlock;
   /// True if all blocks multiply the same rows of activations.
   bool hasOneInput;
   TileShape shape;
+  Value token;
+};
+
+/// For many tokens. A block has outputs of an expert, and multiplies them by
+/// all slots that chose it, which it finds by itself, so that an expert's
+/// weights are read and decoded once for up to 32 slots.
+class ExpertStagedEmitter : ExpertEmitter {
+public:
+  explicit ExpertStagedEmitter(MatmulByExpertOp op)
+      : ExpertEmitter(op), shape(weight, /*splits=*/1),
+        outputsOfBlock(shape.rows() / rowsOfOutput),
+        groups(llvm::divideCeil(outputs, outputsOfBlock)) {}
+
+  void emit() {
+    Value tokens = getSize(b, op.getExperts(), 0);
+    Type f32 = b.getF32Type(), i32 = b.getI32Type();
+    result = op.getInit();
+    if (addsUp) {
+      // Slots are added up when all are there.
+      SmallVector<Value> sizes;
+      SmallVector<int64_t> dims = {op.getExperts().getType().getDimSize(0),
+                                   slots, outputs};
+      if (ShapedType::isDynamic(dims[0]))
+        sizes.push_back(tokens);
+      result = memref::AllocOp::create(b, MemRefType::get(dims, f32), sizes);
+    }
+    numSlots = mulIndex(b, tokens, slots);
+    int64_t experts = op.getValues().getType().getDimSize(0);
+    // A block for each item: they take different times, and a loop takes
+    // registers.
+    emitLaunch(
+        b, "matmul_by_expert", groups * experts, shape.threads(),
+        {shape.getShared(b.getContext()),
+         getSharedType(i32, {shape.maxColumns()}),
+         getSharedType(i32, {kThreads / kWarpSize})},
+        [&](const KernelThread &thread) { emitBlock(thread); },
+        kStagedResidentBlocks);
+    if (addsUp)
+      emitSums(tokens);
+  }
+
+private:
+  /// Calls `body` for each slot of the warp's share, 32 at a time: with the
+  /// number of the lane's, whether it chose the expert of the block, and the
+  /// number of those that did in the share before. Returns how many did in all.
+  Value emitForEachSlot(const KernelThread &thread,
+                        function_ref<void(Value, Value, Value)> body) {
+    Type i32 = b.getI32Type();
+    Value expert = getExpertOf(thread);
+    Value turns = divIndex(b, addIndex(b, numSlots, shape.threads() - 1),
+                           shape.threads());
+    Value begin = arith::MulIOp::create(b, thread.warp, turns);
+    Value end = addIndex(b, begin, turns);
+    Value below = arith::SubIOp::create(
+        b,
+        arith::ShLIOp::create(b, constantInt(b, i32, 1),
+                              arith::IndexCastOp::create(b, i32, thread.lane)),
+        constantInt(b, i32, 1));
+    auto count = [&](Value bits) -> Value {
+      return arith::IndexCastUIOp::create(b, b.getIndexType(),
+                                          LLVM::CtPopOp::create(b, i32, bits));
+    };
+    return emitFor(
+        b, begin, end, 1, constantIndex(b, 0),
+        [&](Value turn, ValueRange carried) -> SmallVector<Value> {
+          Value number = addIndex(b, mulIndex(b, turn, kWarpSize), thread.lane);
+          Value isSlot = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                               number, numSlots);
+          Value known = arith::MinUIOp::create(
+              b, number, subIndex(b, numSlots, constantIndex(b, 1)));
+          Value chosen =
+              getExpert(divIndex(b, known, slots), remIndex(b, known, slots));
+          Value isChosen = arith::AndIOp::create(
+              b, isSlot,
+              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, chosen,
+                                    expert));
+          Value all =
+              NVVM::VoteSyncOp::create(b, i32, constantInt(b, i32, -1),
+                                       isChosen, NVVM::VoteSyncKind::ballot);
+          if (body)
+            body(number, isChosen,
+                 addIndex(b, carried[0],
+                          count(arith::AndIOp::create(b, all, below))));
+          return {addIndex(b, carried[0], count(all))};
+        })[0];
+  }
+
+  /// The expert of a block, and its first output.
+  Value getExpertOf(const KernelThread &thread) {
+    return divIndex(b, thread.block, groups);
+  }
+  Value getFirst(const KernelThread &thread) {
+    return mulIndex(b, remIndex(b, thread.block, groups), outputsOfBlock);
+  }
+
+  void emitBlock(const KernelThread &thread) {
+    Type i32 = b.getI32Type();
+    Value counts = thread.shared[2];
+    Value count = emitForEachSlot(thread, nullptr);
+    emitIf(b,
+           arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread.lane,
+                                 constantIndex(b, 0)),
+           [&] {
+             memref::StoreOp::create(b,
+                                     arith::IndexCastOp::create(b, i32, count),
+                                     counts, ValueRange{thread.warp});
+           });
+    gpu::BarrierOp::create(b);
+    // Numbers of 32 bits, since they are kept while all is multiplied.
+    auto narrow = [&](Value index) -> Value {
+      return arith::IndexCastUIOp::create(b, i32, index);
+    };
+    auto widen = [&](Value number) -> Value {
+      return arith::IndexCastUIOp::create(b, b.getIndexType(), number);
+    };
+    Value total =
+        narrow(addCounts(thread, counts, constantIndex(b, thread.warps())));
+    auto passes = scf::ForOp::create(b, constantInt(b, i32, 0), total,
+                                     constantInt(b, i32, shape.maxColumns()));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(passes.getBody());
+    emitPass(forget(b, thread), widen(passes.getInductionVar()), widen(total));
+  }
+
+  /// The slots that the warps before number `end` counted.
+  Value addCounts(const KernelThread &thread, Value counts, Value end) {
+    Value zero = constantIndex(b, 0), sum = zero;
+    for (int64_t warp = 0; warp < thread.warps(); ++warp) {
+      Value number = constantIndex(b, warp);
+      Value isBefore =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, end);
+      sum = addIndex(b, sum,
+                     arith::SelectOp::create(
+                         b, isBefore, loadIndex(b, counts, number), zero));
+    }
+    return sum;
+  }
+
+  /// Multiplies the slots of the expert from number `from` of `total` on, as
+  /// many as the block can at a time.
+  void emitPass(const KernelThread &thread, Value from, Value total) {
+    Value columns = thread.shared[1];
+    Value before = addCounts(thread, thread.shared[2], thread.warp);
+    // Those of the pass before must be done.
+    gpu::BarrierOp::create(b);
+    emitForEachSlot(thread, [&](Value number, Value isChosen, Value place) {
+      Value column = subIndex(b, addIndex(b, before, place), from);
+      Value isColumn =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, column,
+                                constantIndex(b, shape.maxColumns()));
+      emitIf(b, arith::AndIOp::create(b, isChosen, isColumn), [&] {
+        memref::StoreOp::create(
+            b, arith::IndexCastOp::create(b, b.getI32Type(), number), columns,
+            ValueRange{column});
+      });
+    });
+    Tile tile;
+    for (int64_t half = 0; half < 2; ++half)
+      tile.rows[half] =
+          getGroup(getExpertOf(thread), getFirst(thread), thread.warp, half);
+    Value count = arith::MinUIOp::create(b, subIndex(b, total, from),
+                                         constantIndex(b, shape.maxColumns()));
+    StagedProduct(b, thread, shape, weight, op.getInput(), thread.shared[0])
+        .multiply(
+            tile, count,
+            [&](Value column) {
+              SmallVector<Value> place = getSlot(columns, column);
+              return getInputRow(place[0], place[1]);
+            },
+            [&](Value row, ArrayRef<StagedSums> sums) {
+              finishSlots(thread, row, columns, sums);
+            });
+  }
+
+  /// Token and slot of a column.
+  SmallVector<Value> getSlot(Value columns, Value column) {
+    Value number = loadIndex(b, columns, column);
+    return {divIndex(b, number, slots), remIndex(b, number, slots)};
+  }
+
+  /// Stores the outputs of the lane, which has row number `row` of the block
+  /// and another: they are gate and up, or of an output each.
+  void finishSlots(const KernelThread &thread, Value row, Value columns,
+                   ArrayRef<StagedSums> all) {
+    if (rowsOfOutput == 2)
+      row = addIndex(b, mulIndex(b, divIndex(b, row, 2 * kTileRows), kTileRows),
+                     remIndex(b, row, kTileRows));
+    for (int64_t i = 0; i < 2 / rowsOfOutput; ++i) {
+      Value output =
+          addIndex(b, addIndex(b, getFirst(thread), row), i * kTileRows);
+      emitIf(b, isOutput(output), [&] {
+        SmallVector<Value> biases = loadBiases(getExpertOf(thread), output);
+        for (const StagedSums &own : all)
+          emitIf(b, own.isColumn, [&] {
+            SmallVector<Value> place = getSlot(columns, own.column);
+            place.push_back(output);
+            storeScalar(
+                b, finish(ArrayRef(own.sums).slice(i, rowsOfOutput), biases),
+                result, place);
+          });
+      });
+    }
+  }
+
+  /// Adds up the slots of each token.
+  void emitSums(Value tokens) {
+    Value sizes[] = {tokens, constantIndex(b, outputs)};
+    emitParallel(b, sizes, [&](ValueRange at) {
+      SmallVector<Value> finished;
+      for (int64_t s = 0; s < slots; ++s)
+        finished.push_back(
+            loadScalar(b, result, {at[0], constantIndex(b, s), at[1]}));
+      storeScalar(b, addSlots(at[0], loadResidual(at[0], at[1]), finished),
+                  op.getInit(), {at[0], at[1]});
+    });
+  }
+
+  StagedShape shape;
+  /// Outputs of a block, and blocks of an expert.
+  int64_t outputsOfBlock, groups;
+  Value numSlots;
+  /// The outputs of each slot.
+  Value result;
 };
 
 struct ConvertMXFP4ToGPUPass final
@@ -376,8 +597,11 @@ struct ConvertMXFP4ToGPUPass final
 private:
   bool lowerMatmulByExpert(MatmulByExpertOp op) {
     RowWeight weight = getWeight(op);
-    if (tensorCores && hasTiles(weight, op.getInput()))
+    bool isOneToken = op.getExperts().getType().getDimSize(0) == 1;
+    if (tensorCores && hasTiles(weight, op.getInput()) && isOneToken)
       ExpertTileEmitter(op).emit();
+    else if (tensorCores && hasTiles(weight, op.getInput()))
+      ExpertStagedEmitter(op).emit();
     else if (!weight.isArranged)
       ExpertRowEmitter(op).emit();
     else

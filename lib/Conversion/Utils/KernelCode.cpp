@@ -10,6 +10,7 @@
 
 #include "KernelCode.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Interfaces/InferIntRangeInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -54,6 +55,22 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   llvm::append_range(thread.shared, launch.getWorkgroupAttributions());
   body(thread);
   gpu::TerminatorOp::create(b);
+}
+
+KernelThread mxfp4::forget(ImplicitLocOpBuilder &b,
+                           const KernelThread &thread) {
+  Type i32 = b.getI32Type();
+  auto copy = LLVM::InlineAsmOp::create(
+      b, i32, arith::IndexCastUIOp::create(b, i32, thread.thread).getResult(),
+      "mov.b32 $0, $1;", "=r,r", /*has_side_effects=*/true,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr(), ArrayAttr());
+  KernelThread same = thread;
+  same.thread =
+      arith::IndexCastUIOp::create(b, b.getIndexType(), copy.getResult(0));
+  same.warp = divIndex(b, same.thread, kWarpSize);
+  same.lane = remIndex(b, same.thread, kWarpSize);
+  return same;
 }
 
 MemRefType mxfp4::getSharedType(Type type, ArrayRef<int64_t> shape) {

@@ -53,6 +53,11 @@ void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                 function_ref<void(const KernelThread &)> body,
                 int64_t residentBlocks = 1);
 
+/// `thread` as if it were another one: what is computed of its numbers is not
+/// known before, and so not kept in registers for the whole kernel. For code in
+/// one of many branches.
+KernelThread forget(ImplicitLocOpBuilder &b, const KernelThread &thread);
+
 /// A memref of `elements` elements of `type` that a block has for itself.
 MemRefType getSharedType(Type type, ArrayRef<int64_t> shape);
 

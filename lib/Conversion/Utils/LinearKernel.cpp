@@ -5,12 +5,14 @@
 //===----------------------------------------------------------------------===//
 //
 // One token takes all of the memory's bandwidth with products of rows, unless
-// the weight must be decoded; several are multiplied as tiles.
+// the weight must be decoded; tensor cores multiply others.
 //
 //===----------------------------------------------------------------------===//
 
 #include "LinearKernel.h"
 
+#include "StagedProduct.h"
+#include "TileProduct.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -128,80 +130,132 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
       shape.resident);
 }
 
-/// A block multiplies kTiles tiles by the same tokens.
+/// Stores `sum` plus `bias` and what stands in `residual`, which may be null,
+/// at `place`, the indices of token and row.
+static void storeOutput(ImplicitLocOpBuilder &b, Value sum, Value bias,
+                        Value residual, Value init, ArrayRef<Value> place) {
+  if (bias)
+    sum = arith::AddFOp::create(b, sum, bias);
+  if (residual)
+    sum = arith::AddFOp::create(b, sum, loadScalar(b, residual, place));
+  storeScalar(b, sum, init, place);
+}
+
+static Value isBelow(ImplicitLocOpBuilder &b, Value x, Value end) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, end);
+}
+
+/// The rows of an arranged or a plain weight of `outputs` rows that a tile has
+/// from `firstRow` on. One that is none is the last.
+static Tile getTile(ImplicitLocOpBuilder &b, const RowWeight &weight,
+                    Value firstRow, Value group, int64_t outputs) {
+  Tile tile;
+  for (int64_t half = 0; half < 2; ++half) {
+    Value row = addIndex(b, firstRow, half * kTileRows);
+    tile.rows[half] = {
+        weight.isArranged
+            ? clamp(b, divIndex(b, row, kTileRows),
+                    constantIndex(b, llvm::divideCeil(outputs, kTileRows)))
+            : clamp(b, addIndex(b, row, group), constantIndex(b, outputs))};
+  }
+  return tile;
+}
+
+/// A block multiplies kTiles tiles by one token.
 static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
                           const RowWeight &weight, Value input, Value bias,
                           Value residual, Value init) {
-  auto initType = cast<MemRefType>(init.getType());
-  int64_t outputs = initType.getDimSize(1);
-  int64_t maxTokens = initType.getDimSize(0);
-  TileShape shape(weight, kTiles, kSplits,
-                  ShapedType::isDynamic(maxTokens)
-                      ? kTileColumns
-                      : std::min(maxTokens, kTileColumns));
+  int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
+  TileShape shape(weight, kTiles, kSplits, /*columns=*/1);
   constexpr int64_t rows = kTiles * 2 * kTileRows;
-  Value tokens = getSize(b, init, 0);
-  Value columnTiles =
-      divIndex(b, addIndex(b, tokens, kTileColumns - 1), kTileColumns);
-  Value items = mulIndex(b, columnTiles, llvm::divideCeil(outputs, rows));
-  auto isBelow = [&](Value x, Value end) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, end);
-  };
-  Value end = constantIndex(b, outputs);
+  Value items = constantIndex(b, llvm::divideCeil(outputs, rows));
+  Value zero = constantIndex(b, 0);
   emitLaunch(
       b, name, getBlocks(items, 1), shape.threads(),
       shape.getShared(b.getContext()),
       [&](const KernelThread &thread) {
         TileProduct product(b, thread, shape, weight, input);
+        product.setInput([&](Value) -> SmallVector<Value> { return {zero}; });
         emitForEachItemOfBlock(b, thread, items, [&](Value item) {
-          // Blocks side by side share rows of the weight.
-          Value firstRow =
-              mulIndex(b, arith::DivUIOp::create(b, item, columnTiles), rows);
-          Value firstToken = mulIndex(
-              b, arith::RemUIOp::create(b, item, columnTiles), kTileColumns);
-          product.setInput([&](Value column) -> SmallVector<Value> {
-            return {clamp(b, addIndex(b, firstToken, column), tokens)};
-          });
+          Value firstRow = mulIndex(b, item, rows);
           Value rowOfTile = addIndex(
               b, firstRow, mulIndex(b, product.getTile(), 2 * kTileRows));
-          Tile tile;
-          for (int64_t half = 0; half < 2; ++half) {
-            Value row = addIndex(b, rowOfTile, half * kTileRows);
-            tile.rows[half] = {
-                weight.isArranged
-                    ? clamp(b, divIndex(b, row, kTileRows),
-                            constantIndex(b,
-                                          llvm::divideCeil(outputs, kTileRows)))
-                    : clamp(b, addIndex(b, row, product.getGroup()), end)};
-          }
-          product.multiply(tile);
-          // Threads side by side finish outputs of the same token.
-          emitFor(
-              b, thread.thread, constantIndex(b, rows * kTileColumns),
-              shape.threads(), [&](Value number) {
-                Value place = remIndex(b, number, rows);
-                Value column = divIndex(b, number, rows);
-                Value row = addIndex(b, firstRow, place);
-                Value token = addIndex(b, firstToken, column);
-                Value isOutput = arith::AndIOp::create(b, isBelow(row, end),
-                                                       isBelow(token, tokens));
-                emitIf(b, isOutput, [&] {
-                  Value sum =
-                      product.getSum(divIndex(b, place, 2 * kTileRows),
-                                     remIndex(b, place, 2 * kTileRows), column);
-                  Value at[] = {token, row};
-                  if (bias)
-                    sum =
-                        arith::AddFOp::create(b, sum, loadScalar(b, bias, row));
-                  if (residual)
-                    sum = arith::AddFOp::create(b, sum,
-                                                loadScalar(b, residual, at));
-                  storeScalar(b, sum, init, at);
-                });
-              });
+          product.multiply(
+              getTile(b, weight, rowOfTile, /*group=*/Value(), outputs));
+          // Thread i finishes output i.
+          Value row = addIndex(b, firstRow, thread.thread);
+          Value isOutput = arith::AndIOp::create(
+              b, isBelow(b, thread.thread, constantIndex(b, rows)),
+              isBelow(b, row, constantIndex(b, outputs)));
+          emitIf(b, isOutput, [&] {
+            Value sum =
+                product.getSum(divIndex(b, thread.thread, 2 * kTileRows),
+                               remIndex(b, thread.thread, 2 * kTileRows), zero);
+            storeOutput(b, sum, bias ? loadScalar(b, bias, row) : Value(),
+                        residual, init, {zero, row});
+          });
         });
       },
       shape.residentBlocks());
+}
+
+/// Warps that share the columns of a weight of `outputs` rows: more where that
+/// makes more blocks of it, few where it is read often.
+static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs) {
+  return {weight, outputs >= 2 * kManyRows ? 1 : outputs >= 512 ? 2 : 8};
+}
+
+/// A block multiplies tiles by many tokens.
+static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
+                       const RowWeight &weight, Value input, Value bias,
+                       Value residual, Value init) {
+  int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
+  StagedShape shape = getStagedShape(weight, outputs);
+  Value tokens = getSize(b, init, 0);
+  int64_t columns = shape.maxColumns();
+  Value columnTiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
+  Value items =
+      mulIndex(b, columnTiles, llvm::divideCeil(outputs, shape.rows()));
+  emitLaunch(
+      b, name, getBlocks(items, 1), shape.threads(),
+      shape.getShared(b.getContext()),
+      [&](const KernelThread &thread) {
+        emitForEachItemOfBlock(b, thread, items, [&](Value item) {
+          KernelThread own = forget(b, thread);
+          StagedProduct product(b, own, shape, weight, input, own.shared[0]);
+          // Blocks side by side share rows of the weight.
+          Value firstRow = mulIndex(
+              b, arith::DivUIOp::create(b, item, columnTiles), shape.rows());
+          Value firstToken = mulIndex(
+              b, arith::RemUIOp::create(b, item, columnTiles), columns);
+          Value count = arith::MinUIOp::create(
+              b, subIndex(b, tokens, firstToken), constantIndex(b, columns));
+          Value ofTile =
+              mulIndex(b, divIndex(b, own.warp, shape.splits), 2 * kTileRows);
+          Tile tile = getTile(b, weight, addIndex(b, firstRow, ofTile),
+                              divIndex(b, own.lane, kLanesOfRow), outputs);
+          product.multiply(
+              tile, count,
+              [&](Value column) -> SmallVector<Value> {
+                return {addIndex(b, firstToken, column)};
+              },
+              [&](Value ofBlock, ArrayRef<StagedSums> sums) {
+                for (int64_t half = 0; half < 2; ++half) {
+                  Value row = addIndex(b, addIndex(b, firstRow, ofBlock),
+                                       half * kTileRows);
+                  emitIf(b, isBelow(b, row, constantIndex(b, outputs)), [&] {
+                    Value added = bias ? loadScalar(b, bias, row) : Value();
+                    for (const StagedSums &own : sums)
+                      emitIf(b, own.isColumn, [&] {
+                        storeOutput(b, own.sums[half], added, residual, init,
+                                    {addIndex(b, firstToken, own.column), row});
+                      });
+                  });
+                }
+              });
+        });
+      },
+      kStagedResidentBlocks);
 }
 
 void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
@@ -209,9 +263,11 @@ void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                              Value residual, Value init, bool tensorCores,
                              int64_t outputsTogether) {
   bool isOneToken = cast<MemRefType>(init.getType()).getDimSize(0) == 1;
-  bool needsTiles = weight.scales || !isOneToken;
-  if (tensorCores && needsTiles && hasTiles(weight, input))
-    emitWithTiles(b, name, weight, input, bias, residual, init);
-  else
-    emitWithRows(b, name, weight, input, bias, residual, init, outputsTogether);
+  if (!tensorCores || !hasTiles(weight, input) ||
+      (isOneToken && !weight.scales))
+    return emitWithRows(b, name, weight, input, bias, residual, init,
+                        outputsTogether);
+  if (isOneToken)
+    return emitWithTiles(b, name, weight, input, bias, residual, init);
+  emitStaged(b, name, weight, input, bias, residual, init);
 }

@@ -11,7 +11,7 @@
 #ifndef MXFP4_LIB_CONVERSION_UTILS_LINEARKERNEL_H
 #define MXFP4_LIB_CONVERSION_UTILS_LINEARKERNEL_H
 
-#include "TileProduct.h"
+#include "RowProduct.h"
 
 namespace mlir::mxfp4 {
 

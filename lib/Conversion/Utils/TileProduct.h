@@ -4,39 +4,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The product that matmuls on a GPU with tensor cores are made of: a block
-// multiplies tiles of 16 rows of a weight by 8 columns, which are rows of bf16
-// activations.
+// The product that matmuls of one token on a GPU with tensor cores are made of:
+// a block multiplies tiles of 16 rows of an MXFP4 weight by up to 8 columns,
+// which are rows of bf16 activations.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef MXFP4_LIB_CONVERSION_UTILS_TILEPRODUCT_H
 #define MXFP4_LIB_CONVERSION_UTILS_TILEPRODUCT_H
 
-#include "RowProduct.h"
-#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+#include "TileWeight.h"
 
 namespace mlir::mxfp4 {
-
-/// Columns of a tile; a half of it has kTileRows rows.
-constexpr int64_t kTileColumns = 8;
-
-/// The rows of a weight that a tile has. For each half the indices of row
-/// `lane / 4` of it, for the lane that runs the code; of the group of rows
-/// where the weight is arranged.
-struct Tile {
-  SmallVector<Value> rows[2];
-};
-
-/// The product of a tile of 16 rows and 16 positions by 8 columns, plus `sums`:
-/// fragments of mma.m16n8k16 with bf16, of 4 words of rows, 2 words of columns
-/// and 4 sums of f32.
-SmallVector<Value> emitMMA(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
-                           ValueRange columns, ValueRange sums);
-
-/// True if tensor cores multiply `weight` and `input`: bf16, or MXFP4 that is
-/// arranged for that.
-bool hasTiles(const RowWeight &weight, Value input);
 
 /// How a block multiplies tiles: `tiles` at a time, each by `splits` warps that
 /// share the columns of the weight.
@@ -59,9 +38,8 @@ struct TileShape {
   int64_t residentBlocks() const;
 
   int64_t tiles, splits, columns;
-  /// Columns of the weight that one load of a lane has, and how many loads make
-  /// a row.
-  int64_t columnsOfLoad, parts;
+  /// How many loads make a row.
+  int64_t parts;
   /// Loads of a row that a lane has under way, and how often.
   int64_t steps, passes;
 };
@@ -74,10 +52,8 @@ public:
   TileProduct(ImplicitLocOpBuilder &b, const KernelThread &thread,
               const TileShape &shape, const RowWeight &weight, Value input);
 
-  /// The number of the tile, and the row of a half, of the lane that runs the
-  /// code.
+  /// The number of the tile of the lane that runs the code.
   Value getTile() const { return tile; }
-  Value getGroup() const { return group; }
 
   /// Takes the rows of `input` whose indices `getRow` gives for a column, for
   /// the products that follow. All threads of the block take part.
@@ -99,25 +75,16 @@ private:
   };
 
   Part getPart(Value pass, int64_t step);
-  Value loadWeight(ArrayRef<Value> row, Value part);
-  Value loadScale(ArrayRef<Value> row, Value part);
   Value loadInput(ArrayRef<Value> row, Value part, int64_t chunk);
-  Value orderPairs(Value words);
   Value loadFragment(const Part &part, int64_t chunk);
   SmallVector<Value> load(Value pass, int64_t step, const Tile &tile);
-  SmallVector<Value> multiplyLoads(const Part &part, ValueRange loads,
-                                   ValueRange sums);
-  Value makeFactor(Value exponent);
-  SmallVector<Value> decodePairs(Value word);
-  Value multiplyPair(Value pair, Value factor);
-  Value zeroUnless(Value condition, Value value);
 
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
   TileShape shape;
-  RowWeight weight;
+  TileWeight weight;
   Value input;
-  Value tile, split, group, quarter, column;
+  Value tile, split, column;
   /// Where the input is not kept: the indices of the row of the lane's column.
   SmallVector<Value> inputRow;
 };

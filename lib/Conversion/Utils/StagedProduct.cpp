@@ -1,0 +1,409 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A stage has a few loads of the weight by each lane, all four lanes of a row
+// and all splits, and the activations for those. Both are requested when the
+// stage before begins. Activations stand in the memory of the block in the
+// order (split, load of the weight, chunk, column, lane), so that the 32 lanes
+// of a warp read 512 bytes in one piece; the lowest bits of their place are
+// mixed with the chunk, so that threads that store loads of a column side by
+// side meet different banks too.
+//
+//===----------------------------------------------------------------------===//
+
+#include "StagedProduct.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <functional>
+
+using namespace mlir;
+using namespace mlir::mxfp4;
+
+/// `index`, or `last` if that is smaller, of numbers that fit 32 bits.
+static Value clamp(ImplicitLocOpBuilder &b, Value index, int64_t last) {
+  Type i32 = b.getI32Type();
+  Value smaller =
+      arith::MinUIOp::create(b, arith::IndexCastUIOp::create(b, i32, index),
+                             constantInt(b, i32, last));
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), smaller);
+}
+
+namespace {
+/// The activations of columnTiles * kTileColumns columns in the memory of a
+/// block.
+class StagedColumns {
+public:
+  StagedColumns(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                StagedShape shape, const RowWeight &rows, Value input,
+                Value shared, int64_t columnTiles)
+      : b(b), thread(thread), weight(b, thread, rows), rows(rows), input(input),
+        shared(shared), splits(shape.splits), chunks(shape.chunks),
+        columns(columnTiles * kTileColumns) {
+    // More take registers that are not there.
+    int64_t most = chunks > 1 || columnTiles > 1 ? 2 : 4;
+    parts = std::min(shape.stagedLoads() / 2 / loadsOfStage(), most);
+  }
+
+  /// Loads of a row of the weight by a lane in a stage.
+  int64_t getParts() const { return parts; }
+  int64_t getStages() const {
+    return llvm::divideCeil(rows.columns, columnsOfStage());
+  }
+
+  /// Prepares what the thread loads, of the rows that `getRow` gives for the
+  /// first `count` columns.
+  void setRows(Value count, StagedProduct::GetRow getRow) {
+    Value last = subIndex(b, count, constantIndex(b, 1));
+    for (int64_t done = 0; done < loadsOfStage(); done += thread.threads) {
+      Load &load = loads.emplace_back();
+      Value number = addIndex(b, thread.thread, done);
+      if (loadsOfStage() - done < thread.threads)
+        load.isMine =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                  constantIndex(b, loadsOfStage()));
+      // Threads side by side load a column in one piece.
+      Value column = divIndex(b, number, splits * loadsOfColumn());
+      Value ofColumn = remIndex(b, number, splits * loadsOfColumn());
+      load.row = getRow(arith::MinUIOp::create(b, column, last));
+      load.first = mulIndex(b, ofColumn, kChunk);
+      Value ofSplit = divIndex(b, ofColumn, loadsOfColumn());
+      Value ofPart = remIndex(b, ofColumn, loadsOfColumn());
+      Value part = divIndex(b, ofPart, kLanesOfRow * chunks);
+      Value ofLane = remIndex(b, ofPart, kLanesOfRow * chunks);
+      load.place = getPlace(ofSplit, part, remIndex(b, ofLane, chunks), column,
+                            divIndex(b, ofLane, chunks));
+    }
+  }
+
+  /// Requests what the thread loads for stage number `stage`.
+  SmallVector<Value> request(Value stage) {
+    Value before = mulIndex(b, stage, columnsOfStage());
+    SmallVector<Value> words;
+    for (const Load &load : loads) {
+      Value first = addIndex(b, load.first, before);
+      Value isColumn;
+      // Past the end of a row there are zeros; see TileProduct::loadFragment.
+      if (rows.columns % columnsOfStage() != 0) {
+        isColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first,
+                                         constantIndex(b, rows.columns));
+        first = clamp(b, first, rows.columns - kChunk);
+      }
+      words.push_back(zeroUnless(
+          b, isColumn, weight.loadColumns(input, atColumn(load.row, first))));
+    }
+    return words;
+  }
+
+  /// Stores that where stages begin with `start`.
+  void store(ValueRange words, Value start) {
+    for (size_t i = 0; i < loads.size(); ++i) {
+      auto store = [&] {
+        memref::StoreOp::create(b, words[i], shared,
+                                ValueRange{addIndex(b, start, loads[i].place)});
+      };
+      if (loads[i].isMine)
+        emitIf(b, loads[i].isMine, store);
+      else
+        store();
+    }
+  }
+
+  /// Where a stage begins of those that take turns.
+  Value getStart(Value turn) { return mulIndex(b, turn, loadsOfStage()); }
+
+  /// The words of the lane's column of tile number `tile` for a chunk of a load
+  /// of the weight.
+  Value load(Value start, Value split, int64_t part, int64_t chunk,
+             int64_t tile) {
+    Value column = addIndex(b, weight.getGroup(), tile * kTileColumns);
+    Value place =
+        getPlace(split, constantIndex(b, part), constantIndex(b, chunk), column,
+                 weight.getQuarter());
+    return memref::LoadOp::create(b, shared,
+                                  ValueRange{addIndex(b, start, place)});
+  }
+
+private:
+  /// A load that a thread makes for each stage: the indices of the row, the
+  /// column of the weight in stage 0, and the place in the memory of a stage.
+  /// Null if all threads make it.
+  struct Load {
+    SmallVector<Value> row;
+    Value first, place, isMine;
+  };
+
+  /// Loads of activations in a stage, of a column and split and of all.
+  int64_t loadsOfColumn() const { return parts * kLanesOfRow * chunks; }
+  int64_t loadsOfStage() const { return splits * columns * loadsOfColumn(); }
+  /// Columns of the weight in a stage.
+  int64_t columnsOfStage() const { return splits * loadsOfColumn() * kChunk; }
+
+  Value getPlace(Value split, Value part, Value chunk, Value column,
+                 Value quarter) {
+    Value plane = addIndex(b, mulIndex(b, split, parts), part);
+    plane = addIndex(b, mulIndex(b, plane, chunks), chunk);
+    Value place = addIndex(b, mulIndex(b, column, kLanesOfRow), quarter);
+    // Eight threads store the chunks of two lanes, or, where a load has but
+    // one, all lanes of two loads.
+    Value mixed = chunks > 1 ? mulIndex(b, chunk, 2)
+                             : mulIndex(b, remIndex(b, part, 2), kLanesOfRow);
+    return addIndex(b, mulIndex(b, plane, columns * kLanesOfRow),
+                    arith::XOrIOp::create(b, place, mixed));
+  }
+
+  ImplicitLocOpBuilder &b;
+  const KernelThread &thread;
+  TileWeight weight;
+  const RowWeight &rows;
+  Value input, shared;
+  int64_t splits, chunks, columns;
+  int64_t parts = 1;
+  SmallVector<Load> loads;
+};
+} // namespace
+
+StagedProduct::StagedProduct(ImplicitLocOpBuilder &b,
+                             const KernelThread &thread, StagedShape shape,
+                             const RowWeight &weight, Value input, Value shared)
+    : b(b), thread(thread), shape(shape), weight(weight), input(input),
+      shared(shared) {}
+
+/// The sums of all splits, in the lanes of the first.
+SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
+                                            ValueRange sums) {
+  Value tile = divIndex(b, thread.warp, shape.splits);
+  Value split = remIndex(b, thread.warp, shape.splits);
+  int64_t vectors = sums.size() / kTileSums;
+  Type words = getWordsType(b.getContext());
+  Type floats = VectorType::get({kTileSums}, b.getF32Type());
+  auto getPlace = [&](Value ofSplit, int64_t i) {
+    Value number = addIndex(b, mulIndex(b, tile, shape.splits - 1),
+                            subIndex(b, ofSplit, constantIndex(b, 1)));
+    number = addIndex(b, mulIndex(b, number, vectors), i);
+    return addIndex(b, mulIndex(b, number, kWarpSize), thread.lane);
+  };
+  Value zero = constantIndex(b, 0);
+  // All must be done with the last stage.
+  gpu::BarrierOp::create(b);
+  emitIf(
+      b, arith::CmpIOp::create(b, arith::CmpIPredicate::ne, split, zero), [&] {
+        for (int64_t i = 0; i < vectors; ++i) {
+          Value vector = vector::FromElementsOp::create(
+              b, cast<VectorType>(floats),
+              sums.slice(i * kTileSums, kTileSums));
+          memref::StoreOp::create(b,
+                                  vector::BitCastOp::create(b, words, vector),
+                                  shared, ValueRange{getPlace(split, i)});
+        }
+      });
+  gpu::BarrierOp::create(b);
+  SmallVector<Value> totals(sums);
+  for (int64_t other = 1; other < shape.splits; ++other)
+    for (int64_t i = 0; i < vectors; ++i) {
+      // The lanes of other splits read what is not theirs and drop it.
+      Value vector = vector::BitCastOp::create(
+          b, floats,
+          memref::LoadOp::create(
+              b, shared, ValueRange{getPlace(constantIndex(b, other), i)}));
+      for (int64_t k = 0; k < kTileSums; ++k) {
+        Value &total = totals[i * kTileSums + k];
+        total = arith::AddFOp::create(b, total,
+                                      vector::ExtractOp::create(b, vector, k));
+      }
+    }
+  return totals;
+}
+
+/// Requests `parts` loads of the weight for stage number `stage`.
+static SmallVector<Value> loadStage(ImplicitLocOpBuilder &b,
+                                    const KernelThread &thread,
+                                    StagedShape shape, const RowWeight &weight,
+                                    const Tile &tile, int64_t parts,
+                                    Value stage) {
+  TileWeight tiles(b, thread, weight);
+  Value split = remIndex(b, thread.warp, shape.splits);
+  int64_t last = weight.columns / (TileWeight::getChunks(weight) * kChunk) - 1;
+  SmallVector<Value> loads;
+  for (int64_t part = 0; part < parts; ++part) {
+    Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
+    number = addIndex(b, mulIndex(b, number, parts), part);
+    number = addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+    loads.append(tiles.load(tile, clamp(b, number, last)));
+  }
+  return loads;
+}
+
+/// Emits the code for so many tiles of columns. Returns whether it met large
+/// scales without being for them, and so did not finish: an i32 that is not 0
+/// then; null of a weight without scales.
+Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
+                          const Tile &tile, Value count, GetRow getRow,
+                          Finish finish) {
+  KernelThread thread = forget(b, this->thread);
+  Value split = remIndex(b, thread.warp, shape.splits);
+  TileWeight tiles(b, thread, weight);
+  StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles);
+  staged.setRows(count, getRow);
+  int64_t parts = staged.getParts(), stages = staged.getStages();
+
+  Type i32 = b.getI32Type();
+  Value zero = constantIndex(b, 0);
+  bool looksForLarge = weight.scales && !hasLargeScales;
+  int64_t sumCount = columnTiles * kTileSums;
+  SmallVector<Value> carried(sumCount, constantFloat(b, b.getF32Type(), 0.0));
+  if (looksForLarge)
+    carried.push_back(constantInt(b, i32, 0));
+  int64_t loadsStart = carried.size();
+  size_t loadsOfPart = tiles.loadsOfPart();
+  carried.append(loadStage(b, thread, shape, weight, tile, parts, zero));
+  staged.store(staged.request(zero), staged.getStart(zero));
+
+  // Two stages take turns, each with its registers and its memory.
+  carried =
+      emitFor(b, zero, constantIndex(b, llvm::divideCeil(stages, 2)), 1,
+              carried, [&](Value turn, ValueRange carried) {
+                SmallVector<Value> sums(carried.take_front(sumCount)),
+                    loads(carried.drop_front(loadsStart));
+                Value largest = looksForLarge ? carried[sumCount] : Value();
+                for (int64_t i = 0; i < 2; ++i) {
+                  Value next = addIndex(b, mulIndex(b, turn, 2), i + 1);
+                  // No assembler moves these behind the barrier, to where they
+                  // are needed.
+                  SmallVector<Value> ahead =
+                      loadStage(b, thread, shape, weight, tile, parts, next);
+                  SmallVector<Value> words = staged.request(next);
+                  // This stage is there, and nobody needs the one before.
+                  gpu::BarrierOp::create(b);
+                  Value start = staged.getStart(constantIndex(b, i));
+                  for (int64_t part = 0; part < parts; ++part) {
+                    ValueRange own = ValueRange(loads).slice(part * loadsOfPart,
+                                                             loadsOfPart);
+                    if (looksForLarge)
+                      largest = tiles.getLargestScale(own, largest);
+                    sums = tiles.multiply(
+                        own, sums,
+                        [&](int64_t chunk, int64_t tile) {
+                          return staged.load(start, split, part, chunk, tile);
+                        },
+                        hasLargeScales);
+                  }
+                  staged.store(words, staged.getStart(constantIndex(b, 1 - i)));
+                  loads = ahead;
+                }
+                if (looksForLarge)
+                  sums.push_back(largest);
+                sums.append(loads);
+                return sums;
+              });
+
+  SmallVector<Value> sums(ArrayRef(carried).take_front(sumCount));
+  if (shape.splits > 1)
+    sums = addSplits(thread, sums);
+  auto finishAll = [&] {
+    SmallVector<StagedSums> all;
+    Value row = addIndex(
+        b, mulIndex(b, divIndex(b, thread.warp, shape.splits), 2 * kTileRows),
+        tiles.getGroup());
+    for (int64_t i = 0; i < sumCount / 2; ++i) {
+      // Sums 0 and 1 are of the first half, 2 and 3 of the second.
+      int64_t place = i / 2 * kTileSums + i % 2;
+      Value column = addIndex(b, mulIndex(b, tiles.getQuarter(), 2),
+                              i / 2 * kTileColumns + i % 2);
+      // In 32 bits, since the count is kept until here.
+      Value isColumn =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                arith::IndexCastUIOp::create(b, i32, column),
+                                arith::IndexCastUIOp::create(b, i32, count));
+      all.push_back(
+          {column, isColumn, {sums[place], sums[place + kTileSums / 2]}});
+    }
+    if (shape.splits == 1)
+      return finish(row, all);
+    emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, split, zero),
+           [&] { finish(row, all); });
+  };
+  if (!looksForLarge) {
+    finishAll();
+    return weight.scales ? constantInt(b, i32, 0) : Value();
+  }
+  Value isLarge =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, carried[sumCount],
+                            constantInt(b, i32, kLargestScale));
+  Value isAnyLarge =
+      NVVM::BarrierOp::create(b, i32, /*barrierId=*/Value(),
+                              /*numberOfThreads=*/Value(),
+                              NVVM::BarrierReductionAttr::get(
+                                  b.getContext(), NVVM::BarrierReduction::OR),
+                              arith::ExtUIOp::create(b, i32, isLarge))
+          .getRes();
+  emitIf(b,
+         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, isAnyLarge,
+                               constantInt(b, i32, 0)),
+         finishAll);
+  return isAnyLarge;
+}
+
+/// Emits code for each power of two of column tiles. Returns what emit does.
+Value StagedProduct::emitVariants(const Tile &tile, Value count, GetRow getRow,
+                                  Finish finish) {
+  SmallVector<Type> results;
+  if (weight.scales)
+    results.push_back(b.getI32Type());
+  std::function<Value(int64_t)> emitFrom = [&](int64_t columnTiles) {
+    auto emitOwn = [&] {
+      return emit(columnTiles, /*hasLargeScales=*/false, tile, count, getRow,
+                  finish);
+    };
+    if (columnTiles * kTileColumns == shape.maxColumns())
+      return emitOwn();
+    Value fits =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count,
+                              constantIndex(b, columnTiles * kTileColumns));
+    auto branch = scf::IfOp::create(b, results, fits, /*addThenBlock=*/true,
+                                    /*addElseBlock=*/true);
+    auto yield = [&](Value result) {
+      scf::YieldOp::create(b, result ? ValueRange(result) : ValueRange());
+    };
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    yield(emitOwn());
+    b.setInsertionPointToStart(branch.elseBlock());
+    yield(emitFrom(2 * columnTiles));
+    return weight.scales ? Value(branch.getResult(0)) : Value();
+  };
+  return emitFrom(1);
+}
+
+void StagedProduct::multiply(const Tile &tile, Value count, GetRow getRow,
+                             Finish finish) {
+  // The products before must be done.
+  gpu::BarrierOp::create(b);
+  Value isAnyLarge = emitVariants(tile, count, getRow, finish);
+  if (!weight.scales)
+    return;
+  // Large scales are multiplied by code of their own, again.
+  Value isLarge = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, isAnyLarge,
+                                        constantInt(b, b.getI32Type(), 0));
+  emitIf(b, isLarge, [&] {
+    emitFor(b, constantIndex(b, 0), count, kTileColumns, [&](Value first) {
+      gpu::BarrierOp::create(b);
+      Value rest = arith::MinUIOp::create(b, subIndex(b, count, first),
+                                          constantIndex(b, kTileColumns));
+      emit(
+          /*columnTiles=*/1, /*hasLargeScales=*/true, tile, rest,
+          [&](Value column) { return getRow(addIndex(b, first, column)); },
+          [&](Value row, ArrayRef<StagedSums> sums) {
+            SmallVector<StagedSums> moved(sums);
+            for (StagedSums &own : moved)
+              own.column = addIndex(b, first, own.column);
+            finish(row, moved);
+          });
+    });
+  });
+}

@@ -1,0 +1,98 @@
+//===----------------------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The product that matmuls of many tokens on a GPU with tensor cores are made
+// of: a block multiplies tiles of 16 rows of a weight by up to 32 columns,
+// which are rows of bf16 activations. Each part of the weight is loaded and
+// decoded once for all of them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MXFP4_LIB_CONVERSION_UTILS_STAGEDPRODUCT_H
+#define MXFP4_LIB_CONVERSION_UTILS_STAGEDPRODUCT_H
+
+#include "TileWeight.h"
+
+namespace mlir::mxfp4 {
+
+/// How the eight warps of a block share its work: `splits` of them share the
+/// columns of the weight for each of its tiles.
+struct StagedShape {
+  StagedShape(const RowWeight &weight, int64_t splits)
+      : splits(splits), chunks(TileWeight::getChunks(weight)) {}
+
+  int64_t threads() const { return 8 * kWarpSize; }
+  int64_t tiles() const { return threads() / kWarpSize / splits; }
+  /// Rows of the weight that the block multiplies at a time, and columns at
+  /// most: more take so many registers that others of the block are spilled.
+  int64_t rows() const { return tiles() * 2 * kTileRows; }
+  int64_t maxColumns() const {
+    return std::min<int64_t>(tiles(), 4) * kTileColumns;
+  }
+
+  /// Loads of activations that the memory of a block holds, for two stages.
+  int64_t stagedLoads() const {
+    return std::max<int64_t>(1024,
+                             2 * splits * maxColumns() * kLanesOfRow * chunks);
+  }
+  MemRefType getShared(MLIRContext *context) const {
+    return getSharedType(getWordsType(context), {stagedLoads()});
+  }
+
+  int64_t splits;
+  /// Of activations for a load of the weight.
+  int64_t chunks;
+};
+
+/// Blocks whose registers fit a multiprocessor.
+constexpr int64_t kStagedResidentBlocks = 2;
+
+/// What a lane has of a column at the end: the products in f32 of its row of
+/// both halves.
+struct StagedSums {
+  Value column;
+  /// False if there are not so many columns.
+  Value isColumn;
+  Value sums[2];
+};
+
+/// Emits such products. The activations go through the memory of the block;
+/// while those of a stage are multiplied, the next are on their way.
+class StagedProduct {
+public:
+  /// The indices of the row of the input that is a column.
+  using GetRow = function_ref<SmallVector<Value>(Value column)>;
+  /// What a lane does at the end, with the number among the rows of the block
+  /// of its row of the first half; that of the second is kTileRows more.
+  using Finish = function_ref<void(Value row, ArrayRef<StagedSums>)>;
+
+  /// For a block with the memory `shared`.
+  StagedProduct(ImplicitLocOpBuilder &b, const KernelThread &thread,
+                StagedShape shape, const RowWeight &weight, Value input,
+                Value shared);
+
+  /// Multiplies the tile of each warp by `count` columns, one at least and
+  /// shape.maxColumns() at most. All threads of the block take part; memory of
+  /// the block that they wrote before can be read in `getRow`.
+  void multiply(const Tile &tile, Value count, GetRow getRow, Finish finish);
+
+private:
+  Value emitVariants(const Tile &tile, Value count, GetRow getRow,
+                     Finish finish);
+  Value emit(int64_t columnTiles, bool hasLargeScales, const Tile &tile,
+             Value count, GetRow getRow, Finish finish);
+  SmallVector<Value> addSplits(const KernelThread &thread, ValueRange sums);
+
+  ImplicitLocOpBuilder &b;
+  const KernelThread &thread;
+  StagedShape shape;
+  RowWeight weight;
+  Value input, shared;
+};
+
+} // namespace mlir::mxfp4
+
+#endif // MXFP4_LIB_CONVERSION_UTILS_STAGEDPRODUCT_H
