@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs the shipped model on the NVIDIA GPU of this machine, with the kernels of
-# each generation that it can run, and compares logits with the reference.
-#   scripts/test-gpu.sh            compiles the programs with BUILD_DIR/bin/mxfp4
-#   scripts/test-gpu.sh FOLDER     takes FOLDER/CHIP-ACTIVATIONS.program, made with
-#                                  mxfp4 compile elsewhere; needs no LLVM here
+# Runs models on the NVIDIA GPU of this machine, with the kernels of each generation
+# that it can run, and compares logits with a reference: of the shipped model, and,
+# of synthetic ones whose shapes are none of its, with the exact path on this CPU.
+#   scripts/test-gpu.sh                   compiles the programs with BUILD_DIR/bin/mxfp4
+#   scripts/test-gpu.sh FOLDER            takes them from FOLDER; needs no LLVM here
+#   scripts/test-gpu.sh --compile FOLDER  makes FOLDER, on any machine
 # BUILD_DIR: build folder (build), with bin/mxfp4-run. If compute-sanitizer is on the
 # PATH, memcheck and racecheck run as well.
 case "${1:-}" in -h | --help)
@@ -15,19 +16,87 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD_DIR:=build}"
 model=models/tiny-shakespeare
-programs=${1:-}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 
-if [ -z "$programs" ]; then
-  programs=$folder
+# Programs of the shipped model, and synthetic models with theirs: hidden size,
+# intermediate size and vocabulary, such that rows are an odd number of whole stages
+# of the kernels for many tokens, or end within one. All experts are chosen, so that
+# roundings choose no others.
+make_programs() {
+  local folder=$1 chip activations shape name
+  mkdir -p "$folder"
   for chip in sm_75 sm_80 sm_90; do
     for activations in f32 bf16; do
       "$BUILD_DIR/bin/mxfp4" compile $model --target "nvptx:$chip" \
         --activations $activations -o "$folder/$chip-$activations.program"
     done
   done
+  for shape in "320 256 16512" "256 384 600" "768 96 1000"; do
+    name=${shape// /-}
+    python3 - $model/config.json $shape >"$folder/config.json" <<'PYTHON'
+import json, sys
+config = json.load(open(sys.argv[1]))
+hidden, intermediate, vocabulary = map(int, sys.argv[2:])
+config.update(hidden_size=hidden, intermediate_size=intermediate, vocab_size=vocabulary,
+              num_local_experts=4, num_hidden_layers=2,
+              layer_types=config["layer_types"][:2], bos_token_id=0, eos_token_id=0,
+              pad_token_id=0)
+json.dump(config, sys.stdout)
+PYTHON
+    "$BUILD_DIR/bin/mxfp4" synth --config "$folder/config.json" -o "$folder/$name"
+    "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --reference --target cpu:x86-64-v3 \
+      -o "$folder/$name.reference"
+    for chip in sm_80 sm_90; do
+      "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
+        -o "$folder/$name.$chip"
+    done
+  done
+  rm "$folder/config.json"
+}
+
+if [ "${1:-}" = --compile ]; then
+  make_programs "$2"
+  exit
 fi
+programs=${1:-}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+if [ -z "$programs" ]; then
+  programs=$folder/programs
+  make_programs "$programs"
+fi
+
+# Compares logits: NAME FOUND EXPECTED LIMIT of the relative L2 error.
+compare() {
+  python3 - "$@" <<'PYTHON'
+import array, json, math, struct, sys
+
+def read(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    info = json.loads(data[8:8 + size])["logits"]
+    begin, end = info["data_offsets"]
+    values = array.array("f")
+    values.frombytes(data[8 + size + begin:8 + size + end])
+    return values, info["shape"][-1]
+
+name, limit = sys.argv[1], float(sys.argv[4])
+found, width = read(sys.argv[2])
+expected, _ = read(sys.argv[3])
+assert len(found) == len(expected), (len(found), len(expected))
+error = math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(found, expected)) /
+                  math.fsum(b * b for b in expected))
+wrong = 0
+for row in range(0, len(expected), width):
+    top = sorted(range(width), key=lambda i: -expected[row + i])[:2]
+    clear = expected[row + top[0]] - expected[row + top[1]] > 0.1
+    best = max(range(width), key=lambda i: found[row + i])
+    wrong += clear and best != top[0]
+ok = error <= limit and wrong == 0
+print(f"{'passed' if ok else 'FAILED'} {name}: relative L2 error {error:.2e} (at most "
+      f"{limit:g}), {wrong} other arg max where the top two are 0.1 apart")
+sys.exit(not ok)
+PYTHON
+}
 
 # The ids of the reference, as a list.
 python3 - $model/reference.safetensors >"$folder/ids" <<'PYTHON'
@@ -64,35 +133,20 @@ for program in "$programs"/*.program; do
     }
   done
   case $name in *f32) limit=1e-5 ;; *) limit=6e-3 ;; esac
-  python3 - "$name" "$folder/$name.0" $model/reference.safetensors $limit <<'PYTHON' || failed=1
-import array, json, math, struct, sys
-
-def read(path):
-    data = open(path, "rb").read()
-    size = struct.unpack("<Q", data[:8])[0]
-    info = json.loads(data[8:8 + size])["logits"]
-    begin, end = info["data_offsets"]
-    values = array.array("f")
-    values.frombytes(data[8 + size + begin:8 + size + end])
-    return values, info["shape"][-1]
-
-name, limit = sys.argv[1], float(sys.argv[4])
-found, width = read(sys.argv[2])
-expected, _ = read(sys.argv[3])
-assert len(found) == len(expected), (len(found), len(expected))
-error = math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(found, expected)) /
-                  math.fsum(b * b for b in expected))
-wrong = 0
-for row in range(0, len(expected), width):
-    top = sorted(range(width), key=lambda i: -expected[row + i])[:2]
-    clear = expected[row + top[0]] - expected[row + top[1]] > 0.1
-    best = max(range(width), key=lambda i: found[row + i])
-    wrong += clear and best != top[0]
-ok = error <= limit and wrong == 0
-print(f"{'passed' if ok else 'FAILED'} {name}: relative L2 error {error:.2e} (at most "
-      f"{limit:g}), {wrong} other arg max where the top two are 0.1 apart")
-sys.exit(not ok)
-PYTHON
+  compare "$name" "$folder/$name.0" $model/reference.safetensors $limit || failed=1
+  # The GPU chooses tokens, and with --top-k the CPU does by the same logits.
+  for run in gpu cpu; do
+    choose=()
+    [ $run = gpu ] || choose=(--top-k 1)
+    "$BUILD_DIR/bin/mxfp4-run" "$program" $model -p "First Citizen:" -n 40 \
+      --temperature 0 "${choose[@]}" >"$folder/text.$run" 2>/dev/null
+  done
+  if cmp -s "$folder/text.gpu" "$folder/text.cpu"; then
+    echo "passed $name: tokens chosen by the GPU"
+  else
+    echo "FAILED $name: the GPU chooses other tokens than the CPU"
+    failed=1
+  fi
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do
       compute-sanitizer --tool $tool --error-exitcode 1 "$BUILD_DIR/bin/mxfp4-run" \
@@ -104,6 +158,20 @@ PYTHON
       }
     done
   fi
+done
+
+# Of bf16 against f32, with the limit of the shipped model.
+for reference in "$programs"/*.reference; do
+  shape=${reference%.reference}
+  for count in 3 20 40 200; do
+    ids=$(python3 -c "print(','.join(str(i * 37 % 599) for i in range($count)))")
+    "$BUILD_DIR/bin/mxfp4-run" "$reference" "$shape" --ids "$ids" -o "$folder/expected"
+    for program in "$shape".sm_*; do
+      name="$(basename "$program") with $count tokens"
+      "$BUILD_DIR/bin/mxfp4-run" "$program" "$shape" --ids "$ids" -o "$folder/found" &&
+        compare "$name" "$folder/found" "$folder/expected" 6e-3 || failed=1
+    done
+  done
 done
 [ $ran = 1 ] || { echo "FAILED: no program ran" && exit 1; }
 exit $failed

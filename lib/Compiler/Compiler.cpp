@@ -96,6 +96,8 @@ public:
           return dense.name == options.dense;
         })->format;
     importOptions.prefillTokens = options.prefillTokens;
+    // Its logits stay where they are.
+    importOptions.makesSample = !lowering->getCPU();
     loadImportDialects(result->context);
     result->module = importGptOss(result->context, config, importOptions);
     ErrorCollector errors(result->context);

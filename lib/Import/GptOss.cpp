@@ -95,6 +95,8 @@ public:
     importPrefill();
     importDecode();
     importUnembed();
+    if (options.makesSample)
+      importSample();
     return module;
   }
 
@@ -474,6 +476,34 @@ private:
     LayerBuilder layer(b, config, activation, function[count]);
     func::ReturnOp::create(b, layer.linear(rows, getDense(function, head),
                                            /*bias=*/{}, f32, function[logits]));
+  }
+
+  void importSample() {
+    OpBuilder::InsertionGuard guard(b);
+    FunctionBuilder function(b, mx::kSampleEntry);
+    auto addRows = [&](StringRef name, ArrayRef<int64_t> shape, Type element) {
+      return function.add(name, RankedTensorType::get(shape, element),
+                          {named(kBufferAttrName, name),
+                           named(kKindAttrName, "output"),
+                           named(kDimAttrName, "tokens")});
+    };
+    unsigned logits = addRows(mx::kLogitsBuffer,
+                              {ShapedType::kDynamic, config.vocabSize}, f32);
+    unsigned settings =
+        function.add(mx::kSettingsBuffer,
+                     RankedTensorType::get({mx::kSettings}, b.getI32Type()),
+                     {named(kBufferAttrName, mx::kSettingsBuffer),
+                      named(kKindAttrName, "input")});
+    unsigned position = function.add("position", b.getIndexType(),
+                                     {named(kValueAttrName, "position")});
+    unsigned sampled =
+        addRows(mx::kSampledBuffer, ShapedType::kDynamic, b.getI32Type());
+    setEntry(function.create({sampled}), options.logitsRows);
+    func::ReturnOp::create(
+        b, nn::SampleOp::create(b, function[sampled].getType(),
+                                function[logits], function[settings],
+                                function[position], function[sampled])
+               ->getResults());
   }
 
   ImplicitLocOpBuilder b;

@@ -75,17 +75,28 @@ static Result<double> runOnce(Session &session,
       !status)
     return status.error();
 
+  // As for text, a token is chosen after each, where the program does that.
   session.setProfile(profile);
   const int32_t *next = tokens.data() + result.depth;
   Stopwatch time;
-  if (Status status = session.prefill(next, result.promptTokens, Rows::Last);
+  std::vector<int32_t> chosen;
+  if (Status status =
+          session.canSample()
+              ? session.prefillAndSample(next, result.promptTokens, Rows::Last,
+                                         chosen)
+              : session.prefill(next, result.promptTokens, Rows::Last);
       !status)
     return status.error();
   for (int64_t i = 0; i < result.decodeTokens; ++i) {
     if (interrupt && interrupt->load())
       return Error{kInterrupted};
-    if (Result<const float *> logits = session.decode(next[i]); !logits)
+    if (session.canSample()) {
+      if (Result<int32_t> token = session.decodeAndSample(next[i]); !token)
+        return token.error();
+    } else if (Result<const float *> logits = session.decode(next[i]);
+               !logits) {
       return logits.error();
+    }
   }
   return time.seconds();
 }
@@ -137,6 +148,13 @@ Result<std::vector<BenchResult>> mx::runBench(Session &session,
                                               const BenchOptions &options) {
   if (Status status = checkBench(options, session.context()); !status)
     return status.error();
+  if (session.canSample()) {
+    SamplerOptions greedy;
+    greedy.temperature = 0;
+    if (Status status = session.setSampling(greedy, session.vocabSize());
+        !status)
+      return status.error();
+  }
   std::mt19937_64 random(options.seed);
   std::vector<int32_t> tokens(size_t(benchContext(options)));
   for (int32_t &token : tokens)

@@ -24,6 +24,12 @@ static bool isStop(const GenerateOptions &options, int32_t token) {
   return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
+/// The tokens that can be chosen: those that both know.
+static int64_t countChoices(const Session &session,
+                            const Tokenizer &tokenizer) {
+  return std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize());
+}
+
 Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
                                     std::vector<int32_t> prompt,
                                     GenerateOptions options) {
@@ -35,9 +41,8 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
     return Error{"expected 0 to " + std::to_string(session.maxRewind()) +
                  " tokens to draft, which the program can take back, but got " +
                  std::to_string(options.draftTokens)};
-  Result<Sampler> sampler = Sampler::create(
-      options.sampler,
-      std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
+  Result<Sampler> sampler =
+      Sampler::create(options.sampler, countChoices(session, tokenizer));
   if (!sampler)
     return sampler.error();
   return Generator(session, std::move(tokenizer), std::move(*sampler),
@@ -46,20 +51,34 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
 
 Generator::Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
                      std::vector<int32_t> prompt, GenerateOptions options)
-    : session(&session), decoder(std::move(tokenizer)),
-      sampler(std::move(sampler)), sequence(std::move(prompt)),
-      options(std::move(options)) {
+    : session(&session), choices(countChoices(session, tokenizer)),
+      decoder(std::move(tokenizer)), sampler(std::move(sampler)),
+      sequence(std::move(prompt)), options(std::move(options)) {
   done.tokens.reserve(size_t(
       std::clamp<int64_t>(this->options.maxTokens, 0, session.context())));
 }
 
 Status Generator::start() {
   Stopwatch time;
-  if (Status status = session->prefill(sequence.data(),
-                                       int64_t(sequence.size()), Rows::Last);
-      !status)
-    return status;
-  logits = session->logits();
+  int64_t count = int64_t(sequence.size());
+  programSamples = session->canSample() && options.sampler.topK == 0 &&
+                   options.sampler.topP == 1;
+  if (programSamples) {
+    std::vector<int32_t> first;
+    Status status = session->setSampling(options.sampler, choices);
+    if (status)
+      status =
+          session->prefillAndSample(sequence.data(), count, Rows::Last, first);
+    if (!status)
+      return status;
+    checked.assign(first.begin(), first.end());
+  } else {
+    if (Status status = session->prefill(sequence.data(), count, Rows::Last);
+        !status)
+      return status;
+    logits = session->logits();
+  }
+  started = true;
   done.promptTokens = int64_t(sequence.size());
   done.promptSeconds = time.seconds();
   return {};
@@ -98,6 +117,39 @@ std::vector<int32_t> Generator::makeDraft() const {
   return {};
 }
 
+/// Feeds `tokens` back and chooses anew after each, up to the first that is not
+/// followed by what is chosen.
+Status Generator::chooseAlong(const std::vector<int32_t> &tokens) {
+  // Whether the token after number `place` is among `tokens`.
+  auto take = [&](size_t place, int32_t token) {
+    checked.push_back(token);
+    return place + 1 < tokens.size() && token == tokens[place + 1] &&
+           !isStop(options, token);
+  };
+  int64_t first = session->position(), count = int64_t(tokens.size());
+  if (programSamples) {
+    std::vector<int32_t> all;
+    if (Status status =
+            session->prefillAndSample(tokens.data(), count, Rows::All, all);
+        !status)
+      return status;
+    for (size_t place = 0; take(place, all[place]);)
+      ++place;
+    return {};
+  }
+  bool goesOn = true;
+  return session->prefill(tokens.data(), count, Rows::All,
+                          [&](int64_t position, const float *row) -> Status {
+                            if (!goesOn)
+                              return {};
+                            Result<int32_t> token = sampler.sample(row);
+                            if (!token)
+                              return token.error();
+                            goesOn = take(size_t(position - first), *token);
+                            return {};
+                          });
+}
+
 /// Feeds the chosen token and a draft of those after it back, and chooses anew
 /// after each, as if they came one by one: up to the first that is not as in
 /// the draft.
@@ -105,22 +157,7 @@ Status Generator::checkDraft(const std::vector<int32_t> &draft) {
   std::vector<int32_t> tokens = {*chosen};
   tokens.insert(tokens.end(), draft.begin(), draft.end());
   int64_t first = session->position();
-  bool isRefused = false;
-  Status status =
-      session->prefill(tokens.data(), int64_t(tokens.size()), Rows::All,
-                       [&](int64_t position, const float *row) -> Status {
-                         if (isRefused)
-                           return {};
-                         Result<int32_t> token = sampler.sample(row);
-                         if (!token)
-                           return token.error();
-                         checked.push_back(*token);
-                         size_t next = size_t(position - first);
-                         isRefused = next == draft.size() ||
-                                     *token != draft[next] ||
-                                     isStop(options, *token);
-                         return {};
-                       });
+  Status status = chooseAlong(tokens);
   if (!status) {
     checked.clear();
     (void)session->rewind(first);
@@ -139,6 +176,12 @@ Status Generator::feedBack() {
   if (!draft.empty()) {
     if (Status status = checkDraft(draft); !status)
       return status;
+  } else if (programSamples) {
+    Result<int32_t> next = session->decodeAndSample(*chosen);
+    if (!next)
+      return next.error();
+    checked.push_back(*next);
+    ++done.decodeSteps;
   } else {
     Result<const float *> next = session->decode(*chosen);
     if (!next)

@@ -15,6 +15,7 @@
 #include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <tuple>
 
@@ -152,6 +153,8 @@ Status Session::bindEntries(const Program &program) {
     return status;
   if (Status status = bind(kDecodeEntry, false, decodeCall); !status)
     return status;
+  if (Status status = bind(kSampleEntry, false, sampleCall); !status)
+    return status;
 
   Result<size_t> tokens =
       find(kTokensBuffer, uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
@@ -164,6 +167,23 @@ Status Session::bindEntries(const Program &program) {
     return logits.error();
   tokenBuffer = *tokens;
   logitBuffer = *logits;
+  if (!canSample())
+    return {};
+
+  if (sampleCall.maxTokens < unembedCall.maxTokens)
+    return Error{"expected entry point '" + std::string(kSampleEntry) +
+                 "' to take the " + std::to_string(unembedCall.maxTokens) +
+                 " rows of '" + kUnembedEntry + "', but it takes " +
+                 std::to_string(sampleCall.maxTokens)};
+  Result<size_t> settings = find(kSettingsBuffer, kSettings * sizeof(int32_t));
+  if (!settings)
+    return settings.error();
+  Result<size_t> sampled =
+      find(kSampledBuffer, uint64_t(sampleCall.maxTokens) * sizeof(int32_t));
+  if (!sampled)
+    return sampled.error();
+  settingsBuffer = *settings;
+  sampledBuffer = *sampled;
   return {};
 }
 
@@ -236,27 +256,23 @@ Status Session::readLogits(int64_t rows) {
 /// Computes the logits of the last `count` rows of the chunk that was prefilled
 /// last, which begin at row `first` of its hidden states.
 Status Session::computeLogits(int64_t first, int64_t count,
-                              const RowVisitor &visit) {
+                              const RowsReader &read) {
   int64_t chunkStart = length - first - count;
   for (int64_t row = first; row < first + count;) {
     int64_t rows = std::min(unembedCall.maxTokens, first + count - row);
     if (Status status = run(unembedCall, rows, row); !status)
       return status;
-    if (Status status = readLogits(rows); !status)
+    if (Status status = read(chunkStart + row, rows); !status)
       return status;
-    for (int64_t i = 0; i < rows; ++i, ++row) {
-      lastLogits = logitRows + i * vocabulary;
-      if (!visit)
-        continue;
-      if (Status status = visit(chunkStart + row, lastLogits); !status)
-        return status;
-    }
+    row += rows;
   }
   return {};
 }
 
-Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
-                        const RowVisitor &visit) {
+/// Appends tokens, as many at a time as the program takes, and lets `read` have
+/// the logits of `rows`.
+Status Session::appendChunks(const int32_t *tokens, int64_t count, Rows rows,
+                             const RowsReader &read) {
   if (Status status = checkFits(count, length, maxLength); !status)
     return status;
   if (Status status = checkTokens(tokens, count, vocabulary); !status)
@@ -276,21 +292,40 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
     done += chunk;
 
     if (rows == Rows::All)
-      status = computeLogits(0, chunk, visit);
+      status = computeLogits(0, chunk, read);
     else if (rows == Rows::Last && done == count)
-      status = computeLogits(chunk - 1, 1, visit);
+      status = computeLogits(chunk - 1, 1, read);
     if (!status)
       return status;
   }
   return loaded->wait();
 }
 
-Result<const float *> Session::decode(int32_t token) {
+Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
+                        const RowVisitor &visit) {
+  return appendChunks(
+      tokens, count, rows, [&](int64_t position, int64_t found) -> Status {
+        if (Status status = readLogits(found); !status)
+          return status;
+        for (int64_t i = 0; i < found; ++i) {
+          lastLogits = logitRows + i * vocabulary;
+          if (!visit)
+            continue;
+          if (Status status = visit(position + i, lastLogits); !status)
+            return status;
+        }
+        return {};
+      });
+}
+
+/// Computes the logits after one more token, which the caller counts when it
+/// has read the result.
+Status Session::runToken(int32_t token) {
   if (length == maxLength)
     return Error{"the context of " + std::to_string(maxLength) +
                  " positions is full (--context)"};
   if (Status status = checkTokens(&token, 1, vocabulary); !status)
-    return status.error();
+    return status;
   Status status = loaded->write(tokenBuffer, &token, sizeof(token));
   if (status && decodeCall.maxTokens != 0) {
     status = run(decodeCall, 1, length);
@@ -299,6 +334,11 @@ Result<const float *> Session::decode(int32_t token) {
     if (status)
       status = run(unembedCall, 1, 0);
   }
+  return status;
+}
+
+Result<const float *> Session::decode(int32_t token) {
+  Status status = runToken(token);
   if (status)
     status = readLogits(1);
   if (!status)
@@ -306,6 +346,68 @@ Result<const float *> Session::decode(int32_t token) {
   ++length;
   highest = std::max(highest, length);
   return lastLogits;
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens that the program chooses
+//===----------------------------------------------------------------------===//
+
+Status Session::setSampling(const SamplerOptions &options, int64_t count) {
+  if (Status status = checkSampling(options); !status)
+    return status;
+  if (!canSample() || options.topK != 0 || options.topP != 1)
+    return Error{"the program cannot choose tokens with these options"};
+  if (count < 1 || count > vocabulary)
+    return Error{"expected 1 to " + std::to_string(vocabulary) +
+                 " tokens to choose from, but got " + std::to_string(count)};
+  // With a lower one only the largest logit has a chance, and products with its
+  // inverse may be infinite.
+  constexpr float lowest = 1e-20f;
+  float factor = options.temperature < lowest ? 0 : 1 / options.temperature;
+  int32_t settings[kSettings] = {int32_t(count), 0, int32_t(options.seed),
+                                 int32_t(options.seed >> 32)};
+  std::memcpy(&settings[1], &factor, sizeof(factor));
+  return loaded->write(settingsBuffer, settings, sizeof(settings));
+}
+
+/// Chooses a token by each of the first `rows` rows of logits, which are for
+/// the positions from `position` on.
+Result<const int32_t *> Session::sampleRows(int64_t position, int64_t rows) {
+  if (Status status = run(sampleCall, rows, position); !status)
+    return status.error();
+  Result<const void *> sampled =
+      loaded->read(sampledBuffer, 0, uint64_t(rows) * sizeof(int32_t));
+  if (!sampled)
+    return sampled.error();
+  const int32_t *tokens = static_cast<const int32_t *>(*sampled);
+  for (int64_t i = 0; i < rows; ++i)
+    if (tokens[i] < 0 || tokens[i] >= vocabulary)
+      return Error{"a logit is NaN, or the largest is infinite; the weights or "
+                   "the program are damaged"};
+  return tokens;
+}
+
+Status Session::prefillAndSample(const int32_t *tokens, int64_t count,
+                                 Rows rows, std::vector<int32_t> &chosen) {
+  return appendChunks(
+      tokens, count, rows, [&](int64_t position, int64_t found) -> Status {
+        Result<const int32_t *> sampled = sampleRows(position, found);
+        if (!sampled)
+          return sampled.error();
+        chosen.insert(chosen.end(), *sampled, *sampled + found);
+        return {};
+      });
+}
+
+Result<int32_t> Session::decodeAndSample(int32_t token) {
+  if (Status status = runToken(token); !status)
+    return status.error();
+  Result<const int32_t *> sampled = sampleRows(length, 1);
+  if (!sampled)
+    return sampled.error();
+  ++length;
+  highest = std::max(highest, length);
+  return **sampled;
 }
 
 Status Session::rewind(int64_t position) {

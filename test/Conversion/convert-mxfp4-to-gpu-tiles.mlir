@@ -118,3 +118,20 @@ func.func @tokens(%x: memref<?x4096xbf16>, %values: memref<8x128x128xi8>,
       {layout = #mxfp4.layout<lanes = 16, depth = 8>}
   return
 }
+
+// Stages come in pairs: three have 1,024 columns each, of eight warps a block for
+// each of four lanes, and a fourth zeros in place of activations.
+
+// CHECK-LABEL: func @odd_stages
+// CHECK:       gpu.launch
+// CHECK:         %[[IS_COLUMN:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}} : index
+// CHECK:         arith.minui %{{.*}} : i32
+// CHECK:         vector.load {{.*}} : memref<?x3072xbf16>, vector<8xbf16>
+// CHECK:         arith.select %[[IS_COLUMN]], %{{.*}} : vector<4xi32>
+func.func @odd_stages(%x: memref<?x3072xbf16>, %values: memref<8x96x128xi8>,
+                      %scales: memref<8x96x8xf8E8M0FNU>, %y: memref<?x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x3072xbf16>, memref<8x96x128xi8>,
+                   memref<8x96x8xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+  return
+}

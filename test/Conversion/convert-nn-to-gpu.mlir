@@ -116,6 +116,26 @@ func.func @cache_update(%x: memref<?x8x64xbf16>, %position: index, %cache: memre
   return
 }
 
+// 256 blocks look through the logits of each token, and another through what they
+// have found.
+
+// CHECK-LABEL: func @sample
+// CHECK:       %[[FOUND:.*]] = memref.alloc(%{{.*}}) : memref<?x256xi64>
+// CHECK:       gpu.launch {{.*}} function(@sample) workgroup(%{{.*}} : memref<256xi64, #gpu.address_space<workgroup>>)
+// CHECK:         arith.mului_extended
+// CHECK:         math.log
+// CHECK:         memref.store %{{.*}}, %[[FOUND]]
+// CHECK:       gpu.launch {{.*}} function(@sample)
+// CHECK:         memref.load %[[FOUND]]
+// CHECK:         memref.store %{{.*}} : memref<?xi32>
+// CHECK-NOT:   nn.sample
+func.func @sample(%x: memref<?x201088xf32>, %settings: memref<4xi32>, %position: index,
+                  %y: memref<?xi32>) {
+  nn.sample ins(%x, %settings, %position : memref<?x201088xf32>, memref<4xi32>, index)
+      outs(%y : memref<?xi32>)
+  return
+}
+
 // Rows that are no whole loads have no kernel.
 
 // CHECK-LABEL: func @odd

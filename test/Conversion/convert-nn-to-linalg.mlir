@@ -164,6 +164,23 @@ func.func @slots(%x: tensor<?x4x12xf32>, %experts: tensor<?x4xi32>,
   return %2 : tensor<?x6xf32>
 }
 
+// The largest of numbers that hold a score and a token.
+
+// CHECK-LABEL: func.func @sample
+// CHECK:         linalg.fill {{.*}} -> tensor<?xi64>
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]
+// CHECK:           arith.mului_extended
+// CHECK:           math.log
+// CHECK:           arith.maxsi
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel"]
+// CHECK-NOT:     nn.sample
+func.func @sample(%x: tensor<?x8xbf16>, %settings: tensor<4xi32>, %position: index,
+                  %init: tensor<?xi32>) -> tensor<?xi32> {
+  %0 = nn.sample ins(%x, %settings, %position : tensor<?x8xbf16>, tensor<4xi32>, index)
+      outs(%init : tensor<?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+
 // CHECK-LABEL: func.func @memrefs
 // CHECK:         nn.rms_norm
 func.func @memrefs(%x: memref<?x8xf32>, %gain: memref<8xbf16>) {

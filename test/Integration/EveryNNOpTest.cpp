@@ -459,3 +459,29 @@ TEST(EveryOp, CombineExperts) {
   };
   checkOp(space, 3 * 3 * 3, kAll, Machines::Each, {{"out", bound}});
 }
+
+TEST(EveryOp, Sample) {
+  OpSpace space;
+  space.name = "nn.sample";
+  space.slots = {typeSlot("x"), typeSlot("s"), typeSlot("out")};
+  space.bases = {{{"x", "f32"}, {"s", "i32"}, {"out", "i32"}}};
+  space.draft = [](const Case &c) {
+    Draft draft;
+    const Sizes &s = c.sizes;
+    draft.add({"x",
+               BufferKind::Input,
+               c["x"],
+               {s.tokens, s.width},
+               Role::Floats,
+               1,
+               {kNaN, kInfinity, -kInfinity, 60000.0}});
+    // Few tokens to choose from, and a factor that is 0 or next to it.
+    draft.add(
+        {"s", BufferKind::Input, c["s"], {4}, Role::Indices, s.width + 1});
+    draft.addResult("out", c["out"], {s.tokens}, "%y");
+    draft.body = "  %y = nn.sample ins(%x, %s, %position : {x}, {s}, index) "
+                 "outs(%out : {out}) -> {out}";
+    return draft;
+  };
+  checkOp(space, 3, kAll, Machines::Each);
+}

@@ -120,6 +120,12 @@ inline constexpr char kUnembedEntry[] = "unembed";
 /// the same.
 inline constexpr char kDecodeEntry[] = "decode";
 
+/// Chooses a token by each of the first `tokens` rows of kLogitsBuffer, for
+/// positions from `position` on, as kSettingsBuffer says, and leaves them in
+/// kSampledBuffer; -1 of a row that has NaN or no finite largest logit. A
+/// program may lack it.
+inline constexpr char kSampleEntry[] = "sample";
+
 // The buffers that the runtime fills and reads; it finds them by these names.
 
 /// Of a program for a GPU: CallNumbers.
@@ -129,6 +135,13 @@ inline constexpr char kNumbersBuffer[] = "numbers";
 inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
+/// i32 [kSettings]: how many tokens of the vocabulary can be chosen, the bits of
+/// one over the temperature in f32 (0 if the largest logit is to be chosen), and
+/// the words of a seed, the lower first.
+inline constexpr char kSettingsBuffer[] = "settings";
+constexpr int64_t kSettings = 4;
+/// i32 [Entry::maxTokens of sample].
+inline constexpr char kSampledBuffer[] = "sampled";
 
 /// Memory that an op reads and writes, and what it computes. In a call with T
 /// tokens from position p on it touches

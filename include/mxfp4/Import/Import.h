@@ -35,12 +35,15 @@ struct ImportOptions {
   int64_t prefillTokens = 512;
   /// Rows of logits that "unembed" makes at most.
   int64_t logitsRows = 16;
+  /// Make "sample".
+  bool makesSample = false;
 };
 
 /// Makes a module with the entry points
 /// - "prefill": appends tokens to the sequence; leaves `hidden` [T, H];
 /// - "unembed": rows of `hidden` from `position` on to `logits` [T, V];
 /// - "decode": appends one token; leaves its `logits` [1, V];
+/// - "sample", on request: rows of `logits` to tokens;
 /// and one function for each kind of layer, called once per layer. Weights are
 /// arguments, bound to buffers of the names they have in the checkpoint.
 OwningOpRef<ModuleOp> importGptOss(MLIRContext &context,

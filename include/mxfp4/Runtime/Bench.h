@@ -74,8 +74,9 @@ int64_t benchContext(const BenchOptions &options);
 /// positions.
 Status checkBench(const BenchOptions &options, int64_t context);
 
-/// Runs the tests, each in a new sequence. Fails with kInterrupted if it is
-/// stopped.
+/// Runs the tests, each in a new sequence, up to the logits of each decoded
+/// token and of the last of the prompt, or to the largest of them where the
+/// program chooses. Fails with kInterrupted if it is stopped.
 Result<std::vector<BenchResult>> runBench(Session &session,
                                           const BenchOptions &options);
 

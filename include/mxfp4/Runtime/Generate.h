@@ -76,7 +76,7 @@ public:
   Result<std::optional<std::string>> next();
 
   /// Whether the prompt is in the sequence.
-  bool isStarted() const { return logits != nullptr; }
+  bool isStarted() const { return started; }
   /// Whether the text has ended: next() gives nothing.
   bool isEnded() const { return ended; }
 
@@ -90,24 +90,29 @@ private:
   Status start();
   Status feedBack();
   Status checkDraft(const std::vector<int32_t> &draft);
+  Status chooseAlong(const std::vector<int32_t> &tokens);
   std::vector<int32_t> makeDraft() const;
   Result<std::optional<std::string>> step();
   std::optional<std::string> end(StopReason reason);
 
   Session *session;
+  /// Tokens that can be chosen.
+  int64_t choices;
   StreamDecoder decoder;
   Sampler sampler;
   /// The prompt, and the tokens that were given out.
   std::vector<int32_t> sequence;
   GenerateOptions options;
   Generation done;
-  /// The row that the next token is chosen from; null until the prompt is in
-  /// the sequence.
+  /// Whether the program chooses tokens.
+  bool programSamples = false;
+  bool started = false;
+  /// The row that the next token is chosen from, unless it is chosen already.
   const float *logits = nullptr;
   /// The token that was chosen last, until it is fed back.
   std::optional<int32_t> chosen;
-  /// Tokens that were chosen when a draft was checked, and not given out yet.
-  /// All but the last are in the sequence.
+  /// Tokens that were chosen by the program, or when a draft was checked, and
+  /// not given out yet. All but the last are in the sequence.
   std::deque<int32_t> checked;
   bool ended = false;
 };

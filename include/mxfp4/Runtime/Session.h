@@ -15,6 +15,7 @@
 #include "mxfp4/ABI/Program.h"
 #include "mxfp4/Checkpoint/Checkpoint.h"
 #include "mxfp4/Runtime/LoadedProgram.h"
+#include "mxfp4/Runtime/Sampler.h"
 
 #include <functional>
 #include <memory>
@@ -87,8 +88,26 @@ public:
   /// Appends one token and returns its logits. Does not allocate.
   Result<const float *> decode(int32_t token);
 
-  /// The row of vocabSize() logits that the last call computed last. Valid
-  /// until the next call.
+  /// Whether the program can choose tokens itself, so that logits stay where
+  /// they are: those of a GPU.
+  bool canSample() const { return sampleCall.maxTokens != 0; }
+
+  /// What the program chooses by from now on, among the first `count` tokens:
+  /// options without top-k and top-p. Its random numbers depend on the seed and
+  /// on the position, and are others than those of Sampler.
+  Status setSampling(const SamplerOptions &options, int64_t count);
+
+  /// Appends `count` tokens to the sequence and chooses one after the last, or
+  /// with Rows::All after each of them, which it appends to `chosen`. Fails on
+  /// logits that are NaN, and if the largest is infinite.
+  Status prefillAndSample(const int32_t *tokens, int64_t count, Rows rows,
+                          std::vector<int32_t> &chosen);
+
+  /// Appends one token and chooses the next. Does not allocate.
+  Result<int32_t> decodeAndSample(int32_t token);
+
+  /// The row of vocabSize() logits that the last call computed last, unless the
+  /// program chose tokens by them. Valid until the next call.
   const float *logits() const { return lastLogits; }
 
   /// Starts a new sequence.
@@ -123,8 +142,15 @@ private:
   Status bindEntries(const Program &program);
   Status loadWeights(const Program &program, Checkpoint &checkpoint,
                      const SessionOptions &options);
-  Status computeLogits(int64_t first, int64_t count, const RowVisitor &visit);
+  /// Gets the rows of the logits buffer that were computed for positions from
+  /// `position` on.
+  using RowsReader = std::function<Status(int64_t position, int64_t rows)>;
+  Status appendChunks(const int32_t *tokens, int64_t count, Rows rows,
+                      const RowsReader &read);
+  Status computeLogits(int64_t first, int64_t count, const RowsReader &read);
+  Status runToken(int32_t token);
   Status readLogits(int64_t rows);
+  Result<const int32_t *> sampleRows(int64_t position, int64_t rows);
   Status run(const Call &call, int64_t tokens, int64_t position);
   bool interrupted() const { return interrupt && interrupt(); }
 
@@ -136,9 +162,12 @@ private:
   Call unembedCall;
   /// Without tokens if the program has no such entry point.
   Call decodeCall;
-  /// Indices of buffers.
+  Call sampleCall;
+  /// Indices of buffers; the last two count if there is sampleCall.
   size_t tokenBuffer = 0;
   size_t logitBuffer = 0;
+  size_t settingsBuffer = 0;
+  size_t sampledBuffer = 0;
   /// The rows that were read last, and the last of them.
   const float *logitRows = nullptr;
   const float *lastLogits = nullptr;

@@ -152,14 +152,6 @@ static void lowerCacheUpdate(CacheUpdateOp op) {
   });
 }
 
-/// Numbers as integers in the order of numbers, and back.
-static Value flipOrder(ImplicitLocOpBuilder &b, Value bits) {
-  Type i32 = b.getI32Type();
-  Value sign = arith::ShRSIOp::create(b, bits, constantInt(b, i32, 31));
-  return arith::XOrIOp::create(
-      b, bits, arith::AndIOp::create(b, sign, constantInt(b, i32, 0x7FFFFFFF)));
-}
-
 /// The largest (`Max`) or smallest of a signed i32 of all lanes.
 static Value reduceInteger(ImplicitLocOpBuilder &b, Value value,
                            NVVM::ReduxKind kind, bool tensorCores) {
@@ -295,7 +287,8 @@ private:
         })
         .Case([&](RotaryEmbeddingOp op) { lowerRotary(op); })
         .Case([](CacheUpdateOp op) { lowerCacheUpdate(op); })
-        .Case([&](RouteTopKOp op) { lowerRouteTopK(op, tensorCores); });
+        .Case([&](RouteTopKOp op) { lowerRouteTopK(op, tensorCores); })
+        .Case([](SampleOp op) { launchSample(op); });
     return true;
   }
 

@@ -21,6 +21,8 @@ void launchAttention(nn::AttentionOp op);
 bool hasTileAttention(nn::AttentionOp op);
 void launchTileAttention(nn::AttentionOp op);
 
+void launchSample(nn::SampleOp op);
+
 void lowerRotaryEmbedding(nn::RotaryEmbeddingOp op);
 
 /// The product for one token that `op` alone reads, if a kernel can rotate what

@@ -12,6 +12,7 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "../Utils/Kernels.h"
+#include "../Utils/Sampling.h"
 #include "../Utils/ScalarCode.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -251,6 +252,33 @@ static SmallVector<Value> lowerCombineExperts(CombineExpertsOp op,
       })};
 }
 
+static SmallVector<Value> lowerSample(SampleOp op, ImplicitLocOpBuilder &b) {
+  Type f32 = b.getF32Type(), i64 = b.getI64Type();
+  OpFoldResult tokens = tensor::getMixedSize(b, op.getLoc(), op.getLogits(), 0);
+  Value lowest =
+      linalg::FillOp::create(b, constantInt(b, i64, kLowestSampleKey),
+                             emptyTensor(b, tokens, i64))
+          .getResult(0);
+  Value keys =
+      emitLoops(b, 2, op.getLogits(), lowest, {{0, 1}, {0}},
+                [&](ImplicitLocOpBuilder &b, ValueRange at,
+                    ValueRange elements) -> Value {
+                  auto get = [&](int64_t i) -> Value {
+                    return tensor::ExtractOp::create(b, op.getSettings(),
+                                                     constantIndex(b, i));
+                  };
+                  SampleSettings settings = {get(0), get(1), {get(2), get(3)}};
+                  Value key = emitSampleKey(
+                      b, settings, convertFloat(b, elements[0], f32), at[1],
+                      addIndex(b, op.getPosition(), at[0]));
+                  return arith::MaxSIOp::create(b, elements[1], key);
+                });
+  return {emitElementwise(
+      b, op.getInit(), [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) {
+        return emitSampledToken(b, tensor::ExtractOp::create(b, keys, at));
+      })};
+}
+
 namespace {
 struct ConvertNNToLinalgPass final
     : mxfp4::impl::ConvertNNToLinalgPassBase<ConvertNNToLinalgPass> {
@@ -265,8 +293,8 @@ struct ConvertNNToLinalgPass final
                  OpLowering<RouteTopKOp, lowerRouteTopK>,
                  OpLowering<AddExpertBiasOp, lowerAddExpertBias>,
                  OpLowering<SwiGLUOp, lowerSwiGLU>,
-                 OpLowering<CombineExpertsOp, lowerCombineExperts>>(
-        &getContext(), kernels);
+                 OpLowering<CombineExpertsOp, lowerCombineExperts>,
+                 OpLowering<SampleOp, lowerSample>>(&getContext(), kernels);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -24,6 +24,7 @@ static bool hasVectorKernel(Operation *op) {
   return TypeSwitch<Operation *, bool>(op)
       .Case<MatmulOp, MatmulByExpertOp, nn::LinearOp>(
           [](auto matmul) { return matmul.getLayout().has_value(); })
+      .Case([](nn::SampleOp) { return false; })
       .Default([](Operation *) { return true; });
 }
 
@@ -77,7 +78,7 @@ static bool hasGPUKernel(Operation *op) {
       .Case([](nn::RotaryEmbeddingOp rotary) {
         return rotary.getInput().getType().getDimSize(2) > 0;
       })
-      .Case<nn::RMSNormOp, nn::CacheUpdateOp, nn::RouteTopKOp>(
+      .Case<nn::RMSNormOp, nn::CacheUpdateOp, nn::RouteTopKOp, nn::SampleOp>(
           [](auto) { return true; })
       .Default([](Operation *) { return false; });
 }

@@ -245,10 +245,11 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
                                        half * kTileRows);
                   emitIf(b, isBelow(b, row, constantIndex(b, outputs)), [&] {
                     Value added = bias ? loadScalar(b, bias, row) : Value();
-                    for (const StagedSums &own : sums)
-                      emitIf(b, own.isColumn, [&] {
-                        storeOutput(b, own.sums[half], added, residual, init,
-                                    {addIndex(b, firstToken, own.column), row});
+                    for (const StagedSums &ofColumn : sums)
+                      emitIf(b, ofColumn.isColumn, [&] {
+                        storeOutput(
+                            b, ofColumn.sums[half], added, residual, init,
+                            {addIndex(b, firstToken, ofColumn.column), row});
                       });
                   });
                 }

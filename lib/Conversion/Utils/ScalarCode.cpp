@@ -389,3 +389,10 @@ Value mxfp4::filledTensor(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> sizes,
   return linalg::FillOp::create(b, scalar, emptyTensor(b, sizes, element))
       .getResult(0);
 }
+
+Value mxfp4::flipOrder(ImplicitLocOpBuilder &b, Value bits) {
+  Type i32 = b.getI32Type();
+  Value sign = arith::ShRSIOp::create(b, bits, constantInt(b, i32, 31));
+  return arith::XOrIOp::create(
+      b, bits, arith::AndIOp::create(b, sign, constantInt(b, i32, 0x7FFFFFFF)));
+}

@@ -62,6 +62,9 @@ Value encodeMagnitude(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
 Value getSignOfCode(ImplicitLocOpBuilder &b, const mx::ElementFormat &format,
                     Value bits);
 
+/// A signed i32 in the order of the f32 with the bits `bits`, and back.
+Value flipOrder(ImplicitLocOpBuilder &b, Value bits);
+
 /// g * sigmoid(alpha * g) * (u + 1) with both clamped to the limit, on f32 or
 /// vectors of f32. `exp` makes the exponential of a value.
 Value emitSwiGLU(ImplicitLocOpBuilder &b, Value gate, Value up, double alpha,

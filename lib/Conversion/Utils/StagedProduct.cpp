@@ -45,7 +45,7 @@ public:
       : b(b), thread(thread), weight(b, thread, rows), rows(rows), input(input),
         shared(shared), splits(shape.splits), chunks(shape.chunks),
         columns(columnTiles * kTileColumns) {
-    // More take registers that are not there.
+    // With more the 128 registers of a thread do not hold two stages.
     int64_t most = chunks > 1 || columnTiles > 1 ? 2 : 4;
     parts = std::min(shape.stagedLoads() / 2 / loadsOfStage(), most);
   }
@@ -87,13 +87,13 @@ public:
     SmallVector<Value> words;
     for (const Load &load : loads) {
       Value first = addIndex(b, load.first, before);
-      Value isColumn;
       // Past the end of a row there are zeros; see TileProduct::loadFragment.
-      if (rows.columns % columnsOfStage() != 0) {
+      // The stage after the last two is requested, too, but not multiplied.
+      Value isColumn;
+      if (rows.columns % (2 * columnsOfStage()) != 0)
         isColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first,
                                          constantIndex(b, rows.columns));
-        first = clamp(b, first, rows.columns - kChunk);
-      }
+      first = clamp(b, first, rows.columns - kChunk);
       words.push_back(zeroUnless(
           b, isColumn, weight.loadColumns(input, atColumn(load.row, first))));
     }

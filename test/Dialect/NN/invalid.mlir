@@ -517,3 +517,35 @@ func.func @linear_with_a_layout_of_its_result(%x: tensor<?x8xf32>, %weight: tens
       outs(%init : tensor<8x16xf32>) -> tensor<8x16xf32>
   return
 }
+
+// -----
+
+func.func @sample_of_vector(%x: tensor<8xf32>, %s: tensor<4xi32>, %p: index, %y: tensor<?xi32>) {
+  // expected-error @+1 {{expected 'logits' [T, V] with static sizes after the first, but got 'tensor<8xf32>'}}
+  %0 = nn.sample ins(%x, %s, %p : tensor<8xf32>, tensor<4xi32>, index) outs(%y : tensor<?xi32>) -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_of_nothing(%x: tensor<?x0xf32>, %s: tensor<4xi32>, %p: index, %y: tensor<?xi32>) {
+  // expected-error @+1 {{expected 1 to 2147483647 logits in a row, but got 0}}
+  %0 = nn.sample ins(%x, %s, %p : tensor<?x0xf32>, tensor<4xi32>, index) outs(%y : tensor<?xi32>) -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_settings(%x: tensor<?x8xf32>, %s: tensor<3xi32>, %p: index, %y: tensor<?xi32>) {
+  // expected-error @+1 {{expected 'settings' to have 4 words, but got 'tensor<3xi32>'}}
+  %0 = nn.sample ins(%x, %s, %p : tensor<?x8xf32>, tensor<3xi32>, index) outs(%y : tensor<?xi32>) -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_rows(%x: tensor<2x8xf32>, %s: tensor<4xi32>, %p: index, %y: tensor<3xi32>) {
+  // expected-error @+1 {{expected 'init' to have the shape 2 that follows from 'logits', but got 'tensor<3xi32>'}}
+  %0 = nn.sample ins(%x, %s, %p : tensor<2x8xf32>, tensor<4xi32>, index) outs(%y : tensor<3xi32>) -> tensor<3xi32>
+  return
+}

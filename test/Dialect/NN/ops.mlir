@@ -230,3 +230,12 @@ func.func @combine_experts_of_memrefs(%x: memref<1x4x12xf32>,
       outs(%init : memref<1x12xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @sample
+// CHECK:         nn.sample ins(%{{.+}}, %{{.+}}, %{{.+}} : tensor<?x8xf32>, tensor<4xi32>, index) outs(%{{.+}} : tensor<?xi32>) -> tensor<?xi32>
+func.func @sample(%x: tensor<?x8xf32>, %settings: tensor<4xi32>, %position: index,
+                  %init: tensor<?xi32>) -> tensor<?xi32> {
+  %0 = nn.sample ins(%x, %settings, %position : tensor<?x8xf32>, tensor<4xi32>, index)
+      outs(%init : tensor<?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}

@@ -27,7 +27,7 @@ static Buffer makeBuffer(const char *name, BufferKind kind, uint64_t bytes,
   return buffer;
 }
 
-Program makeFakeProgram() {
+Program makeFakeProgram(bool samples) {
   Program program;
   program.target = "cpu:any";
   program.activations = "f32";
@@ -50,6 +50,13 @@ Program makeFakeProgram() {
   program.entries = {{"prefill", "fake_prefill", kFakePrefillTokens, {}},
                      {"unembed", "fake_unembed", kFakeUnembedTokens, {}},
                      {"decode", "fake_decode", 1, {}}};
+  if (samples) {
+    program.buffers.push_back(makeBuffer("settings", BufferKind::Input, 16));
+    program.buffers.push_back(
+        makeBuffer("sampled", BufferKind::Output, kFakeUnembedTokens * 4));
+    program.entries.push_back(
+        {"sample", "fake_sample", kFakeUnembedTokens, {}});
+  }
   std::ifstream code(MXFP4_FAKE_PROGRAM, std::ios::binary);
   program.code.assign(std::istreambuf_iterator<char>(code), {});
   return program;

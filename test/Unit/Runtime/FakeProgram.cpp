@@ -69,6 +69,25 @@ void fake_decode(const MXInvocation *call) {
   project(call, 0, 1);
 }
 
+void fake_sample(const MXInvocation *call) {
+  auto *logits = static_cast<const float *>(call->buffers[kFakeLogits]);
+  auto *settings = static_cast<const int32_t *>(call->buffers[kFakeSettings]);
+  auto *sampled = static_cast<int32_t *>(call->buffers[kFakeSampled]);
+  if (call->thread != 0)
+    return;
+  for (int64_t row = 0; row < call->tokens; ++row) {
+    const float *own = logits + row * kFakeVocab;
+    int32_t largest = 0;
+    bool hasNaN = false;
+    for (int32_t v = 0; v < settings[0]; ++v) {
+      hasNaN |= own[v] != own[v];
+      if (own[v] > own[largest])
+        largest = v;
+    }
+    sampled[row] = hasNaN ? -1 : (largest + settings[2]) % settings[0];
+  }
+}
+
 /// BF16 to F32.
 void fake_prepare(const MXInvocation *call) {
   auto *source = static_cast<const unsigned char *>(call->buffers[0]);

@@ -31,11 +31,14 @@ enum FakeBuffer {
   kFakeHistory,
   kFakeTokens,
   kFakeHidden,
-  kFakeLogits
+  kFakeLogits,
+  kFakeSettings,
+  kFakeSampled
 };
 
-/// The fake program, for all processors.
-mx::Program makeFakeProgram();
+/// The fake program, for all processors; on request with "sample", which
+/// chooses the largest logit, and with a seed of 1 the token after it.
+mx::Program makeFakeProgram(bool samples = false);
 
 /// The folder of the model whose weights the fake program takes.
 std::string fakeModel();

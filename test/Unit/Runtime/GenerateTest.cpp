@@ -36,8 +36,8 @@ protected:
   std::string run(int64_t context = 0) {
     SessionOptions sessionOptions;
     sessionOptions.context = context;
-    Result<std::unique_ptr<Session>> session =
-        Session::create(makeFakeProgram(), *checkpoint, sessionOptions);
+    Result<std::unique_ptr<Session>> session = Session::create(
+        makeFakeProgram(programSamples), *checkpoint, sessionOptions);
     EXPECT_TRUE(session) << session.error().message;
     std::string text;
     Result<Generation> result =
@@ -67,6 +67,8 @@ protected:
     return {all.begin() + ptrdiff_t(prompts), all.end()};
   }
 
+  /// Whether the program can choose tokens.
+  bool programSamples = false;
   std::string prompt = "To be, or not to be";
   GenerateOptions options;
   std::unique_ptr<Checkpoint> checkpoint;
@@ -139,6 +141,47 @@ TEST_F(GenerateTest, DraftsDoNotChangeTheText) {
     EXPECT_GT(generation.acceptedTokens, 20);
     EXPECT_GT(generation.draftedTokens, 2 * generation.acceptedTokens);
   }
+}
+
+/// A program that chooses tokens gives the same text, also with drafts. One
+/// with a seed shows that it is asked.
+TEST_F(GenerateTest, ProgramChooses) {
+  options.maxTokens = 50;
+  std::string text = run();
+  Generation plain = generation;
+  programSamples = true;
+  for (int64_t draftTokens : {0, 3}) {
+    options.draftTokens = draftTokens;
+    EXPECT_EQ(run(), text);
+    EXPECT_EQ(failure, "");
+    EXPECT_EQ(generation.tokens, plain.tokens);
+    EXPECT_EQ(generation.decodeSteps, 49);
+  }
+  options.sampler.seed = 1;
+  options.maxTokens = 1;
+  run();
+  EXPECT_EQ(generation.tokens, (std::vector<int32_t>{plain.tokens[0] + 1}));
+  // What only the runtime can do.
+  options.sampler.topK = 1;
+  run();
+  EXPECT_EQ(generation.tokens, (std::vector<int32_t>{plain.tokens[0]}));
+}
+
+/// What a generator has the program choose by is not what one made after it
+/// asks for.
+TEST_F(GenerateTest, ProgramChoosesForWhoStarts) {
+  Result<std::unique_ptr<Session>> session =
+      Session::create(makeFakeProgram(/*samples=*/true), *checkpoint);
+  ASSERT_TRUE(session) << session.error().message;
+  std::vector<int32_t> ids = *tokenizer->encode(prompt);
+  Result<Generator> first =
+      Generator::create(**session, *tokenizer, ids, options);
+  options.sampler.seed = 1;
+  Result<Generator> second =
+      Generator::create(**session, *tokenizer, ids, options);
+  ASSERT_TRUE(first && second);
+  ASSERT_TRUE(first->next());
+  EXPECT_EQ(first->generation().tokens, expected(1));
 }
 
 TEST_F(GenerateTest, DraftsEndWhereTheTextDoes) {

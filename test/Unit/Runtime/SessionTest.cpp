@@ -176,6 +176,86 @@ TEST_F(SessionTest, DecodeDoesNotAllocate) {
   EXPECT_EQ(countAllocations(), before);
 }
 
+TEST_F(SessionTest, ProgramChoosesTokens) {
+  EXPECT_FALSE(makeSession()->canSample());
+  program = makeFakeProgram(/*samples=*/true);
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->canSample());
+  SamplerOptions greedy;
+  greedy.temperature = 0;
+  ASSERT_TRUE(session->setSampling(greedy, kFakeVocab));
+  // Around multiples of both chunk sizes, 8 and 3.
+  for (int64_t count : {1, 3, 4, 8, 9, 17}) {
+    std::vector<int32_t> tokens = countUp(count), expected, chosen, last;
+    for (int64_t i = 1; i <= count; ++i)
+      expected.push_back(
+          expectedNext({tokens.begin(), tokens.begin() + ptrdiff_t(i)}));
+    session->reset();
+    ASSERT_TRUE(
+        session->prefillAndSample(tokens.data(), count, Rows::All, chosen));
+    EXPECT_EQ(chosen, expected);
+    session->reset();
+    ASSERT_TRUE(
+        session->prefillAndSample(tokens.data(), count, Rows::Last, last));
+    EXPECT_EQ(last, (std::vector<int32_t>{expected.back()}));
+    tokens.push_back(5);
+    Result<int32_t> next = session->decodeAndSample(5);
+    ASSERT_TRUE(next) << next.error().message;
+    EXPECT_EQ(*next, expectedNext(tokens));
+    EXPECT_EQ(session->position(), count + 1);
+  }
+}
+
+TEST_F(SessionTest, SamplingIsChecked) {
+  EXPECT_EQ(makeSession()->setSampling({}, 1).error().message,
+            "the program cannot choose tokens with these options");
+  program = makeFakeProgram(/*samples=*/true);
+  std::unique_ptr<Session> session = makeSession();
+  SamplerOptions options;
+  options.topK = 3;
+  EXPECT_FALSE(session->setSampling(options, 1));
+  options.topK = 0;
+  options.topP = 0.5;
+  EXPECT_FALSE(session->setSampling(options, 1));
+  options.topP = 1;
+  options.temperature = -1;
+  EXPECT_FALSE(session->setSampling(options, 1));
+  options.temperature = 1;
+  EXPECT_EQ(session->setSampling(options, kFakeVocab + 1).error().message,
+            "expected 1 to 2048 tokens to choose from, but got 2049");
+  // A seed out of which the fake program makes a token that is none.
+  options.seed = uint64_t(1) << 31;
+  ASSERT_TRUE(session->setSampling(options, kFakeVocab));
+  Result<int32_t> token = session->decodeAndSample(1);
+  ASSERT_FALSE(token);
+  EXPECT_EQ(token.error().message,
+            "a logit is NaN, or the largest is infinite; "
+            "the weights or the program are damaged");
+
+  program.entries.back().maxTokens = 2;
+  EXPECT_EQ(creationError(), "expected entry point 'sample' to take the 3 rows "
+                             "of 'unembed', but it takes 2");
+  program.entries.back().maxTokens = 3;
+  program.buffers[kFakeSettings].name = "other";
+  EXPECT_EQ(creationError(), "the program has no buffer 'settings'");
+}
+
+TEST_F(SessionTest, ChoosingDoesNotAllocate) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer has allocations of its own";
+#endif
+  program = makeFakeProgram(/*samples=*/true);
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(session->setSampling({}, kFakeVocab));
+  ASSERT_TRUE(session->decodeAndSample(1));
+  int64_t before = countAllocations();
+  for (int32_t token = 0; token < 50; ++token)
+    if (!session->decodeAndSample(token))
+      FAIL();
+  EXPECT_EQ(countAllocations(), before);
+}
+
 TEST_F(SessionTest, VisitorStopsThePrefill) {
   std::unique_ptr<Session> session = makeSession();
   std::vector<int32_t> tokens = countUp(20);

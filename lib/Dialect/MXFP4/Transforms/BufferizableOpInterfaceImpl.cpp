@@ -77,6 +77,6 @@ void mxfp4::registerBufferizableOpInterfaceModels(DialectRegistry &registry) {
     attachModels<nn::EmbeddingOp, nn::RMSNormOp, nn::LinearOp,
                  nn::RotaryEmbeddingOp, nn::AttentionOp, nn::CacheUpdateOp,
                  nn::RouteTopKOp, nn::AddExpertBiasOp, nn::SwiGLUOp,
-                 nn::CombineExpertsOp>(context);
+                 nn::CombineExpertsOp, nn::SampleOp>(context);
   });
 }

@@ -208,3 +208,19 @@ LogicalResult CombineExpertsOp::verify() {
   return verifySameShape(*this, "init", getInit().getType(), "input",
                          {input.getDimSize(0), input.getDimSize(2)});
 }
+
+LogicalResult SampleOp::verify() {
+  ShapedType logits = getLogits().getType();
+  if (failed(verifyForm(*this, "logits", logits, 2, "[T, V]")))
+    return failure();
+  if (logits.getDimSize(1) < 1 || logits.getDimSize(1) > INT32_MAX)
+    return emitOpError() << "expected 1 to " << INT32_MAX
+                         << " logits in a row, but got "
+                         << logits.getDimSize(1);
+  ShapedType settings = getSettings().getType();
+  if (settings.getShape() != ArrayRef<int64_t>{4})
+    return emitOpError() << "expected 'settings' to have 4 words, but got "
+                         << settings;
+  return verifySameShape(*this, "init", getInit().getType(), "logits",
+                         {logits.getDimSize(0)});
+}

@@ -328,4 +328,39 @@ def NN_CombineExpertsOp : NN_Op<"combine_experts"> {
   }];
 }
 
+def NN_SampleOp : NN_Op<"sample"> {
+  let summary = "Choose a token for each row of logits";
+  let description = [{
+    `settings` are the number of logits of a row that can be chosen (those from
+    it on never are), the bits of an f32, and two words of a key. If the f32 is
+    0, `result[t]` is the v of the largest `logits[t, v]`, else that of the
+    largest `logits[t, v] * f32 - ln(-ln(u[t, v]))`, the lowest v of equal ones.
+    So v is chosen with the probability of the softmax of `logits[t] * f32`,
+    which is one over the temperature, if u is random between 0 and 1.
+
+    `u[t, v]` is 1 - (r + 0.5) / 2^32 with the first word r that Philox4x32-10
+    makes of the counter `(v, position + t, 0, 0)` and the key. A `position` is
+    taken modulo 2^32. If a logit among those is NaN, the largest score infinite,
+    or there are none, the result is -1.
+
+    Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (Philox),
+    and the Gumbel-max trick.
+
+    Example:
+
+    ```mlir
+    %tokens = nn.sample ins(%logits, %settings, %position : tensor<?x201088xf32>,
+            tensor<4xi32>, index)
+        outs(%init : tensor<?xi32>) -> tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins MXFP4_Floats:$logits, MXFP4_Indices:$settings,
+                       Index:$position, MXFP4_Indices:$init);
+  let assemblyFormat = [{
+    `ins` `(` $logits `,` $settings `,` $position `:` type($logits) `,`
+    type($settings) `,` type($position) `)`
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
 #endif // MXFP4_DIALECT_NN_IR_NNOPS_TD
