@@ -135,9 +135,9 @@ inline constexpr char kNumbersBuffer[] = "numbers";
 inline constexpr char kTokensBuffer[] = "tokens";
 /// f32 [Entry::maxTokens of unembed, Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
-/// i32 [kSettings]: how many tokens of the vocabulary can be chosen, the bits of
-/// one over the temperature in f32 (0 if the largest logit is to be chosen), and
-/// the words of a seed, the lower first.
+/// i32 [kSettings]: how many tokens of the vocabulary can be chosen, the bits
+/// of one over the temperature in f32 (0 if the largest logit is to be chosen),
+/// and the words of a seed, the lower first.
 inline constexpr char kSettingsBuffer[] = "settings";
 constexpr int64_t kSettings = 4;
 /// i32 [Entry::maxTokens of sample].
