@@ -24,12 +24,6 @@ static bool isStop(const GenerateOptions &options, int32_t token) {
   return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
-/// The tokens that can be chosen: those that both know.
-static int64_t countChoices(const Session &session,
-                            const Tokenizer &tokenizer) {
-  return std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize());
-}
-
 Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
                                     std::vector<int32_t> prompt,
                                     GenerateOptions options) {
@@ -41,8 +35,9 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
     return Error{"expected 0 to " + std::to_string(session.maxRewind()) +
                  " tokens to draft, which the program can take back, but got " +
                  std::to_string(options.draftTokens)};
-  Result<Sampler> sampler =
-      Sampler::create(options.sampler, countChoices(session, tokenizer));
+  Result<Sampler> sampler = Sampler::create(
+      options.sampler,
+      std::min<int64_t>(session.vocabSize(), tokenizer.vocabSize()));
   if (!sampler)
     return sampler.error();
   return Generator(session, std::move(tokenizer), std::move(*sampler),
@@ -51,9 +46,9 @@ Result<Generator> Generator::create(Session &session, Tokenizer tokenizer,
 
 Generator::Generator(Session &session, Tokenizer tokenizer, Sampler sampler,
                      std::vector<int32_t> prompt, GenerateOptions options)
-    : session(&session), choices(countChoices(session, tokenizer)),
-      decoder(std::move(tokenizer)), sampler(std::move(sampler)),
-      sequence(std::move(prompt)), options(std::move(options)) {
+    : session(&session), decoder(std::move(tokenizer)),
+      sampler(std::move(sampler)), sequence(std::move(prompt)),
+      options(std::move(options)) {
   done.tokens.reserve(size_t(
       std::clamp<int64_t>(this->options.maxTokens, 0, session.context())));
 }
@@ -65,7 +60,7 @@ Status Generator::start() {
                    options.sampler.topP == 1;
   if (programSamples) {
     std::vector<int32_t> first;
-    Status status = session->setSampling(options.sampler, choices);
+    Status status = session->setSampling(options.sampler, sampler.vocabSize());
     if (status)
       status =
           session->prefillAndSample(sequence.data(), count, Rows::Last, first);

@@ -96,8 +96,6 @@ private:
   std::optional<std::string> end(StopReason reason);
 
   Session *session;
-  /// Tokens that can be chosen.
-  int64_t choices;
   StreamDecoder decoder;
   Sampler sampler;
   /// The prompt, and the tokens that were given out.

@@ -49,6 +49,9 @@ public:
   /// infinity bars a token. Does not allocate.
   Result<int32_t> sample(const float *logits);
 
+  /// Tokens that it chooses among.
+  int64_t vocabSize() const { return int64_t(weights.size()); }
+
 private:
   Sampler(const SamplerOptions &options, int64_t vocabSize);
 

@@ -220,25 +220,6 @@ SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
   return totals;
 }
 
-/// Requests `parts` loads of the weight for stage number `stage`.
-static SmallVector<Value> loadStage(ImplicitLocOpBuilder &b,
-                                    const KernelThread &thread,
-                                    StagedShape shape, const RowWeight &weight,
-                                    const Tile &tile, int64_t parts,
-                                    Value stage) {
-  TileWeight tiles(b, thread, weight);
-  Value split = remIndex(b, thread.warp, shape.splits);
-  int64_t last = weight.columns / (TileWeight::getChunks(weight) * kChunk) - 1;
-  SmallVector<Value> loads;
-  for (int64_t part = 0; part < parts; ++part) {
-    Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
-    number = addIndex(b, mulIndex(b, number, parts), part);
-    number = addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
-    loads.append(tiles.load(tile, clamp(b, number, last)));
-  }
-  return loads;
-}
-
 /// Emits the code for so many tiles of columns. Returns whether it met large
 /// scales without being for them, and so did not finish: an i32 that is not 0
 /// then; null of a weight without scales.
@@ -251,6 +232,18 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
   StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles);
   staged.setRows(count, getRow);
   int64_t parts = staged.getParts(), stages = staged.getStages();
+  int64_t last = weight.columns / (shape.chunks * kChunk) - 1;
+  auto loadStage = [&](Value stage) {
+    SmallVector<Value> loads;
+    for (int64_t part = 0; part < parts; ++part) {
+      Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
+      number = addIndex(b, mulIndex(b, number, parts), part);
+      number =
+          addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+      loads.append(tiles.load(tile, clamp(b, number, last)));
+    }
+    return loads;
+  };
 
   Type i32 = b.getI32Type();
   Value zero = constantIndex(b, 0);
@@ -261,7 +254,7 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
     carried.push_back(constantInt(b, i32, 0));
   int64_t loadsStart = carried.size();
   size_t loadsOfPart = tiles.loadsOfPart();
-  carried.append(loadStage(b, thread, shape, weight, tile, parts, zero));
+  carried.append(loadStage(zero));
   staged.store(staged.request(zero), staged.getStart(zero));
 
   // Two stages take turns, each with its registers and its memory.
@@ -275,8 +268,7 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
                   Value next = addIndex(b, mulIndex(b, turn, 2), i + 1);
                   // No assembler moves these behind the barrier, to where they
                   // are needed.
-                  SmallVector<Value> ahead =
-                      loadStage(b, thread, shape, weight, tile, parts, next);
+                  SmallVector<Value> ahead = loadStage(next);
                   SmallVector<Value> words = staged.request(next);
                   // This stage is there, and nobody needs the one before.
                   gpu::BarrierOp::create(b);
@@ -288,8 +280,8 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
                       largest = tiles.getLargestScale(own, largest);
                     sums = tiles.multiply(
                         own, sums,
-                        [&](int64_t chunk, int64_t tile) {
-                          return staged.load(start, split, part, chunk, tile);
+                        [&](int64_t chunk, int64_t number) {
+                          return staged.load(start, split, part, chunk, number);
                         },
                         hasLargeScales);
                   }
