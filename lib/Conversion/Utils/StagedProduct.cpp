@@ -294,7 +294,7 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
                 return sums;
               });
 
-  SmallVector<Value> sums(ArrayRef(carried).take_front(sumCount));
+  SmallVector<Value> sums(ArrayRef<Value>(carried).take_front(sumCount));
   if (shape.splits > 1)
     sums = addSplits(thread, sums);
   auto finishAll = [&] {
