@@ -8,6 +8,7 @@
 // RUN: mxfp4-opt %t/integers.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/integers.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,PAIRS
+// RUN: mxfp4-opt %t/sums.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/sums.mlir
 // RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
 // RUN: mxfp4-opt %t/bytes.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/bytes.mlir
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
@@ -136,15 +137,18 @@ func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x64xi8>,
 }
 
 //--- wide.mlir
-/// Many rows of 16-bit integers: weights are widened, once for all rows of a
-/// tile.
+/// Many rows of 16-bit integers: weights are decoded and widened once for 64 of
+/// them, to stack memory.
 // CHECK-LABEL: func.func @matmul
 // CHECK-DAG:     %[[BYTE:.+]] = arith.constant dense<255> : vector<32xi16>
 // CHECK:         %[[ROWS:.+]] = memref.alloc(%{{.+}}) : memref<?x2x36xi16>
 // CHECK:         vector.store %{{.+}}, %[[ROWS]]{{.*}} : memref<?x2x36xi16>, vector<32xi16>
+// CHECK:         %[[STACK:.+]] = memref.alloca() {alignment = 64 : i64} : memref<2x2x512xi16>
 // CHECK:         %[[CODES:.+]] = llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"
 // CHECK:         %[[PAIRS:.+]] = vector.bitcast %[[CODES]] : vector<64xi8> to vector<32xi16>
-// CHECK:         %[[WEIGHTS:.+]] = arith.andi %[[PAIRS]], %[[BYTE]] : vector<32xi16>
+// CHECK:         %[[DECODED:.+]] = arith.andi %[[PAIRS]], %[[BYTE]] : vector<32xi16>
+// CHECK:         vector.store %[[DECODED]], %[[STACK]]{{.*}} : memref<2x2x512xi16>, vector<32xi16>
+// CHECK:         %[[WEIGHTS:.+]] = vector.load %[[STACK]]{{.*}} : memref<2x2x512xi16>, vector<32xi16>
 // VNNI:          llvm.call_intrinsic "llvm.x86.avx512.vpdpwssd.512"(%{{.+}}, %[[WEIGHTS]], %{{.+}}) : (vector<16xi32>, vector<32xi16>, vector<32xi16>) -> vector<16xi32>
 // PAIRS:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"(%[[WEIGHTS]], %{{.+}}) : (vector<32xi16>, vector<32xi16>) -> vector<16xi32>
 // CHECK-NOT:     pmaddubs
@@ -155,6 +159,29 @@ func.func @matmul(%x: memref<?x64xbf16>, %values: memref<4x8x64xi8>,
                    memref<4x2x16xf8E8M0FNU>)
       outs(%init : memref<?x64xf32>)
       {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- sums.mlir
+/// Rows of 8-bit integers: the products of a block are added up in 16 bits, from
+/// what makes up for the offset of the weights on.
+// CHECK-LABEL: func.func @matmul
+// CHECK:         %[[ROWS:.+]] = memref.alloc(%{{.+}}) : memref<?x2x40xi8>
+// CHECK-COUNT-2: vector.reduction <add>, %{{.+}} : vector<16xi32> into i32
+// CHECK:         %[[STACK:.+]] = memref.alloca() {alignment = 64 : i64} : memref<2x2x512xi8>
+// CHECK:         vector.store %{{.+}}, %[[STACK]]{{.*}} : memref<2x2x512xi8>, vector<64xi8>
+// CHECK:         %[[WEIGHTS:.+]] = vector.load %[[STACK]]{{.*}} : memref<2x2x512xi8>, vector<64xi8>
+// CHECK:         %[[PRODUCTS:.+]] = llvm.call_intrinsic "llvm.x86.avx512.pmaddubs.w.512"(%[[WEIGHTS]], %{{.+}}) : (vector<64xi8>, vector<64xi8>) -> vector<32xi16>
+// CHECK:         arith.addi %{{.+}}, %[[PRODUCTS]] : vector<32xi16>
+// CHECK:         scf.yield
+// CHECK:         llvm.call_intrinsic "llvm.x86.avx512.pmaddw.d.512"
+// CHECK:         arith.sitofp
+func.func @matmul(%x: memref<?x64xbf16>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<?x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x64xbf16>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<?x64xf32>)
+      {input_format = #mxfp4.input_format<int8>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
   return
 }
 

@@ -41,6 +41,8 @@ struct MatmulCase {
   bool hasResidual = false;
   /// Makes the input of a call; random if empty.
   std::function<std::vector<double>(int64_t size)> makeInput;
+  /// Makes the bytes of a row of a scaled weight; random if empty.
+  std::function<uint8_t(int64_t row)> makeElements;
 };
 } // namespace
 
@@ -54,6 +56,9 @@ static Kernel makeMatmul(Random &random, const MatmulCase &c) {
   if (c.isScaled) {
     HostTensor elements = random.elements({rows, columns}, c.format);
     HostTensor scales = random.scalesOf(c.format, {rows, columns});
+    for (size_t i = 0; c.makeElements && i < elements.bytes.size(); ++i)
+      elements.bytes[i] =
+          c.makeElements(int64_t(i * size_t(rows) / elements.bytes.size()));
     float tensorScale = 1.0f;
     kernel.addWeight("v", elements);
     kernel.addWeight("s", scales);
@@ -283,6 +288,28 @@ TEST(Matmul, IntegersOfRealShape) {
     c.columns = 2880;
     c.input = ElementType::BF16;
     c.tokens = {1, 31};
+    kernels.push_back(makeMatmul(random, c));
+  }
+  checkKernels(kernels);
+}
+
+TEST(Matmul, LargestSumsOfIntegers) {
+  // Weights of 6 and -6, inputs of the largest integer and its negative.
+  Random random(11);
+  std::vector<Kernel> kernels;
+  for (int bits : {8, 16}) {
+    MatmulCase c;
+    c.inputBits = bits;
+    c.rows = 20;
+    c.columns = 64;
+    c.tokens = {1, 24};
+    c.makeElements = [](int64_t row) { return row % 2 ? 0xFF : 0x77; };
+    c.makeInput = [&](int64_t size) {
+      std::vector<double> x;
+      for (int64_t i = 0; i < size; ++i)
+        x.push_back(i / c.columns % 2 ? -1.0 : 1.0);
+      return x;
+    };
     kernels.push_back(makeMatmul(random, c));
   }
   checkKernels(kernels);

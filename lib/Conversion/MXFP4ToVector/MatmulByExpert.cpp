@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/IntegerProduct.h"
 #include "../Utils/LinearLowering.h"
 #include "Patterns.h"
 
@@ -202,39 +203,28 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   int64_t slotsPerToken = op.getExperts().getType().getDimSize(1);
   int64_t groups = values.getDimSize(1);
   int64_t unit = op.getActivation() ? 2 : 1;
-  TileShape tile =
-      getTileShape(isa, groups, op.getExperts().getType().getDimSize(0) == 1);
-
   bool perSlot = op.getInput().getType().getRank() == 3;
   Panel anyPanel = {op.getValues(), op.getScales(), {}, 0};
   Value input =
       makeActivationRows(b, isa, anyPanel, op.getInput(),
                          getSize(b, op.getInit(), 0), op.getInputFormat());
+  TileShape tile =
+      getTileShape(isa, groups, op.getExperts().getType().getDimSize(0) == 1,
+                   decodesOnce(isa, input));
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 
-  auto emitTile = [&](Value expert, Value firstGroup, int64_t groupCount,
-                      ArrayRef<Value> slots, ArrayRef<Value> tokens) {
-    Panel panel = {op.getValues(),
-                   op.getScales(),
-                   {expert},
-                   op.getInput().getType().getShape().back(),
-                   loadTensorScale(b, op.getTensorScale(), expert)};
-    SmallVector<Value> tileGroups;
-    for (int64_t i = 0; i < groupCount; ++i)
-      tileGroups.push_back(addIndex(b, firstGroup, i));
+  auto getSlot = [&](Value row) { return loadIndex(b, sorted.slots, row); };
+  auto getToken = [&](Value slot) -> Value {
+    return arith::DivUIOp::create(b, slot, constantIndex(b, slotsPerToken));
+  };
+  auto getRows = [&](Value first, int64_t count) {
     SmallVector<ActivationRow> rows;
-    for (Value row : perSlot ? slots : tokens)
-      rows.push_back({input, {row}});
-    SmallVector<SmallVector<Value>> sums =
-        emitPanelProduct(b, isa, panel, tileGroups, rows);
-    for (int64_t g = 0; g < groupCount; g += unit)
-      for (size_t r = 0; r < rows.size(); ++r) {
-        SmallVector<Value> unitSums;
-        for (int64_t i = 0; i < unit; ++i)
-          unitSums.push_back(sums[g + i][r]);
-        epilogue.finish(expert, tileGroups[g], unitSums, slots[r], tokens[r]);
-      }
+    for (int64_t i = 0; i < count; ++i) {
+      Value slot = getSlot(addIndex(b, first, i));
+      rows.push_back({input, {perSlot ? slot : getToken(slot)}});
+    }
+    return rows;
   };
   emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
     if (op.getWeights())
@@ -245,21 +235,22 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
     Value numActive = loadIndex(b, sorted.numActive, zero);
     emitFor(b, zero, numActive, 1, [&](Value index) {
       Value expert = loadIndex(b, sorted.active, index);
+      Panel panel = {op.getValues(),
+                     op.getScales(),
+                     {expert},
+                     op.getInput().getType().getShape().back(),
+                     loadTensorScale(b, op.getTensorScale(), expert)};
       Value first = loadIndex(b, sorted.offsets, expert);
       Value last = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
-      emitRowTiles(b, first, last, tile.rows, [&](Value row, int64_t count) {
-        SmallVector<Value> slots, tokens;
-        for (int64_t i = 0; i < count; ++i) {
-          Value slot = loadIndex(b, sorted.slots, addIndex(b, row, i));
-          slots.push_back(slot);
-          tokens.push_back(
-              arith::DivUIOp::create(b, slot, constantIndex(b, slotsPerToken)));
-        }
-        emitGroupTiles(b, begin, end, groups, tile.groups, unit,
-                       [&](Value group, int64_t groupCount) {
-                         emitTile(expert, group, groupCount, slots, tokens);
-                       });
-      });
+      emitPanelProducts(
+          b, isa, panel, tile, {begin, end}, groups, unit, input, {first, last},
+          getRows,
+          [&](ArrayRef<Value> tileGroups, Value row, ArrayRef<Value> sums) {
+            Value slot = getSlot(row), token = getToken(slot);
+            for (size_t g = 0; g < tileGroups.size(); g += unit)
+              epilogue.finish(expert, tileGroups[g], sums.slice(g, unit), slot,
+                              token);
+          });
     });
   });
   return success();

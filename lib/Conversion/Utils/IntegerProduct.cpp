@@ -6,8 +6,8 @@
 //
 // The inner loop of a matmul with MXFP4 weights and integer activations. As in
 // the product of floats a lane is a row of the weight; what is added up in it
-// are the products of the columns in 32 bits: four of bytes, or two of 16-bit
-// numbers. Sums of a block are exact, whichever it is.
+// are the products of the columns in 32 bits, four of bytes or two of 16-bit
+// numbers, or in pairs of 16 bits. Sums of a block are exact, whichever it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,6 +43,20 @@ static bool isWide(const VectorISA &isa, InputFormat format, bool isOneRow) {
 static bool hasSumsOfPlanes(const VectorISA &isa, MemRefType rows) {
   return rows.getElementType().isInteger(8) && getNumPlanes(rows) > 1 &&
          !hasByteProductFactor(isa);
+}
+
+/// True if products with `rows` are added up in 16 bits over a block: one plane
+/// of bytes, weights without kWeightOffset of at most 12 and 16 products in
+/// each sum make less than 2^15. What is larger on the way, and the offset, go
+/// round the 16 bits and come back.
+static bool hasPairSums(const VectorISA &isa, MemRefType rows) {
+  return isa.byteProduct == VectorISA::ByteProduct::Pairs &&
+         rows.getElementType().isInteger(8) && getNumPlanes(rows) == 1;
+}
+
+/// True if `panel` is what decodeBlocks makes.
+static bool isDecoded(const Panel &panel) {
+  return cast<MemRefType>(panel.scales.getType()).getElementType().isF32();
 }
 
 bool mxfp4::hasIntegerProduct(const VectorISA &isa, const Panel &panel) {
@@ -130,13 +144,111 @@ Value mxfp4::emitIntegerRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
     storeWord(arith::MulFOp::create(b, block.scale,
                                     constantFloat(b, b.getF32Type(), 0.5)),
               0);
-    Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD,
-                                            block.integers);
-    storeWord(arith::MulIOp::create(
-                  b, sum, constantInt(b, b.getI32Type(), -kWeightOffset)),
-              1);
+    Type i32 = b.getI32Type();
+    auto getStart = [&](Value integers) -> Value {
+      Value sum =
+          vector::ReductionOp::create(b, vector::CombiningKind::ADD, integers);
+      return arith::MulIOp::create(b, sum, constantInt(b, i32, -kWeightOffset));
+    };
+    if (!hasPairSums(isa, cast<MemRefType>(rows.getType())))
+      return storeWord(getStart(block.integers), 1);
+    // Half of a word each, as arrangeNumbers has the columns.
+    SmallVector<int64_t> columns[2];
+    for (int64_t column = 0; column < mx::kBlockSize; ++column)
+      columns[column % 8 / 4].push_back(column);
+    Value halves[2];
+    for (size_t i : {0, 1})
+      halves[i] = getStart(vector::ShuffleOp::create(
+          b, block.integers, block.integers, columns[i]));
+    Value low =
+        arith::AndIOp::create(b, halves[0], constantInt(b, i32, 0xFFFF));
+    Value high = arith::ShLIOp::create(b, halves[1], constantInt(b, i32, 16));
+    storeWord(arith::OrIOp::create(b, low, high), 1);
   });
   return rows;
+}
+
+namespace {
+/// Reads weights as the vectors that are multiplied: of bytes, or of 16-bit
+/// integers if `wide`. The panel is packed, or what decodeBlocks made.
+class WeightReader {
+public:
+  WeightReader(ImplicitLocOpBuilder &b, const VectorISA &isa,
+               const Panel &panel, bool wide)
+      : b(b), isa(isa), panel(panel), wide(wide) {
+    if (!isDecoded(panel))
+      packed.emplace(b, isa, panel);
+  }
+
+  bool isPacked() const { return packed.has_value(); }
+
+  /// Vectors of the columns that a word of a packed weight has.
+  int64_t vectorsOfWord() const { return wide ? 4 : 2; }
+  int64_t vectorsOfBlock() const { return kWeightWords * vectorsOfWord(); }
+
+  /// The type of a vector.
+  VectorType getType() const {
+    return VectorType::get({(wide ? 2 : 4) * isa.lanes},
+                           wide ? b.getI16Type() : b.getI8Type());
+  }
+
+  /// How many are loaded together at least: those of a packed word, or a pair.
+  int64_t vectorsTogether() const { return packed ? vectorsOfWord() : 2; }
+
+  /// `count` vectors of `block` of `group` from `first` on.
+  SmallVector<Value> load(Value group, Value block, Value first,
+                          int64_t count) {
+    SmallVector<Value> vectors;
+    VectorType type = getType();
+    for (int64_t i = 0; !packed && i < count; ++i)
+      vectors.push_back(
+          vector::LoadOp::create(b, type, panel.values,
+                                 ValueRange{group, block,
+                                            mulIndex(b, addIndex(b, first, i),
+                                                     type.getNumElements())}));
+    for (int64_t i = 0; packed && i < count; i += vectorsOfWord()) {
+      Value word = divIndex(b, addIndex(b, first, i), vectorsOfWord());
+      Value codes = packed->loadWords(
+          group,
+          arith::AddIOp::create(b, mulIndex(b, block, kWeightWords), word));
+      for (int64_t parity : {0, 1}) {
+        Value bytes = packed->decodeToBytes(codes, parity);
+        if (wide)
+          llvm::append_range(vectors, widenBytes(b, bytes));
+        else
+          vectors.push_back(bytes);
+      }
+    }
+    return vectors;
+  }
+
+  /// The scales of `block` of `group`.
+  Value loadScales(Value group, Value block) {
+    if (packed)
+      return packed->loadScales(group, block);
+    return vector::LoadOp::create(
+        b, getF32Vector(b, isa.lanes), panel.scales,
+        ValueRange{group, block, constantIndex(b, 0)});
+  }
+
+  /// Asks for what comes after `block` of packed weights.
+  void prefetch(ArrayRef<Value> groups, Value block) {
+    if (packed)
+      packed->prefetch(groups, mulIndex(b, block, kWeightWords), kWeightWords);
+  }
+
+private:
+  ImplicitLocOpBuilder &b;
+  const VectorISA &isa;
+  const Panel &panel;
+  bool wide;
+  std::optional<PanelReader> packed;
+};
+} // namespace
+
+/// True for rows of 16-bit integers.
+static bool isWideRows(Value rows) {
+  return cast<MemRefType>(rows.getType()).getElementType().isInteger(16);
 }
 
 namespace {
@@ -145,12 +257,14 @@ namespace {
 class BlockProduct {
 public:
   BlockProduct(ImplicitLocOpBuilder &b, const VectorISA &isa,
-               PanelReader &reader, ArrayRef<Value> groups,
-               ArrayRef<ActivationRow> rows, Value block)
+               WeightReader &reader, ArrayRef<Value> groups,
+               ArrayRef<ActivationRow> rows, Value block, Value activationBlock)
       : b(b), isa(isa), reader(reader), groups(groups), rows(rows),
-        block(block), i32(VectorType::get({isa.lanes}, b.getI32Type())) {
+        block(block), activationBlock(activationBlock),
+        i32(VectorType::get({isa.lanes}, b.getI32Type())) {
     auto type = cast<MemRefType>(rows[0].memref.getType());
-    wide = type.getElementType().isInteger(16);
+    wide = isWideRows(rows[0].memref);
+    inPairs = hasPairSums(isa, type);
     elementsOfWord = 32 / type.getElementTypeBitWidth();
     words = type.getShape().back() / elementsOfWord - kEndWords;
     planes = wide ? 1 : getNumPlanes(type);
@@ -165,27 +279,54 @@ public:
     Value zero = constantInt(b, i32, 0);
     SmallVector<SmallVector<Value>> sums(isApart ? planes : 1,
                                          SmallVector<Value>(count, zero));
-    for (size_t i = 0; i < count; ++i)
-      sums.back()[i] = load(rows[i % rows.size()], words + 1);
+    for (size_t i = 0; i < count; ++i) {
+      Value &sum = sums.back()[i];
+      sum = load(rows[i % rows.size()], constantIndex(b, words + 1));
+      if (inPairs)
+        sum = vector::BitCastOp::create(
+            b, VectorType::get({2 * isa.lanes}, b.getI16Type()), sum);
+    }
     exchangePairs(sums.back());
 
-    int64_t step = wide     ? 1
-                   : paired ? 2 * kVectorsOfWord
-                            : getByteProductStep(isa);
-    int64_t wordsOfStep = std::max<int64_t>(1, step / kVectorsOfWord);
-    for (int64_t word = 0; word < kWeightWords; word += wordsOfStep) {
+    int64_t step = wide || inPairs ? 1
+                   : paired        ? 2 * kVectorsOfWord
+                                   : getByteProductStep(isa);
+    int64_t together = std::max(step, reader.vectorsTogether());
+    auto addVectors = [&](Value first) {
       SmallVector<SmallVector<Value>> weights;
       for (Value group : groups)
-        weights.push_back(decode(group, word, wordsOfStep));
-      int64_t numVectors = weights.front().size();
+        weights.push_back(loadWeights(group, first, together));
       for (int64_t plane = 0; plane < planes; ++plane)
-        for (int64_t first = 0; first < numVectors; first += step) {
-          int64_t place =
-              plane * kPlaneWords + word * numVectors / wordsOfStep + first;
+        for (int64_t i = 0; i < together; i += step) {
+          Value place = addIndex(b, first, plane * kPlaneWords + i);
           int64_t factor = isApart ? 1 : int64_t(1) << 8 * (planes - 1 - plane);
-          addProducts(weights, first, step, place, factor,
+          addProducts(weights, i, step, place, factor,
                       sums[isApart ? plane : 0]);
         }
+    };
+    int64_t vectors = reader.vectorsOfBlock();
+    if (reader.isPacked() || rows.size() == 1) {
+      for (int64_t first = 0; first < vectors; first += together)
+        addVectors(constantIndex(b, first));
+    } else {
+      // A loop, so that the sums stay in registers: of straight code LLVM would
+      // make one for each group, with all activations on the stack.
+      SmallVector<Value> carried;
+      for (ArrayRef<Value> ofPlane : sums)
+        llvm::append_range(carried, ofPlane);
+      auto setSums = [&](ValueRange values) {
+        for (auto [i, ofPlane] : llvm::enumerate(sums))
+          llvm::copy(values.slice(i * count, count), ofPlane.begin());
+      };
+      setSums(emitFor(b, constantIndex(b, 0), constantIndex(b, vectors),
+                      together, carried, [&](Value first, ValueRange values) {
+                        setSums(values);
+                        addVectors(first);
+                        SmallVector<Value> next;
+                        for (ArrayRef<Value> ofPlane : sums)
+                          llvm::append_range(next, ofPlane);
+                        return next;
+                      }));
     }
     for (size_t plane = 1; plane < sums.size(); ++plane)
       for (size_t i = 0; i < count; ++i)
@@ -193,12 +334,15 @@ public:
             b, sums[plane][i],
             arith::ShLIOp::create(b, sums[plane - 1][i],
                                   constantInt(b, i32, 8)));
+    if (inPairs)
+      for (Value &sum : sums.back())
+        sum = emitPairSums(b, isa, sum);
     exchangePairs(sums.back());
     VectorType f32 = getF32Vector(b, isa.lanes);
     SmallVector<Value> products;
     for (size_t i = 0; i < count; ++i) {
-      Value scale =
-          arith::BitcastOp::create(b, f32, load(rows[i % rows.size()], words));
+      Value scale = arith::BitcastOp::create(
+          b, f32, load(rows[i % rows.size()], constantIndex(b, words)));
       products.push_back(arith::MulFOp::create(
           b, arith::SIToFPOp::create(b, f32, sums.back()[i]), scale));
     }
@@ -209,30 +353,23 @@ private:
   /// Vectors of bytes that a word of a weight is decoded to.
   static constexpr int64_t kVectorsOfWord = 2;
 
-  /// The vectors of `count` words of a group.
-  SmallVector<Value> decode(Value group, int64_t word, int64_t count) {
-    SmallVector<Value> decoded;
-    Value firstWord = mulIndex(b, block, kWeightWords);
-    for (int64_t i = word; i < word + count; ++i) {
-      Value codes = reader.loadWords(group, addIndex(b, firstWord, i));
-      Value even = reader.decodeToBytes(codes, 0);
-      Value odd = reader.decodeToBytes(codes, 1);
-      if (paired)
-        llvm::append_range(decoded, interleaveWords(b, even, odd));
-      else if (wide)
-        for (Value bytes : {even, odd})
-          llvm::append_range(decoded, widenBytes(b, bytes));
-      else
-        decoded.append({even, odd});
-    }
-    return decoded;
+  /// `count` vectors of a group from `first` on.
+  SmallVector<Value> loadWeights(Value group, Value first, int64_t count) {
+    SmallVector<Value> vectors = reader.load(group, block, first, count);
+    if (!paired)
+      return vectors;
+    SmallVector<Value> weights;
+    for (int64_t i = 0; i < count; i += kVectorsOfWord)
+      llvm::append_range(weights,
+                         interleaveWords(b, vectors[i], vectors[i + 1]));
+    return weights;
   }
 
   /// `count` words of the block of a row from `word` on.
-  Value loadWords(const ActivationRow &row, int64_t word, int64_t count) {
+  Value loadWords(const ActivationRow &row, Value word, int64_t count) {
     Type element = cast<MemRefType>(row.memref.getType()).getElementType();
     SmallVector<Value> indices(row.prefix);
-    indices.append({block, constantIndex(b, word * elementsOfWord)});
+    indices.append({activationBlock, mulIndex(b, word, elementsOfWord)});
     Value raw = vector::LoadOp::create(
         b, VectorType::get({count * elementsOfWord}, element), row.memref,
         indices);
@@ -241,7 +378,7 @@ private:
   }
 
   /// Word `word` of the block of a row, in all lanes.
-  Value load(const ActivationRow &row, int64_t word) {
+  Value load(const ActivationRow &row, Value word) {
     Value scalar = vector::ExtractOp::create(b, loadWords(row, word, 1), 0);
     return vector::BroadcastOp::create(b, i32, scalar);
   }
@@ -256,28 +393,29 @@ private:
   /// Adds to `sums`, [group][row], the products of `step` vectors of weights
   /// with the words of activations from `place` on.
   void addProducts(ArrayRef<SmallVector<Value>> weights, int64_t first,
-                   int64_t step, int64_t place, int64_t factor,
+                   int64_t step, Value place, int64_t factor,
                    MutableArrayRef<Value> sums) {
     if (paired)
       return addPairs(weights, place, sums);
     for (size_t row = 0; row < rows.size(); ++row) {
       SmallVector<Value> activations;
       for (int64_t i = 0; i < step; ++i)
-        activations.push_back(load(rows[row], place + i));
+        activations.push_back(load(rows[row], addIndex(b, place, i)));
       for (size_t group = 0; group < groups.size(); ++group) {
         Value &sum = sums[group * rows.size() + row];
-        sum = wide ? emitPairProduct(b, isa, weights[group][first],
-                                     activations.front(), sum)
-                   : emitByteProducts(
-                         b, isa, ArrayRef(weights[group]).slice(first, step),
-                         activations, sum, factor);
+        ArrayRef<Value> vectors =
+            ArrayRef<Value>(weights[group]).slice(first, step);
+        sum = wide ? emitPairProduct(b, isa, vectors[0], activations[0], sum)
+              : inPairs
+                  ? emitBytePairs(b, isa, vectors[0], activations[0], sum)
+                  : emitByteProducts(b, isa, vectors, activations, sum, factor);
       }
     }
   }
 
   /// Adds to `sums`, exchanged, the products of two words of weights with the
   /// four of activations from `place` on.
-  void addPairs(ArrayRef<SmallVector<Value>> weights, int64_t place,
+  void addPairs(ArrayRef<SmallVector<Value>> weights, Value place,
                 MutableArrayRef<Value> sums) {
     for (size_t row = 0; row < rows.size(); row += 2) {
       // Two words of both rows, and the other two.
@@ -296,13 +434,16 @@ private:
 
   ImplicitLocOpBuilder &b;
   const VectorISA &isa;
-  PanelReader &reader;
+  WeightReader &reader;
   ArrayRef<Value> groups;
   ArrayRef<ActivationRow> rows;
-  Value block;
+  /// Of the weights, and of the activations.
+  Value block, activationBlock;
   VectorType i32;
   /// True for 16-bit integers, false for planes.
   bool wide;
+  /// True if a block is added up in 16 bits.
+  bool inPairs;
   /// True if two rows are multiplied at a time, by two rows of weights.
   bool paired;
   int64_t elementsOfWord;
@@ -327,30 +468,38 @@ static size_t getGroupsTogether(const VectorISA &isa, size_t groups,
   return isa.byteProduct == VectorISA::ByteProduct::Pairs ? 1 : groups;
 }
 
-/// The products of `groups` with `rows`, [group][row].
-static SmallVector<Value> emitProducts(ImplicitLocOpBuilder &b,
-                                       const VectorISA &isa, const Panel &panel,
-                                       ArrayRef<Value> groups,
-                                       ArrayRef<ActivationRow> rows) {
-  PanelReader reader(b, isa, panel);
-  Value zero = constantFloat(b, getF32Vector(b, isa.lanes), 0.0);
-  SmallVector<Value> zeros(groups.size() * rows.size(), zero);
-  return emitFor(
-      b, constantIndex(b, 0), constantIndex(b, panel.columns / mx::kBlockSize),
-      1, zeros, [&](Value block, ValueRange carried) {
-        if (rows.size() == 1)
-          reader.prefetch(groups, mulIndex(b, block, kWeightWords),
-                          kWeightWords);
-        SmallVector<Value> next;
-        for (Value product :
-             BlockProduct(b, isa, reader, groups, rows, block).multiply()) {
-          Value group = groups[next.size() / rows.size()];
-          next.push_back(emitMultiplyAdd(b, isa, product,
-                                         reader.loadScales(group, block),
-                                         carried[next.size()]));
-        }
-        return next;
-      });
+/// `sums`, [group][row], plus the products of `count` blocks of `groups` with
+/// those of `rows` from `firstBlock` on.
+static SmallVector<Value>
+emitProducts(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+             ArrayRef<Value> groups, ArrayRef<ActivationRow> rows,
+             Value firstBlock, Value count, ArrayRef<Value> sums) {
+  WeightReader reader(b, isa, panel, isWideRows(rows[0].memref));
+  size_t together = getGroupsTogether(isa, groups.size(), rows);
+  SmallVector<Value> results;
+  for (size_t first = 0; first < groups.size(); first += together) {
+    ArrayRef<Value> own = groups.slice(first, together);
+    llvm::append_range(
+        results,
+        emitFor(b, constantIndex(b, 0), count, 1,
+                sums.slice(first * rows.size(), together * rows.size()),
+                [&](Value block, ValueRange carried) {
+                  if (rows.size() == 1)
+                    reader.prefetch(own, block);
+                  SmallVector<Value> next;
+                  Value ofRows = arith::AddIOp::create(b, firstBlock, block);
+                  for (Value product :
+                       BlockProduct(b, isa, reader, own, rows, block, ofRows)
+                           .multiply()) {
+                    Value group = own[next.size() / rows.size()];
+                    next.push_back(emitMultiplyAdd(
+                        b, isa, product, reader.loadScales(group, block),
+                        carried[next.size()]));
+                  }
+                  return next;
+                }));
+  }
+  return results;
 }
 
 SmallVector<Value> mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b,
@@ -358,10 +507,110 @@ SmallVector<Value> mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b,
                                              const Panel &panel,
                                              ArrayRef<Value> groups,
                                              ArrayRef<ActivationRow> rows) {
-  size_t together = getGroupsTogether(isa, groups.size(), rows);
-  SmallVector<Value> sums;
-  for (size_t first = 0; first < groups.size(); first += together)
-    llvm::append_range(
-        sums, emitProducts(b, isa, panel, groups.slice(first, together), rows));
-  return sums;
+  Value zero = constantFloat(b, getF32Vector(b, isa.lanes), 0.0);
+  return emitProducts(b, isa, panel, groups, rows, constantIndex(b, 0),
+                      constantIndex(b, panel.columns / mx::kBlockSize),
+                      SmallVector<Value>(groups.size() * rows.size(), zero));
+}
+
+/// Stack memory of lines.
+static Value allocate(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
+                      Type element) {
+  auto alloca = memref::AllocaOp::create(b, MemRefType::get(shape, element));
+  alloca.setAlignment(kLineBytes);
+  return alloca;
+}
+
+/// Decodes `count` blocks of `groups` of `panel` from `firstBlock` on to the
+/// first ones of `decoded`.
+static void decodeBlocks(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                         const Panel &panel, ArrayRef<Value> groups,
+                         Value firstBlock, Value count, const Panel &decoded) {
+  WeightReader reader(b, isa, panel, isWideRows(decoded.values));
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Value group = groups[i], to = constantIndex(b, i);
+    emitFor(b, constantIndex(b, 0), count, 1, [&](Value block) {
+      Value from = arith::AddIOp::create(b, firstBlock, block);
+      reader.prefetch(group, from);
+      int64_t place = 0;
+      auto store = [&](Value vector, Value memref) {
+        vector::StoreOp::create(b, vector, memref,
+                                ValueRange{to, block, constantIndex(b, place)});
+      };
+      store(reader.loadScales(group, from), decoded.scales);
+      for (Value vector : reader.load(group, from, constantIndex(b, 0),
+                                      reader.vectorsOfBlock())) {
+        store(vector, decoded.values);
+        place += reader.getType().getNumElements();
+      }
+    });
+  }
+}
+
+bool mxfp4::decodesOnce(const VectorISA &isa, Value input) {
+  return isIntegerRow({input, {}}) && !isa.hasMatrixProduct;
+}
+
+void mxfp4::emitIntegerProducts(
+    ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+    ArrayRef<Value> groups, Value input, Range range,
+    function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
+    function_ref<void(Value, ArrayRef<Value>)> finish) {
+  WeightReader reader(b, isa, panel, isWideRows(input));
+  VectorType vector = reader.getType(), f32 = getF32Vector(b, isa.lanes);
+  int64_t numGroups = groups.size();
+  int64_t elements = reader.vectorsOfBlock() * vector.getNumElements();
+  int64_t blockBytes =
+      numGroups * elements * vector.getElementTypeBitWidth() / 8;
+  int64_t numBlocks = panel.columns / mx::kBlockSize;
+  int64_t chunk = std::min(kDecodedBytes / blockBytes, numBlocks);
+  Panel decoded = {
+      allocate(b, {numGroups, chunk, elements}, vector.getElementType()),
+      allocate(b, {numGroups, chunk, isa.lanes}, b.getF32Type()),
+      {},
+      panel.columns};
+  Value sums =
+      allocate(b, {kRowsOfBlock, numGroups, isa.lanes}, b.getF32Type());
+  Value zero = constantIndex(b, 0);
+  SmallVector<Value> decodedGroups;
+  for (int64_t i = 0; i < numGroups; ++i)
+    decodedGroups.push_back(constantIndex(b, i));
+
+  emitFor(b, range.begin, range.end, kRowsOfBlock, [&](Value first) {
+    Value last =
+        arith::MinUIOp::create(b, addIndex(b, first, kRowsOfBlock), range.end);
+    auto place = [&](Value row, int64_t group) -> SmallVector<Value> {
+      return {arith::SubIOp::create(b, row, first), decodedGroups[group], zero};
+    };
+    emitFor(b, first, last, 1, [&](Value row) {
+      for (int64_t i = 0; i < numGroups; ++i)
+        vector::StoreOp::create(b, constantFloat(b, f32, 0.0), sums,
+                                place(row, i));
+    });
+    emitFor(b, zero, constantIndex(b, numBlocks), chunk, [&](Value block) {
+      Value count = arith::MinUIOp::create(
+          b, subIndex(b, constantIndex(b, numBlocks), block),
+          constantIndex(b, chunk));
+      decodeBlocks(b, isa, panel, groups, block, count, decoded);
+      emitRowTiles(b, first, last, isa.rowTiles, [&](Value row, int64_t size) {
+        SmallVector<SmallVector<Value>> places;
+        for (int64_t group = 0; group < numGroups; ++group)
+          for (int64_t i = 0; i < size; ++i)
+            places.push_back(place(addIndex(b, row, i), group));
+        SmallVector<Value> partial;
+        for (ArrayRef<Value> at : places)
+          partial.push_back(vector::LoadOp::create(b, f32, sums, at));
+        partial = emitProducts(b, isa, decoded, decodedGroups,
+                               getRows(row, size), block, count, partial);
+        for (auto [sum, at] : llvm::zip(partial, places))
+          vector::StoreOp::create(b, sum, sums, at);
+      });
+    });
+    emitFor(b, first, last, 1, [&](Value row) {
+      SmallVector<Value> ofRow;
+      for (int64_t i = 0; i < numGroups; ++i)
+        ofRow.push_back(vector::LoadOp::create(b, f32, sums, place(row, i)));
+      finish(row, ofRow);
+    });
+  });
 }

@@ -19,15 +19,18 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 TileShape mxfp4::getTileShape(const VectorISA &isa, int64_t groups,
-                              bool isOneToken) {
+                              bool isOneToken, bool isDecoded) {
   static constexpr int64_t one[] = {1};
   if (isOneToken)
     return {4, one, 4};
   constexpr int64_t tile = 2;
   // The weights of a block stay in the second cache beside the rows of a tile:
-  // with 2880 columns of MXFP4 they are 49 KB, of bf16 184 KB. Where there are
-  // few groups, blocks are smaller, so that many threads can share them.
-  constexpr int64_t weightRowsOfBlock = 32, blocks = 64;
+  // with 2880 columns of MXFP4 they are 49 KB, of bf16 184 KB. Where they
+  // are decoded a few columns at a time, the more groups share the rows of an
+  // expert that are in that cache, the better. Where there are few groups,
+  // blocks are smaller, so that many threads can share them.
+  constexpr int64_t blocks = 64;
+  int64_t weightRowsOfBlock = isDecoded ? 128 : 32;
   int64_t largest = std::max(tile, weightRowsOfBlock / isa.lanes);
   return {tile, isa.rowTiles,
           std::clamp(groups / blocks / tile * tile, tile, largest)};
@@ -148,6 +151,44 @@ static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
   return packed;
 }
 
+void mxfp4::emitPanelProducts(
+    ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+    const TileShape &tile, Range groupRange, int64_t groups, int64_t unit,
+    Value input, Range rowRange,
+    function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
+    function_ref<void(ArrayRef<Value>, Value, ArrayRef<Value>)> finish) {
+  auto forEachTile = [&](function_ref<void(ArrayRef<Value>)> body) {
+    emitGroupTiles(b, groupRange.begin, groupRange.end, groups, tile.groups,
+                   unit, [&](Value first, int64_t count) {
+                     SmallVector<Value> tileGroups;
+                     for (int64_t i = 0; i < count; ++i)
+                       tileGroups.push_back(addIndex(b, first, i));
+                     body(tileGroups);
+                   });
+  };
+  if (tile.rows.size() > 1 && decodesOnce(isa, input))
+    return forEachTile([&](ArrayRef<Value> tileGroups) {
+      emitIntegerProducts(b, isa, panel, tileGroups, input, rowRange, getRows,
+                          [&](Value row, ArrayRef<Value> sums) {
+                            finish(tileGroups, row, sums);
+                          });
+    });
+  emitRowTiles(b, rowRange.begin, rowRange.end, tile.rows,
+               [&](Value first, int64_t count) {
+                 SmallVector<ActivationRow> rows = getRows(first, count);
+                 forEachTile([&](ArrayRef<Value> tileGroups) {
+                   auto sums =
+                       emitPanelProduct(b, isa, panel, tileGroups, rows);
+                   for (int64_t i = 0; i < count; ++i) {
+                     SmallVector<Value> ofRow;
+                     for (ArrayRef<Value> ofGroup : sums)
+                       ofRow.push_back(ofGroup[i]);
+                     finish(tileGroups, addIndex(b, first, i), ofRow);
+                   }
+                 });
+               });
+}
+
 LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
                                   Value input, Value weight,
                                   LayoutAttr layout) {
@@ -183,8 +224,9 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   int64_t outputs = initType.getDimSize(1);
   Value tokens = getSize(b, init, 0);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
-  TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1);
   Value activations = makeRows(b, isa, panel, input, tokens, format);
+  TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1,
+                                decodesOnce(isa, activations));
   bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
   int64_t depth = 1;
   if (isPacked) {
@@ -196,46 +238,36 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
     activations = packRows(b, activations, tokens, tile.rows, element, depth);
   }
 
-  auto emitTile = [&](Value firstGroup, int64_t groupCount, Value firstToken,
-                      int64_t rowCount) {
-    SmallVector<Value> tileGroups;
-    for (int64_t i = 0; i < groupCount; ++i)
-      tileGroups.push_back(addIndex(b, firstGroup, i));
+  auto getRows = [&](Value first, int64_t count) {
     SmallVector<ActivationRow> rows;
-    Value start = mulIndex(b, firstToken, panel.columns);
-    for (int64_t i = 0; i < rowCount; ++i)
-      rows.push_back(
-          isPacked ? ActivationRow{activations,
-                                   {addIndex(b, start, i * depth)},
-                                   rowCount}
-                   : ActivationRow{activations, {addIndex(b, firstToken, i)}});
-    SmallVector<SmallVector<Value>> sums =
-        emitPanelProduct(b, isa, panel, tileGroups, rows);
-    for (int64_t g = 0; g < groupCount; ++g) {
-      Value column = mulIndex(b, tileGroups[g], isa.lanes);
-      Value tail = getTail(b, outputs, column, isa.lanes);
-      Value added = bias ? loadF32(b, bias, column, isa.lanes, tail) : Value();
-      for (int64_t r = 0; r < rowCount; ++r) {
-        Value sum = sums[g][r];
-        SmallVector<Value> at = {addIndex(b, firstToken, r), column};
-        if (added)
-          sum = arith::AddFOp::create(b, sum, added);
-        if (residual)
-          sum = arith::AddFOp::create(
-              b, sum, loadF32(b, residual, at, isa.lanes, tail));
-        storeF32(b, sum, init, at, tail);
-      }
-    }
+    Value start = mulIndex(b, first, panel.columns);
+    for (int64_t i = 0; i < count; ++i)
+      rows.push_back(isPacked
+                         ? ActivationRow{activations,
+                                         {addIndex(b, start, i * depth)},
+                                         count}
+                         : ActivationRow{activations, {addIndex(b, first, i)}});
+    return rows;
   };
   emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
-    emitRowTiles(b, constantIndex(b, 0), tokens, tile.rows,
-                 [&](Value token, int64_t rowCount) {
-                   emitGroupTiles(b, begin, end, groups, tile.groups, 1,
-                                  [&](Value group, int64_t groupCount) {
-                                    emitTile(group, groupCount, token,
-                                             rowCount);
-                                  });
-                 });
+    emitPanelProducts(
+        b, isa, panel, tile, {begin, end}, groups, /*unit=*/1, activations,
+        {constantIndex(b, 0), tokens}, getRows,
+        [&](ArrayRef<Value> tileGroups, Value token, ArrayRef<Value> sums) {
+          for (auto [group, sum] : llvm::zip(tileGroups, sums)) {
+            Value column = mulIndex(b, group, isa.lanes);
+            Value tail = getTail(b, outputs, column, isa.lanes);
+            SmallVector<Value> at = {token, column};
+            Value result = sum;
+            if (bias)
+              result = arith::AddFOp::create(
+                  b, result, loadF32(b, bias, column, isa.lanes, tail));
+            if (residual)
+              result = arith::AddFOp::create(
+                  b, result, loadF32(b, residual, at, isa.lanes, tail));
+            storeF32(b, result, init, at, tail);
+          }
+        });
   });
 }
 

@@ -39,8 +39,9 @@ struct TileShape {
   /// rows that do not fit a cache are read once for all of them.
   int64_t groupsOfBlock;
 };
-/// The tiles of a weight of `groups` groups.
-TileShape getTileShape(const VectorISA &isa, int64_t groups, bool isOneToken);
+/// The tiles of a weight of `groups` groups; `isDecoded` where decodesOnce.
+TileShape getTileShape(const VectorISA &isa, int64_t groups, bool isOneToken,
+                       bool isDecoded);
 
 /// The activations `input` [T, K] or [T, S, K] of `tokens` tokens as rows
 /// [T * S, ...] of what is multiplied with `panel`: integers if `format` says
@@ -49,6 +50,19 @@ TileShape getTileShape(const VectorISA &isa, int64_t groups, bool isOneToken);
 Value makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          const Panel &panel, Value input, Value tokens,
                          std::optional<InputFormat> format);
+
+/// Emits the products of the groups of `panel` in `groupRange`, of `groups` in
+/// all, with the rows in `rowRange`, of which `getRows` gives some consecutive
+/// ones of `input`. `finish` takes the sums of a row with each of some groups;
+/// `unit` groups are never apart.
+void emitPanelProducts(
+    ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+    const TileShape &tile, Range groupRange, int64_t groups, int64_t unit,
+    Value input, Range rowRange,
+    function_ref<SmallVector<ActivationRow>(Value first, int64_t count)>
+        getRows,
+    function_ref<void(ArrayRef<Value> groups, Value row, ArrayRef<Value> sums)>
+        finish);
 
 /// Fails with a reason unless the emitter handles these types and `layout`,
 /// which may be null.

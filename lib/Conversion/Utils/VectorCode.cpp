@@ -350,21 +350,30 @@ Value mxfp4::emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
     return callIntrinsic(b, name, type,
                          {sums, weights[0], asBytes(b, activations[0])});
   }
-  Type pairs = VectorType::get({2 * isa.lanes}, b.getI16Type());
-  Value products;
-  for (auto [weight, activation] : llvm::zip(weights, activations)) {
-    Value product =
-        callIntrinsic(b,
-                      isa.lanes == 16 ? "llvm.x86.avx512.pmaddubs.w.512"
-                                      : "llvm.x86.avx2.pmadd.ub.sw",
-                      pairs, {weight, asBytes(b, activation)});
-    products = products ? arith::AddIOp::create(b, products, product) : product;
-  }
-  Value fours = callIntrinsic(b,
-                              isa.lanes == 16 ? "llvm.x86.avx512.pmaddw.d.512"
-                                              : "llvm.x86.avx2.pmadd.wd",
-                              type, {products, constantInt(b, pairs, factor)});
-  return arith::AddIOp::create(b, sums, fours);
+  Value pairs = emitBytePairs(b, isa, weights[0], activations[0], Value());
+  for (size_t i = 1; i < weights.size(); ++i)
+    pairs = emitBytePairs(b, isa, weights[i], activations[i], pairs);
+  return arith::AddIOp::create(b, sums, emitPairSums(b, isa, pairs, factor));
+}
+
+Value mxfp4::emitBytePairs(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                           Value weights, Value activations, Value sums) {
+  Value products =
+      callIntrinsic(b,
+                    isa.lanes == 16 ? "llvm.x86.avx512.pmaddubs.w.512"
+                                    : "llvm.x86.avx2.pmadd.ub.sw",
+                    VectorType::get({2 * isa.lanes}, b.getI16Type()),
+                    {weights, asBytes(b, activations)});
+  return sums ? arith::AddIOp::create(b, sums, products) : products;
+}
+
+Value mxfp4::emitPairSums(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                          Value sums, int64_t factor) {
+  return callIntrinsic(b,
+                       isa.lanes == 16 ? "llvm.x86.avx512.pmaddw.d.512"
+                                       : "llvm.x86.avx2.pmadd.wd",
+                       VectorType::get({isa.lanes}, b.getI32Type()),
+                       {sums, constantInt(b, sums.getType(), factor)});
 }
 
 SmallVector<Value, 2> mxfp4::widenBytes(ImplicitLocOpBuilder &b, Value bytes) {

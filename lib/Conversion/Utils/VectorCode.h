@@ -34,6 +34,11 @@ LogicalResult checkContiguous(Operation *op);
 /// An i32 of `memref` as an index.
 Value loadIndex(ImplicitLocOpBuilder &b, Value memref, ValueRange indices);
 
+/// The indices from `begin` to before `end`.
+struct Range {
+  Value begin, end;
+};
+
 /// A loop from `begin` to `end` that carries `inits`; the body returns the
 /// values for the next iteration. Returns those after the last.
 SmallVector<Value>
@@ -107,6 +112,14 @@ Value emitByteProducts(ImplicitLocOpBuilder &b, const VectorISA &isa,
                        Value sums, int64_t factor = 1);
 int64_t getByteProductStep(const VectorISA &isa);
 bool hasByteProductFactor(const VectorISA &isa);
+
+/// 16-bit `sums`, which may be null, plus the products of two bytes each of
+/// `weights` and `activations`, as above, and the sums of two 16-bit numbers
+/// each, times `factor`, in 32 bits. Only where there are ByteProduct::Pairs.
+Value emitBytePairs(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                    Value weights, Value activations, Value sums);
+Value emitPairSums(ImplicitLocOpBuilder &b, const VectorISA &isa, Value sums,
+                   int64_t factor = 1);
 
 /// The even and the odd ones of `bytes` from lookUpBytes, as 16-bit numbers.
 SmallVector<Value, 2> widenBytes(ImplicitLocOpBuilder &b, Value bytes);

@@ -167,6 +167,23 @@ func.func @parallel_loop_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) {
   return
 }
 
+/// Memory of one iteration is its thread's, whose loop would not free it.
+// CHECK-LABEL: func.func @stack_memory
+// CHECK-NEXT:    memref.alloca() : memref<8xf32>
+// CHECK:         scf.for
+// CHECK-NOT:       memref.alloca
+// CHECK:         return
+func.func @stack_memory(%m: memref<8xf32>, %n: index, %x: f32) {
+  %one = arith.constant 1 : index
+  scf.parallel (%i) = (%one) to (%n) step (%one) {
+    %own = memref.alloca() : memref<8xf32>
+    memref.store %x, %own[%one] : memref<8xf32>
+    %y = memref.load %own[%i] : memref<8xf32>
+    memref.store %y, %m[%i] : memref<8xf32>
+  }
+  return
+}
+
 /// No thread may go on and write before all have read.
 // CHECK-LABEL: func.func @load
 // CHECK:         memref.load
@@ -191,18 +208,6 @@ func.func @loads_in_a_loop(%m: memref<?xf32>, %n: index, %x: f32) -> f32 {
     scf.yield %next : f32
   }
   return %0 : f32
-}
-
-/// Memory of one iteration is its thread's.
-// CHECK-LABEL: func.func @alloca_in_a_loop
-// CHECK:         scf.for
-// CHECK:           memref.alloca
-func.func @alloca_in_a_loop(%n: index, %x: f32) {
-  scf.parallel (%i) = (%n) to (%n) step (%n) {
-    %m = memref.alloca() : memref<f32>
-    memref.store %x, %m[] : memref<f32>
-  }
-  return
 }
 
 /// An allocation is the same for all.
@@ -364,6 +369,18 @@ func.func @unknown_effects_in_a_loop(%f: () -> (), %n: index) {
   scf.for %i = %n to %n step %n {
     // expected-error @below {{cannot be given to one thread: expected known effects on memory}}
     func.call_indirect %f() : () -> ()
+  }
+  return
+}
+
+// -----
+
+func.func @stack_memory_of_any_size(%m: memref<8xf32>, %n: index, %x: f32) {
+  %one = arith.constant 1 : index
+  scf.parallel (%i) = (%one) to (%n) step (%one) {
+    // expected-error @below {{cannot be given to one thread: expected stack memory of a known size}}
+    %own = memref.alloca(%n) : memref<?xf32>
+    memref.store %x, %own[%one] : memref<?xf32>
   }
   return
 }

@@ -240,6 +240,21 @@ private:
     return success();
   }
 
+  /// An iteration of a parallel loop frees its stack memory, which the loops
+  /// that it becomes would not: the thread has it all along.
+  LogicalResult hoistStackMemory(scf::ParallelOp op) {
+    SmallVector<memref::AllocaOp> allocas;
+    op.walk([&](memref::AllocaOp alloca) { allocas.push_back(alloca); });
+    Block &entry = op->getParentOfType<func::FuncOp>().getBody().front();
+    for (memref::AllocaOp alloca : allocas) {
+      if (alloca->getNumOperands() != 0)
+        return alloca.emitOpError("cannot be given to one thread: expected "
+                                  "stack memory of a known size");
+      alloca->moveBefore(&entry, entry.begin());
+    }
+    return success();
+  }
+
   LogicalResult distributeParallel(scf::ParallelOp op, const Team &team) {
     if (op.getNumReductions() != 0)
       return op.emitOpError("cannot be divided among threads: expected no "
@@ -258,6 +273,8 @@ private:
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
+      return failure();
+    if (failed(hoistStackMemory(op)))
       return failure();
     for (scf::ParallelOp nested : inner)
       lowerParallel(nested, /*team=*/nullptr);
