@@ -9,13 +9,14 @@
 // RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512vnni --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,VNNI
 // RUN: mxfp4-opt %t/wide.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/wide.mlir --check-prefixes=CHECK,PAIRS
 // RUN: mxfp4-opt %t/sums.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/sums.mlir
+// RUN: mxfp4-opt %t/tiles.mlir --convert-mxfp4-to-vector=isa=amx --canonicalize --cse | FileCheck %t/tiles.mlir
 // RUN: mxfp4-opt %t/floats.mlir --convert-mxfp4-to-vector=isa=baseline --canonicalize --cse | FileCheck %t/floats.mlir
 // RUN: mxfp4-opt %t/bytes.mlir --convert-mxfp4-to-vector=isa=avx512 --canonicalize --cse | FileCheck %t/bytes.mlir
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
-// UNKNOWN: error: expected one of the instruction sets avx512vnni, avx512bf16, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
+// UNKNOWN: error: expected one of the instruction sets amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
 // LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
 
 /// The upper two bytes of an f32 are looked up; an index outside of both tables
@@ -159,6 +160,59 @@ func.func @matmul(%x: memref<?x64xbf16>, %values: memref<4x8x64xi8>,
                    memref<4x2x16xf8E8M0FNU>)
       outs(%init : memref<?x64xf32>)
       {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+//--- tiles.mlir
+/// From 32 tokens on rows of bf16 are put in tiles, and weights are decoded to
+/// bf16 with their scales, in four words of 8 columns by four lookups each.
+// CHECK-LABEL: func.func @matmul
+// CHECK-DAG:     %[[MANY:.+]] = arith.constant 32 : index
+// CHECK:         %[[TOKENS:.+]] = memref.dim
+// CHECK:         %[[ROWS:.+]] = memref.alloc(%{{.+}}) : memref<?x64xbf16>
+// CHECK:         %[[CHOICE:.+]] = arith.cmpi uge, %[[TOKENS]], %[[MANY]]
+// CHECK:         scf.if %[[CHOICE]]
+// CHECK:           vector.shuffle %{{.+}} [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, {{.+}}] : vector<32xbf16>, vector<32xbf16>
+// CHECK:           llvm.call_intrinsic "llvm.x86.ldtilecfg"
+// CHECK-COUNT-16:  llvm.call_intrinsic "llvm.x86.avx512.permvar.hi.512"(%{{.+}}, %{{.+}}) : (vector<32xi16>, vector<32xi16>) -> vector<32xi16>
+// CHECK-COUNT-4:   llvm.call_intrinsic "llvm.x86.tileloadd64"
+// CHECK:           scf.for
+// CHECK-COUNT-4:     llvm.call_intrinsic "llvm.x86.tileloadd64"
+// CHECK-COUNT-4:     llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK-COUNT-4:   llvm.call_intrinsic "llvm.x86.tilestored64"
+// CHECK:           llvm.call_intrinsic "llvm.x86.tilerelease"
+// CHECK:         } else {
+// CHECK:           llvm.call_intrinsic "llvm.x86.avx512.vpdpwssd.512"
+func.func @matmul(%x: memref<?x64xbf16>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<?x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x64xbf16>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<?x64xf32>)
+      {input_format = #mxfp4.input_format<int16>, layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+
+/// There is nothing to choose where the number of tokens is known, and no tile
+/// of rows of f32.
+// CHECK-LABEL: func.func @known
+// CHECK-NOT:     vpdpwssd
+// CHECK:         llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK-LABEL: func.func @floats
+// CHECK-NOT:     llvm.x86.t
+func.func @known(%x: memref<40x64xbf16>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<40x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<40x64xbf16>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<40x64xf32>)
+      {layout = #mxfp4.layout<lanes = 16, depth = 8>}
+  return
+}
+func.func @floats(%x: memref<40x64xf32>, %values: memref<4x8x64xi8>,
+    %scales: memref<4x2x16xf8E8M0FNU>, %init: memref<40x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<40x64xf32>, memref<4x8x64xi8>,
+                   memref<4x2x16xf8E8M0FNU>)
+      outs(%init : memref<40x64xf32>)
+      {layout = #mxfp4.layout<lanes = 16, depth = 8>}
   return
 }
 

@@ -181,6 +181,7 @@ TEST(MatmulByExpert, SpreadOverExperts) {
       c.hasBias = true;
       c.hasActivation = true;
       c.hasWeights = hasWeights;
+      c.input = hasWeights ? ElementType::BF16 : ElementType::F32;
       c.tokens = {1, 3, 40};
       c.route = [=](int64_t tokens) {
         std::vector<double> chosen;
@@ -224,6 +225,31 @@ TEST(MatmulByExpert, RandomShapes) {
       c.tokens.push_back(random.integer(1, 50));
     kernels.push_back(makeExperts(random, c));
   }
+  checkKernelsInTurn(kernels);
+}
+
+TEST(MatmulByExpert, ManyTokens) {
+  // More rows of an expert than a block of tiles has, more columns than are
+  // decoded at a time, and one group or two.
+  Random random(17);
+  std::vector<Kernel> kernels;
+  for (bool isPerSlot : {false, true})
+    for (int64_t tokens : {32, 45, 300}) {
+      ExpertCase c;
+      c.experts = random.integer(1, 5);
+      c.slots = random.integer(1, 3);
+      c.isPerSlot = isPerSlot;
+      c.hasActivation = random.coin();
+      c.rows = 2 * random.pick({3, 8, 20, 35});
+      c.columns = 32 * random.pick({1, 15, 18});
+      c.input = ElementType::BF16;
+      c.hasBias = random.coin();
+      c.hasWeights = random.coin();
+      c.tokens = {tokens};
+      if (random.coin())
+        c.tokens.push_back(random.integer(1, 40));
+      kernels.push_back(makeExperts(random, c));
+    }
   checkKernelsInTurn(kernels);
 }
 

@@ -315,9 +315,42 @@ TEST(Matmul, LargestSumsOfIntegers) {
   checkKernels(kernels);
 }
 
-/// A matrix whose rows have one scale each, times `x`.
+TEST(Matmul, ManyTokens) {
+  // Tiles of rows, and blocks of tiles, that are full or not, of weights of one
+  // group or two and of all columns at a time or not.
+  Random random(12);
+  std::vector<Kernel> kernels;
+  for (int64_t tokens : {32, 33, 47, 64, 130, 260})
+    for (bool isScaled : {true, false}) {
+      MatmulCase c;
+      c.isScaled = isScaled;
+      c.rows = random.pick({1, 16, 17, 33, 70});
+      c.columns = 32 * random.pick({1, 3, 16, 17, 33});
+      c.input = ElementType::BF16;
+      c.output = random.coin() ? ElementType::BF16 : ElementType::F32;
+      c.hasBias = random.coin();
+      c.hasResidual = random.coin();
+      c.inputBits = isScaled && random.coin() ? 16 : 0;
+      // Numbers of bf16 that stay what they are as 16-bit integers.
+      c.makeInput = [&](int64_t size) {
+        std::vector<double> x;
+        for (int64_t i = 0; i < size; ++i)
+          x.push_back((random.coin() ? 1 : -1) *
+                      (1 + double(random.integer(0, 127)) / 128));
+        return x;
+      };
+      c.tokens = {tokens};
+      if (random.coin())
+        c.tokens.push_back(random.integer(1, 40));
+      kernels.push_back(makeMatmul(random, c));
+    }
+  checkKernelsInTurn(kernels);
+}
+
+/// A matrix whose rows have one scale each, times `x`. Of more than one token
+/// the input is bf16.
 static Kernel makeScaleRow(const std::vector<uint8_t> &scaleBytes,
-                           uint8_t codeMask, double x) {
+                           uint8_t codeMask, double x, int64_t tokens = 1) {
   int64_t rows = int64_t(scaleBytes.size()), columns = 32;
   HostTensor elements(ElementType::E2M1, {rows, columns});
   for (size_t i = 0; i < elements.bytes.size(); ++i) {
@@ -328,19 +361,22 @@ static Kernel makeScaleRow(const std::vector<uint8_t> &scaleBytes,
   scales.bytes = scaleBytes;
   // A sum over k that no two terms cancel in.
   std::vector<double> inputs;
-  for (int64_t k = 0; k < columns; ++k)
+  for (int64_t i = 0; i < tokens * columns; ++i) {
+    int64_t k = i % columns;
     inputs.push_back(x * double(k + 1) * (k % 16 / 8 ? -1 : 1));
-  HostTensor input(ElementType::F32, {1, columns}, inputs);
+  }
+  ElementType type = tokens > 1 ? ElementType::BF16 : ElementType::F32;
+  HostTensor input(type, {tokens, columns}, inputs);
 
-  Kernel kernel;
-  kernel.addInput("x", ElementType::F32, {1, columns});
+  Kernel kernel(tokens);
+  kernel.addInput("x", type, {tokens, columns});
   kernel.addWeight("v", elements);
   kernel.addWeight("s", scales);
-  kernel.addOutput("out", ElementType::F32, {1, rows});
+  kernel.addOutput("out", ElementType::F32, {tokens, rows});
   kernel.body = "  %y = mxfp4.matmul ins(%x, %v, %s : {x}, {v}, {s}) "
                 "outs(%out : {out}) -> {out}";
   kernel.results = {{"%y", "out"}};
-  Call &call = kernel.addCall(1);
+  Call &call = kernel.addCall(tokens);
   call.data["x"] = input;
   Exact exact =
       multiply(input.values(), decodeWeight(elements, scales), columns, {}, {});
@@ -358,6 +394,11 @@ TEST(Matmul, EveryScale) {
     high.push_back(uint8_t(byte));
   checkKernels({makeScaleRow(low, 15, 1.0), makeScaleRow({0, 1, 0}, 15, 1e30),
                 makeScaleRow(high, 11, 1e-20)});
+  // Kernels of bf16 have no subnormal numbers.
+  low.erase(low.begin(), low.begin() + 2);
+  checkKernels({makeScaleRow(low, 15, 1.0, 40),
+                makeScaleRow({2, 1, 0}, 12, 1e30, 40),
+                makeScaleRow(high, 11, 1e-20, 40)});
 }
 
 /// A matrix whose row n has element n of `format`, of 8 bits, and zeros.

@@ -57,6 +57,9 @@ struct VectorISA {
   /// True if two bf16 numbers are multiplied by two others and added up in f32
   /// in a lane (bfdot, vdpbf16ps).
   bool hasBF16Product;
+  /// True if registers hold matrices of bf16 of 16 rows and 32 columns, whose
+  /// products are added to f32 (tdpbf16ps).
+  bool hasTileProduct;
   /// True if a fused multiply-add is one instruction.
   bool hasFMA;
   /// True if there are instructions that convert between f16 and f32.

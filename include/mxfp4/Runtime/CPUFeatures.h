@@ -19,7 +19,8 @@ namespace mx {
 bool isKnownFeature(const std::string &feature);
 
 /// True if this processor and its operating system have `feature`, such as
-/// "avx2"; false also for a name that is not known.
+/// "avx2"; false also for a name that is not known. The process may use it from
+/// then on.
 bool processorHasFeature(const std::string &feature);
 
 } // namespace mx

@@ -12,6 +12,7 @@
 
 #include "../Utils/IntegerProduct.h"
 #include "../Utils/LinearLowering.h"
+#include "../Utils/TileRegisterProduct.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -25,8 +26,22 @@ struct SortedSlots {
       offsets; ///< [E + 1]: those of expert e are offsets[e] to offsets[e + 1].
   Value active;    ///< [E] experts that have slots, in rising order.
   Value numActive; ///< [1]
+
+  /// The slots of `expert`.
+  IndexRange getRange(ImplicitLocOpBuilder &b, Value expert) const {
+    return {loadIndex(b, offsets, expert),
+            loadIndex(b, offsets, addIndex(b, expert, 1))};
+  }
 };
 } // namespace
+
+/// Calls `body` for each expert that has slots.
+static void forEachExpert(ImplicitLocOpBuilder &b, const SortedSlots &sorted,
+                          function_ref<void(Value expert)> body) {
+  Value zero = constantIndex(b, 0);
+  emitFor(b, zero, loadIndex(b, sorted.numActive, zero), 1,
+          [&](Value index) { body(loadIndex(b, sorted.active, index)); });
+}
 
 static void increment(ImplicitLocOpBuilder &b, Value memref, Value index,
                       Value amount) {
@@ -99,6 +114,31 @@ static SortedSlots sortSlots(ImplicitLocOpBuilder &b, Value experts,
     });
   });
   return sorted;
+}
+
+/// The first tile [E] of the slots of each expert that has some, where each
+/// begins with a tile of its own.
+static Value findFirstTiles(ImplicitLocOpBuilder &b,
+                            const SortedSlots &sorted) {
+  Type i32 = b.getI32Type();
+  Value tiles =
+      memref::AllocOp::create(b, cast<MemRefType>(sorted.active.getType()));
+  emitParallel(b, constantIndex(b, 1), [&](ValueRange) {
+    Value zero = constantIndex(b, 0);
+    emitFor(b, zero, loadIndex(b, sorted.numActive, zero), 1, zero,
+            [&](Value index, ValueRange carried) -> SmallVector<Value> {
+              Value expert = loadIndex(b, sorted.active, index);
+              memref::StoreOp::create(
+                  b, arith::IndexCastOp::create(b, i32, carried[0]), tiles,
+                  expert);
+              IndexRange range = sorted.getRange(b, expert);
+              Value count = subIndex(b, range.end, range.begin);
+              return {addIndex(b, carried[0],
+                               divIndex(b, addIndex(b, count, kRowsOfTile - 1),
+                                        kRowsOfTile))};
+            });
+  });
+  return tiles;
 }
 
 namespace {
@@ -205,12 +245,7 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   int64_t unit = op.getActivation() ? 2 : 1;
   bool perSlot = op.getInput().getType().getRank() == 3;
   Panel anyPanel = {op.getValues(), op.getScales(), {}, 0};
-  Value input =
-      makeActivationRows(b, isa, anyPanel, op.getInput(),
-                         getSize(b, op.getInit(), 0), op.getInputFormat());
-  TileShape tile =
-      getTileShape(isa, groups, op.getExperts().getType().getDimSize(0) == 1,
-                   decodesOnce(isa, input));
+  Value tokens = getSize(b, op.getInit(), 0);
   SortedSlots sorted = sortSlots(b, op.getExperts(), values.getDimSize(0));
   Epilogue epilogue(b, isa, op);
 
@@ -218,40 +253,71 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
   auto getToken = [&](Value slot) -> Value {
     return arith::DivUIOp::create(b, slot, constantIndex(b, slotsPerToken));
   };
-  auto getRows = [&](Value first, int64_t count) {
-    SmallVector<ActivationRow> rows;
-    for (int64_t i = 0; i < count; ++i) {
-      Value slot = getSlot(addIndex(b, first, i));
-      rows.push_back({input, {perSlot ? slot : getToken(slot)}});
-    }
-    return rows;
+  auto getSource = [&](Value row) {
+    Value slot = getSlot(row);
+    return perSlot ? slot : getToken(slot);
   };
-  emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
-    if (op.getWeights())
-      emitFor(b, begin, end, unit, [&](Value group) {
-        epilogue.startSums(epilogue.getColumn(group));
+  using GetRows = function_ref<SmallVector<ActivationRow>(Value, int64_t)>;
+  auto emitProducts = [&](const TileShape &tile, Value input, Value firstTiles,
+                          GetRows getRows) {
+    emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
+      if (op.getWeights())
+        emitFor(b, begin, end, unit, [&](Value group) {
+          epilogue.startSums(epilogue.getColumn(group));
+        });
+      forEachExpert(b, sorted, [&](Value expert) {
+        Panel panel = {op.getValues(),
+                       op.getScales(),
+                       {expert},
+                       op.getInput().getType().getShape().back(),
+                       loadTensorScale(b, op.getTensorScale(), expert)};
+        ActivationRows rows = {input, sorted.getRange(b, expert)};
+        if (firstTiles)
+          rows.firstTile = loadIndex(b, firstTiles, expert);
+        emitPanelProducts(
+            b, isa, panel, tile, {begin, end}, groups, unit, rows, getRows,
+            [&](ArrayRef<Value> tileGroups, Value row, ArrayRef<Value> sums) {
+              Value slot = getSlot(row), token = getToken(slot);
+              for (size_t g = 0; g < tileGroups.size(); g += unit)
+                epilogue.finish(expert, tileGroups[g], sums.slice(g, unit),
+                                slot, token);
+            });
       });
-    Value zero = constantIndex(b, 0);
-    Value numActive = loadIndex(b, sorted.numActive, zero);
-    emitFor(b, zero, numActive, 1, [&](Value index) {
-      Value expert = loadIndex(b, sorted.active, index);
-      Panel panel = {op.getValues(),
-                     op.getScales(),
-                     {expert},
-                     op.getInput().getType().getShape().back(),
-                     loadTensorScale(b, op.getTensorScale(), expert)};
-      Value first = loadIndex(b, sorted.offsets, expert);
-      Value last = loadIndex(b, sorted.offsets, addIndex(b, expert, 1));
-      emitPanelProducts(
-          b, isa, panel, tile, {begin, end}, groups, unit, input, {first, last},
-          getRows,
-          [&](ArrayRef<Value> tileGroups, Value row, ArrayRef<Value> sums) {
-            Value slot = getSlot(row), token = getToken(slot);
-            for (size_t g = 0; g < tileGroups.size(); g += unit)
-              epilogue.finish(expert, tileGroups[g], sums.slice(g, unit), slot,
-                              token);
-          });
     });
-  });
+  };
+
+  auto emitFew = [&] {
+    Value input = makeActivationRows(b, isa, anyPanel, op.getInput(), tokens,
+                                     op.getInputFormat());
+    TileShape tile =
+        getTileShape(isa, groups, op.getExperts().getType().getDimSize(0) == 1,
+                     decodesOnce(isa, input));
+    emitProducts(tile, input, {}, [&](Value first, int64_t count) {
+      SmallVector<ActivationRow> rows;
+      for (int64_t i = 0; i < count; ++i)
+        rows.push_back({input, {getSource(addIndex(b, first, i))}});
+      return rows;
+    });
+  };
+  auto emitMany = [&](Value rows) {
+    Value firstTiles = findFirstTiles(b, sorted);
+    Value input = op.getInput();
+    if (perSlot)
+      input = memref::CollapseShapeOp::create(
+          b, input, ArrayRef<ReassociationIndices>{{0, 1}, {2}});
+    emitParallel(b, getNumTileBlocks(b, input), [&](ValueRange indices) {
+      forEachExpert(b, sorted, [&](Value expert) {
+        storeTileRows(b, anyPanel, input, indices[0],
+                      sorted.getRange(b, expert), rows,
+                      loadIndex(b, firstTiles, expert), getSource);
+      });
+    });
+    emitProducts(getTileShape(isa, groups, /*isOneToken=*/false,
+                              /*isDecoded=*/true),
+                 rows, firstTiles, {});
+  };
+  emitByTokens(b, isa, anyPanel, op.getInput(), tokens,
+               mulIndex(b, tokens, slotsPerToken), values.getDimSize(0),
+               emitFew, emitMany);
   return success();
 }

@@ -553,7 +553,7 @@ bool mxfp4::decodesOnce(const VectorISA &isa, Value input) {
 
 void mxfp4::emitIntegerProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
-    ArrayRef<Value> groups, Value input, Range range,
+    ArrayRef<Value> groups, Value input, IndexRange range,
     function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
     function_ref<void(Value, ArrayRef<Value>)> finish) {
   WeightReader reader(b, isa, panel, isWideRows(input));

@@ -53,7 +53,7 @@ bool decodesOnce(const VectorISA &isa, Value input);
 /// memory that stays in the first cache.
 void emitIntegerProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
-    ArrayRef<Value> groups, Value input, Range range,
+    ArrayRef<Value> groups, Value input, IndexRange range,
     function_ref<SmallVector<ActivationRow>(Value first, int64_t count)>
         getRows,
     function_ref<void(Value row, ArrayRef<Value> sums)> finish);

@@ -13,6 +13,7 @@
 #include "BF16Product.h"
 #include "BlockCode.h"
 #include "IntegerProduct.h"
+#include "TileRegisterProduct.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -151,10 +152,32 @@ static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
   return packed;
 }
 
+void mxfp4::emitByTokens(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                         const Panel &panel, Value input, Value tokens,
+                         Value count, int64_t parts, function_ref<void()> few,
+                         function_ref<void(Value)> many) {
+  std::optional<int64_t> known = getConstantIntValue(tokens);
+  if (!hasTileProduct(isa, panel, input) || (known && *known < kTokensOfTiles))
+    return few();
+  Value rows = allocateTileRows(b, input, count, parts);
+  if (known)
+    return many(rows);
+  Value areMany = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, tokens,
+                                        constantIndex(b, kTokensOfTiles));
+  auto branch = scf::IfOp::create(b, areMany, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  many(rows);
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  few();
+  // Memory is planned for a function as a whole.
+  branch.walk([&](memref::AllocOp alloc) { alloc->moveBefore(branch); });
+}
+
 void mxfp4::emitPanelProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
-    const TileShape &tile, Range groupRange, int64_t groups, int64_t unit,
-    Value input, Range rowRange,
+    const TileShape &tile, IndexRange groupRange, int64_t groups, int64_t unit,
+    const ActivationRows &rows,
     function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
     function_ref<void(ArrayRef<Value>, Value, ArrayRef<Value>)> finish) {
   auto forEachTile = [&](function_ref<void(ArrayRef<Value>)> body) {
@@ -166,19 +189,37 @@ void mxfp4::emitPanelProducts(
                      body(tileGroups);
                    });
   };
-  if (tile.rows.size() > 1 && decodesOnce(isa, input))
+  if (rows.firstTile)
+    return emitWithTiles(b, [&] {
+      IndexRange range = rows.range;
+      emitFor(b, range.begin, range.end, kRowsOfTileBlock, [&](Value first) {
+        IndexRange block = {
+            first, arith::MinUIOp::create(
+                       b, addIndex(b, first, kRowsOfTileBlock), range.end)};
+        Value tile =
+            addIndex(b, rows.firstTile,
+                     divIndex(b, subIndex(b, first, range.begin), kRowsOfTile));
+        forEachTile([&](ArrayRef<Value> tileGroups) {
+          emitTileProducts(b, isa, panel, tileGroups, rows.memory, block, tile,
+                           [&](Value row, ArrayRef<Value> sums) {
+                             finish(tileGroups, row, sums);
+                           });
+        });
+      });
+    });
+  if (tile.rows.size() > 1 && decodesOnce(isa, rows.memory))
     return forEachTile([&](ArrayRef<Value> tileGroups) {
-      emitIntegerProducts(b, isa, panel, tileGroups, input, rowRange, getRows,
-                          [&](Value row, ArrayRef<Value> sums) {
+      emitIntegerProducts(b, isa, panel, tileGroups, rows.memory, rows.range,
+                          getRows, [&](Value row, ArrayRef<Value> sums) {
                             finish(tileGroups, row, sums);
                           });
     });
-  emitRowTiles(b, rowRange.begin, rowRange.end, tile.rows,
+  emitRowTiles(b, rows.range.begin, rows.range.end, tile.rows,
                [&](Value first, int64_t count) {
-                 SmallVector<ActivationRow> rows = getRows(first, count);
+                 SmallVector<ActivationRow> ofTile = getRows(first, count);
                  forEachTile([&](ArrayRef<Value> tileGroups) {
                    auto sums =
-                       emitPanelProduct(b, isa, panel, tileGroups, rows);
+                       emitPanelProduct(b, isa, panel, tileGroups, ofTile);
                    for (int64_t i = 0; i < count; ++i) {
                      SmallVector<Value> ofRow;
                      for (ArrayRef<Value> ofGroup : sums)
@@ -224,51 +265,69 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   int64_t outputs = initType.getDimSize(1);
   Value tokens = getSize(b, init, 0);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
-  Value activations = makeRows(b, isa, panel, input, tokens, format);
-  TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1,
-                                decodesOnce(isa, activations));
-  bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
-  int64_t depth = 1;
-  if (isPacked) {
-    Type element = b.getF32Type();
-    if (hasBF16Product(isa, panel, activations)) {
-      element = b.getBF16Type();
-      depth = getBF16Depth(isa, panel);
-    }
-    activations = packRows(b, activations, tokens, tile.rows, element, depth);
-  }
-
-  auto getRows = [&](Value first, int64_t count) {
-    SmallVector<ActivationRow> rows;
-    Value start = mulIndex(b, first, panel.columns);
-    for (int64_t i = 0; i < count; ++i)
-      rows.push_back(isPacked
-                         ? ActivationRow{activations,
-                                         {addIndex(b, start, i * depth)},
-                                         count}
-                         : ActivationRow{activations, {addIndex(b, first, i)}});
-    return rows;
+  IndexRange all = {constantIndex(b, 0), tokens};
+  using GetRows = function_ref<SmallVector<ActivationRow>(Value, int64_t)>;
+  auto emitProducts = [&](const TileShape &tile, const ActivationRows &rows,
+                          GetRows getRows) {
+    emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
+      emitPanelProducts(
+          b, isa, panel, tile, {begin, end}, groups, /*unit=*/1, rows, getRows,
+          [&](ArrayRef<Value> tileGroups, Value token, ArrayRef<Value> sums) {
+            for (auto [group, sum] : llvm::zip(tileGroups, sums)) {
+              Value column = mulIndex(b, group, isa.lanes);
+              Value tail = getTail(b, outputs, column, isa.lanes);
+              SmallVector<Value> at = {token, column};
+              Value result = sum;
+              if (bias)
+                result = arith::AddFOp::create(
+                    b, result, loadF32(b, bias, column, isa.lanes, tail));
+              if (residual)
+                result = arith::AddFOp::create(
+                    b, result, loadF32(b, residual, at, isa.lanes, tail));
+              storeF32(b, result, init, at, tail);
+            }
+          });
+    });
   };
-  emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
-    emitPanelProducts(
-        b, isa, panel, tile, {begin, end}, groups, /*unit=*/1, activations,
-        {constantIndex(b, 0), tokens}, getRows,
-        [&](ArrayRef<Value> tileGroups, Value token, ArrayRef<Value> sums) {
-          for (auto [group, sum] : llvm::zip(tileGroups, sums)) {
-            Value column = mulIndex(b, group, isa.lanes);
-            Value tail = getTail(b, outputs, column, isa.lanes);
-            SmallVector<Value> at = {token, column};
-            Value result = sum;
-            if (bias)
-              result = arith::AddFOp::create(
-                  b, result, loadF32(b, bias, column, isa.lanes, tail));
-            if (residual)
-              result = arith::AddFOp::create(
-                  b, result, loadF32(b, residual, at, isa.lanes, tail));
-            storeF32(b, result, init, at, tail);
-          }
-        });
-  });
+
+  auto emitFew = [&] {
+    Value activations = makeRows(b, isa, panel, input, tokens, format);
+    TileShape tile = getTileShape(isa, groups, initType.getDimSize(0) == 1,
+                                  decodesOnce(isa, activations));
+    bool isPacked = tile.rows.size() > 1 && !isIntegerRow({activations, {}});
+    int64_t depth = 1;
+    if (isPacked) {
+      Type element = b.getF32Type();
+      if (hasBF16Product(isa, panel, activations)) {
+        element = b.getBF16Type();
+        depth = getBF16Depth(isa, panel);
+      }
+      activations = packRows(b, activations, tokens, tile.rows, element, depth);
+    }
+    emitProducts(tile, {activations, all}, [&](Value first, int64_t count) {
+      SmallVector<ActivationRow> rows;
+      Value start = mulIndex(b, first, panel.columns);
+      for (int64_t i = 0; i < count; ++i)
+        rows.push_back(
+            isPacked ? ActivationRow{activations,
+                                     {addIndex(b, start, i * depth)},
+                                     count}
+                     : ActivationRow{activations, {addIndex(b, first, i)}});
+      return rows;
+    });
+  };
+  emitByTokens(b, isa, panel, input, tokens, tokens, /*parts=*/1, emitFew,
+               [&](Value rows) {
+                 Value zero = constantIndex(b, 0);
+                 emitParallel(
+                     b, getNumTileBlocks(b, input), [&](ValueRange indices) {
+                       storeTileRows(b, panel, input, indices[0], all, rows,
+                                     zero, [](Value row) { return row; });
+                     });
+                 emitProducts(getTileShape(isa, groups, /*isOneToken=*/false,
+                                           /*isDecoded=*/true),
+                              {rows, all, zero}, {});
+               });
 }
 
 LogicalResult mxfp4::checkISA(MLIRContext *context, StringRef name) {

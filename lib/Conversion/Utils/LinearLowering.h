@@ -39,7 +39,8 @@ struct TileShape {
   /// rows that do not fit a cache are read once for all of them.
   int64_t groupsOfBlock;
 };
-/// The tiles of a weight of `groups` groups; `isDecoded` where decodesOnce.
+/// The tiles of a weight of `groups` groups; `isDecoded` where a weight is
+/// decoded once for many rows.
 TileShape getTileShape(const VectorISA &isa, int64_t groups, bool isOneToken,
                        bool isDecoded);
 
@@ -51,14 +52,31 @@ Value makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          const Panel &panel, Value input, Value tokens,
                          std::optional<InputFormat> format);
 
+/// Emits `few`, or where `input`, of `tokens` tokens in all, is multiplied by
+/// `panel` in tiles (hasTileProduct) `many`, or both and a choice if it is not
+/// known how many tokens there are. `many` gets the memory that takes `count`
+/// rows of `parts` parts in tiles.
+void emitByTokens(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                  const Panel &panel, Value input, Value tokens, Value count,
+                  int64_t parts, function_ref<void()> few,
+                  function_ref<void(Value)> many);
+
+/// Rows of activations: those of `memory` in `range`, or if they are in tiles
+/// (storeTileRows) in those from `firstTile` on.
+struct ActivationRows {
+  Value memory;
+  IndexRange range;
+  Value firstTile = {};
+};
+
 /// Emits the products of the groups of `panel` in `groupRange`, of `groups` in
-/// all, with the rows in `rowRange`, of which `getRows` gives some consecutive
-/// ones of `input`. `finish` takes the sums of a row with each of some groups;
+/// all, with `rows`, of which `getRows` gives some consecutive ones unless they
+/// are in tiles. `finish` takes the sums of a row with each of some groups;
 /// `unit` groups are never apart.
 void emitPanelProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
-    const TileShape &tile, Range groupRange, int64_t groups, int64_t unit,
-    Value input, Range rowRange,
+    const TileShape &tile, IndexRange groupRange, int64_t groups, int64_t unit,
+    const ActivationRows &rows,
     function_ref<SmallVector<ActivationRow>(Value first, int64_t count)>
         getRows,
     function_ref<void(ArrayRef<Value> groups, Value row, ArrayRef<Value> sums)>

@@ -157,7 +157,7 @@ double PanelReader::getFactor() const {
   return hasBytes() ? getFactorOfBytes(vectors, format->element) : 1.0;
 }
 
-Value PanelReader::loadScales(Value group, Value block) {
+Value PanelReader::loadScaleCodes(Value group, Value block) {
   SmallVector<Value> indices(panel.prefix);
   indices.append({group, block, constantIndex(b, 0)});
   Type scale = cast<MemRefType>(panel.scales.getType()).getElementType();
@@ -165,9 +165,12 @@ Value PanelReader::loadScales(Value group, Value block) {
                                      panel.scales, indices);
   Type bytes = VectorType::get({vectors.lanes}, b.getI8Type());
   Type i32 = VectorType::get({vectors.lanes}, b.getI32Type());
-  return decodeScale(
-      b, format->scale,
-      arith::ExtUIOp::create(b, i32, arith::BitcastOp::create(b, bytes, raw)));
+  return arith::ExtUIOp::create(b, i32,
+                                arith::BitcastOp::create(b, bytes, raw));
+}
+
+Value PanelReader::loadScales(Value group, Value block) {
+  return decodeScale(b, format->scale, loadScaleCodes(group, block));
 }
 
 int64_t PanelReader::getActivationStep(const ActivationRow &row,

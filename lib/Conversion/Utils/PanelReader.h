@@ -60,6 +60,9 @@ public:
   /// What the sum of a block is to be multiplied by, besides its scale.
   double getFactor() const;
 
+  /// The codes of the scales of `block` of the rows of `group`, as i32.
+  Value loadScaleCodes(Value group, Value block);
+
   /// The scales of `block` of the rows of `group`, as f32 (F4, F22).
   Value loadScales(Value group, Value block);
 

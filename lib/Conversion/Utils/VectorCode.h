@@ -35,7 +35,7 @@ LogicalResult checkContiguous(Operation *op);
 Value loadIndex(ImplicitLocOpBuilder &b, Value memref, ValueRange indices);
 
 /// The indices from `begin` to before `end`.
-struct Range {
+struct IndexRange {
   Value begin, end;
 };
 

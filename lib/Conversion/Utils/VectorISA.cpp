@@ -14,6 +14,10 @@ using namespace mlir::mxfp4;
 
 // Those of the levels x86-64-v4 and x86-64-v3 that not every processor has, and
 // what is not of a level.
+static constexpr llvm::StringLiteral kAMXFeatures[] = {
+    "amx-bf16", "amx-tile", "avx512vnni", "avx512f", "avx512bw",
+    "avx512cd", "avx512dq", "avx512vl",   "avx2",    "fma",
+    "f16c",     "bmi",      "bmi2",       "lzcnt",   "movbe"};
 static constexpr llvm::StringLiteral kAVX512BF16Features[] = {
     "avx512bf16", "avx512vnni", "avx512f", "avx512bw", "avx512cd",
     "avx512dq",   "avx512vl",   "avx2",    "fma",      "f16c",
@@ -39,32 +43,39 @@ using Lookup = VectorISA::Lookup;
 using Architecture = VectorISA::Architecture;
 using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
+    {"amx", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours, false,
+     false, true, true, true, kLargeTiles, "x86-64-v4", kAMXFeatures},
     {"avx512vnni", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
-     false, false, true, true, kLargeTiles, "x86-64-v4",
+     false, false, false, true, true, kLargeTiles, "x86-64-v4",
      dropFront(kAVX512BF16Features)},
     // After the one without: vdpbf16ps took twice the time of f32 on Emerald
     // Rapids (docs/Performance.md).
     {"avx512bf16", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Fours,
-     false, true, true, true, kLargeTiles, "x86-64-v4", kAVX512BF16Features},
+     false, true, false, true, true, kLargeTiles, "x86-64-v4",
+     kAVX512BF16Features},
     {"avx512", Architecture::X86, 16, Lookup::Permute16, ByteProduct::Pairs,
-     false, false, true, true, kLargeTiles, "x86-64-v4",
+     false, false, false, true, true, kLargeTiles, "x86-64-v4",
      dropFront(kAVX512BF16Features, 2)},
     {"avxvnni", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Fours,
-     false, false, true, true, kAVX2Tiles, "x86-64-v3", kAVXVNNIFeatures},
+     false, false, false, true, true, kAVX2Tiles, "x86-64-v3",
+     kAVXVNNIFeatures},
     {"avx2", Architecture::X86, 8, Lookup::Permute8, ByteProduct::Pairs, false,
-     false, true, true, kAVX2Tiles, "x86-64-v3", dropFront(kAVXVNNIFeatures)},
+     false, false, true, true, kAVX2Tiles, "x86-64-v3",
+     dropFront(kAVXVNNIFeatures)},
     {"neon_mmla", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::Fours,
-     true, true, true, true, kLargeTiles, "", kMatrixProductFeatures},
+     true, true, false, true, true, kLargeTiles, "", kMatrixProductFeatures},
     {"neon_dotprod", Architecture::AArch64, 4, Lookup::Bytes,
-     ByteProduct::Fours, false, false, true, true, kLargeTiles, "",
+     ByteProduct::Fours, false, false, false, true, true, kLargeTiles, "",
      dropFront(kMatrixProductFeatures, 2)},
     {"neon", Architecture::AArch64, 4, Lookup::Bytes, ByteProduct::None, false,
-     false, true, true, kLargeTiles, "", dropFront(kMatrixProductFeatures, 3)},
+     false, false, true, true, kLargeTiles, "",
+     dropFront(kMatrixProductFeatures, 3)},
     {"baseline",
      Architecture::Any,
      4,
      Lookup::Arithmetic,
      ByteProduct::None,
+     false,
      false,
      false,
      false,

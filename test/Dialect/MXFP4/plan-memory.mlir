@@ -78,6 +78,39 @@ func.func @read_in_a_loop(%n: index, %out: memref<?xf32>) {
 
 // -----
 
+/// What reads an address reads the temporary that is there.
+// CHECK: module attributes {mxfp4.arena = 128 : i64}
+// CHECK-LABEL: func.func @read_by_address
+func.func @read_by_address(%n: index) {
+  %a = memref.alloc() : memref<16xf32>
+  %first = memref.extract_aligned_pointer_as_index %a : memref<16xf32> -> index
+  %b = memref.alloc() : memref<16xf32>
+  %x = memref.load %b[%n] : memref<16xf32>
+  %address = arith.addi %first, %n : index
+  %number = arith.index_cast %address : index to i64
+  %pointer = llvm.inttoptr %number : i64 to !llvm.ptr
+  llvm.call_intrinsic "llvm.x86.ldtilecfg"(%pointer) : (!llvm.ptr) -> ()
+  return
+}
+
+// -----
+
+/// Sums and products of the number of tokens have a bound: 4 * (5 * 3 + 16).
+// CHECK: module attributes {mxfp4.arena = 128 : i64}
+// CHECK-LABEL: func.func @computed_size
+func.func @computed_size(%n: index {mxfp4.value = "tokens"})
+    attributes {mxfp4.entry = "prefill", mxfp4.max_tokens = 5 : i64} {
+  %three = arith.constant 3 : index
+  %sixteen = arith.constant 16 : index
+  %slots = arith.muli %n, %three : index
+  %padded = arith.addi %slots, %sixteen : index
+  %a = memref.alloc(%padded) : memref<?xf32>
+  %x = memref.load %a[%n] : memref<?xf32>
+  return
+}
+
+// -----
+
 /// Dynamic dimensions count tokens: 5 * 3 * 2 bytes are 30, padded to 64. i1 takes
 /// an eighth of a byte in count and index eight.
 // CHECK: module attributes {mxfp4.arena = 192 : i64}
@@ -359,7 +392,7 @@ func.func @second_dimension(%x: memref<?x?xf32> {mxfp4.buffer = "x", mxfp4.kind 
 
 func.func @computed(%n: index {mxfp4.value = "tokens"})
     attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 1 : i64} {
-  %slots = arith.addi %n, %n : index
+  %slots = arith.subi %n, %n : index
   // expected-error @below {{cannot be placed in the arena: expected dynamic sizes to be the number of tokens of an entry point}}
   %a = memref.alloc(%slots) : memref<?xf32>
   return
@@ -441,8 +474,9 @@ func.func @as_a_tensor() {
 
 func.func @as_an_address() {
   %a = memref.alloc() : memref<4xf32>
-  // expected-error @below {{cannot take a temporary in the arena: expected it to be read, written and viewed alone}}
   %address = memref.extract_aligned_pointer_as_index %a : memref<4xf32> -> index
+  // expected-error @below {{cannot take a temporary in the arena: expected it to be read, written and viewed alone}}
+  %other = arith.muli %address, %address : index
   return
 }
 

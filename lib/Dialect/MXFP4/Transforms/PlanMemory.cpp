@@ -12,6 +12,7 @@
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
@@ -62,14 +63,20 @@ static bool isMemRef(Value value) {
   return isa<BaseMemRefType>(value.getType());
 }
 
-/// True if `op` gives a memref that it reads another name.
-static bool isView(Operation *op) {
-  return isa<ViewLikeOpInterface>(op) &&
-         llvm::any_of(op->getResults(), isMemRef);
+/// The other names that `op` gives a memref or an address that it reads.
+static SmallVector<Value> getNames(Operation *op) {
+  // A memref is no operand of arithmetic, but its address is.
+  if (isa<memref::ExtractAlignedPointerAsIndexOp, arith::AddIOp,
+          arith::IndexCastOp, LLVM::IntToPtrOp>(op))
+    return llvm::to_vector_of<Value>(op->getResults());
+  if (!isa<ViewLikeOpInterface>(op))
+    return {};
+  return llvm::to_vector(
+      llvm::make_filter_range(ValueRange(op->getResults()), isMemRef));
 }
 
-/// True if no name of a memref outlives `op`, which is no view and uses it in
-/// `use`: it writes it, or reads numbers from it.
+/// True if no name of a memref outlives `op`, which gives it none and uses it
+/// in `use`: it writes it, or reads numbers from it.
 static bool isAccess(OpOperand &use) {
   Operation *op = use.getOwner();
   if (op->hasTrait<OpTrait::IsTerminator>())
@@ -101,15 +108,14 @@ getLastUse(Value value, Block *block,
       continue;
     }
     last = std::max(last, getOrder(user, block, order));
-    if (isView(user)) {
-      for (Value result :
-           llvm::make_filter_range(user->getResults(), isMemRef)) {
-        FailureOr<int64_t> viewed = getLastUse(result, block, order, deallocs);
-        if (failed(viewed))
-          return failure();
-        last = std::max(last, *viewed);
-      }
-    } else if (!isAccess(use)) {
+    SmallVector<Value> names = getNames(user);
+    for (Value name : names) {
+      FailureOr<int64_t> named = getLastUse(name, block, order, deallocs);
+      if (failed(named))
+        return failure();
+      last = std::max(last, *named);
+    }
+    if (names.empty() && !isAccess(use)) {
       return user->emitOpError("cannot take a temporary in the arena: expected "
                                "it to be read, written and viewed alone");
     }
@@ -192,10 +198,22 @@ private:
     return callee && !callee.isExternal() ? callee : func::FuncOp();
   }
 
-  /// The most that `size` can be, or nothing unless it is a number of tokens.
+  /// The most that `size` can be, or nothing unless it is a number of tokens,
+  /// or a sum or product of such and constants.
   std::optional<int64_t> getBound(Value size) {
     if (std::optional<int64_t> constant = getConstantIntValue(size))
       return constant;
+    Operation *op = size.getDefiningOp();
+    if (isa_and_nonnull<arith::AddIOp, arith::MulIOp>(op)) {
+      std::optional<int64_t> x = getBound(op->getOperand(0));
+      std::optional<int64_t> y = getBound(op->getOperand(1));
+      int64_t bound;
+      if (!x || !y || *x < 0 || *y < 0 ||
+          (isa<arith::AddIOp>(op) ? llvm::AddOverflow(*x, *y, bound)
+                                  : llvm::MulOverflow(*x, *y, bound)))
+        return std::nullopt;
+      return bound;
+    }
     if (auto argument = dyn_cast<BlockArgument>(size))
       return getArgumentBound(argument);
     auto dim = size.getDefiningOp<memref::DimOp>();

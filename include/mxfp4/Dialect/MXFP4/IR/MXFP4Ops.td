@@ -256,8 +256,8 @@ def MXFP4_MatmulOp
     `tensor_scale` `[]` where given (F22); products are accumulated in f32. The
     result does not depend on the values of `init`.
 
-    With `input_format` the input is rounded to blocks of integers first (F24),
-    as kernels like to have it, and K is a multiple of 32.
+    With `input_format` the input may be rounded to blocks of integers first
+    (F24), as kernels like to have it, and K is a multiple of 32.
 
     Example:
 
