@@ -139,27 +139,33 @@ func.func @rotary_embedding(%q: memref<?x2x12xf32>, %position: index,
 
 // -----
 
-/// One loop over blocks of keys, from a multiple of their size on. All keys of a
-/// block are of the cache, or each is where it is; scores are never in memory.
+/// One loop over blocks of keys, from a multiple of their size on, which come
+/// from the cache or from this call. The eight lanes are four tokens of two heads.
 // CHECK-LABEL: func.func @attention
 // CHECK-SAME:    %[[K:[^:]+]]: memref<?x2x16xf32>, %[[KEYS:[^:]+]]: memref<16x2x16xbf16>
 // CHECK-NOT:     memref.alloc
 // CHECK:         scf.parallel
+// CHECK:           %[[ROWS:.+]] = memref.alloca
+// CHECK:           %[[QUERIES:.+]] = memref.alloca
+// CHECK:           vector.gather %[[ROWS]]
+// CHECK:           vector.store %{{.+}}, %[[QUERIES]]
 // CHECK:           %[[FIRST:.+]] = arith.maxsi
 // CHECK:           %[[BLOCK:.+]] = arith.divui %[[FIRST]], %[[LANES:.+]] : index
 // CHECK:           %[[START:.+]] = arith.muli %[[BLOCK]], %[[LANES]] : index
 // CHECK:           scf.for %{{.+}} = %[[START]] {{.*}} iter_args
-// CHECK:             scf.if
-// CHECK-NOT:           scf.if
-// CHECK:               vector.load %[[KEYS]]
-// CHECK:               arith.maximumf
-// CHECK:             } else {
+// CHECK:             scf.for
 // CHECK:               scf.if
 // CHECK:                 vector.load %[[KEYS]]
 // CHECK:               } else {
 // CHECK:                 vector.load %[[K]]
-// CHECK:               arith.maximumf
+// CHECK:             scf.for {{.*}} iter_args
+// CHECK:               vector.load %[[QUERIES]]
+// CHECK-COUNT-8:       vector.fma
+// CHECK:             arith.maximumf
+// CHECK:             scf.for
+// CHECK-COUNT-32:      vector.fma
 // CHECK:           arith.divf
+// CHECK:           vector.gather
 // CHECK:           vector.store
 // CHECK-NOT:     nn.
 func.func @attention(%k: memref<?x2x16xf32>, %keys: memref<16x2x16xbf16>,

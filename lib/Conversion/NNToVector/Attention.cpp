@@ -4,10 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Lowers attention and what belongs to it to vector code. Each token and query
-// head goes over its keys in blocks of as many as a register has lanes, with a
-// running maximum and sum, so scores are never in memory. The blocks of a token
-// are the same in every call, so its result is, too, to the bit.
+// Lowers attention and what belongs to it to vector code. A lane is a query:
+// one head of one token, of those that share keys and values. Keys are taken in
+// blocks of as many as a register has lanes, with a running maximum and sum, so
+// scores are never in memory, and each element of a key or value is multiplied
+// by all lanes. The blocks of a token are the same in every call, and others in
+// its register do not touch its lane, so its result is the same, to the bit.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,21 +22,6 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 using namespace mlir::nn;
-
-/// Applies `combine` to the halves of a vector until one element is left.
-static Value reduceLanes(ImplicitLocOpBuilder &b, Value vector,
-                         function_ref<Value(Value, Value)> combine) {
-  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
-  for (; lanes > 1; lanes /= 2) {
-    auto half = [&](int64_t offset) -> Value {
-      return vector::ExtractStridedSliceOp::create(
-          b, vector, ArrayRef<int64_t>{offset}, ArrayRef<int64_t>{lanes / 2},
-          ArrayRef<int64_t>{1});
-    };
-    vector = combine(half(0), half(lanes / 2));
-  }
-  return vector::ExtractOp::create(b, vector, 0);
-}
 
 /// The widest vector of at most `lanes` lanes that divides a row of `size`.
 static int64_t getDividingLanes(int64_t size, int64_t lanes) {
@@ -116,202 +103,388 @@ void mxfp4::lowerCacheUpdate(CacheUpdateOp op, const VectorISA &isa) {
 }
 
 namespace {
-/// Emits the attention of one token and query head.
-class HeadEmitter {
+/// How queries are put into lanes.
+struct QueryTile {
+  QueryTile(AttentionOp op, const VectorISA &isa) {
+    ShapedType query = op.getQuery().getType();
+    int64_t group = query.getDimSize(1) / op.getKey().getType().getDimSize(1);
+    headDim = query.getDimSize(2);
+    lanes = isa.lanes;
+    // Half of the registers hold the scores of a block, or its weights.
+    int64_t scores = isa.rowTiles.front() >= 12 ? 16 : 8;
+    vectors = std::max<int64_t>(1, scores / lanes);
+    heads = std::min(group, vectors * lanes);
+    while (group % heads != 0)
+      --heads;
+    tokens = vectors * lanes / heads;
+    if (!query.isDynamicDim(0))
+      tokens = std::min(tokens, query.getDimSize(0));
+    vectors = llvm::divideCeil(tokens * heads, lanes);
+    columns = std::max<int64_t>(1, scores / 2 / vectors);
+    while (headDim % columns != 0)
+      --columns;
+  }
+
+  int64_t headDim;
+  int64_t lanes;
+  /// Registers of queries.
+  int64_t vectors;
+  /// Heads and tokens of a tile: lane t * heads + h is head h of token t.
+  int64_t heads, tokens;
+  /// How many columns of the result are in registers at a time.
+  int64_t columns;
+
+  int64_t numQueries() const { return tokens * heads; }
+  /// Lanes, some of which may be of no query.
+  int64_t width() const { return vectors * lanes; }
+};
+
+/// Emits the attention of a tile: of some tokens from `firstToken` on and some
+/// query heads from `firstHead` on.
+class TileEmitter {
 public:
-  HeadEmitter(ImplicitLocOpBuilder &b, AttentionOp op, const VectorISA &isa,
-              Value token, Value head)
-      : b(b), op(op), isa(isa), token(token), head(head),
-        headDim(op.getQuery().getType().getDimSize(2)),
-        lanes(getDividingLanes(headDim, isa.lanes)) {
+  TileEmitter(ImplicitLocOpBuilder &b, AttentionOp op, const VectorISA &isa,
+              Value firstToken, Value firstHead)
+      : b(b), op(op), isa(isa), tile(op, isa), f32(getF32Vector(b, tile.lanes)),
+        rowLanes(getDividingLanes(tile.headDim, tile.lanes)),
+        firstToken(firstToken), firstHead(firstHead),
+        zero(constantIndex(b, 0)) {
     int64_t group = op.getQuery().getType().getDimSize(1) /
                     op.getKey().getType().getDimSize(1);
-    kvHead = arith::DivUIOp::create(b, head, constantIndex(b, group));
-    for (int64_t d = 0; d < headDim; d += lanes)
-      query.push_back(
-          loadF32(b, op.getQuery(), {token, head, constantIndex(b, d)}, lanes));
+    kvHead = divIndex(b, firstHead, group);
+    lastToken = arith::MinSIOp::create(
+        b, addIndex(b, firstToken, tile.tokens - 1),
+        subIndex(b, getSize(b, op.getQuery(), 0), constantIndex(b, 1)));
   }
 
   void emit() {
-    Value zero = constantIndex(b, 0);
-    // The sink takes part in the maximum and the sum and has no value.
-    Value sink = convertFloat(b, memref::LoadOp::create(b, op.getSinks(), head),
-                              b.getF32Type());
-    State state = {sink, constantFloat(b, b.getF32Type(), 1.0)};
-    Value zeros = constantFloat(b, getF32Vector(b, lanes), 0.0);
-    state.append(query.size(), zeros);
+    int64_t headDim = tile.headDim, width = tile.width();
+    rows = allocate(width * headDim);
+    queries = allocate(width * headDim);
+    results = allocate(width * headDim);
+    keys = allocate(tile.lanes * headDim);
+    values = allocate(tile.lanes * headDim);
+    sinks = allocate(width);
+    loadQueries();
 
-    own = addIndex(b, op.getPosition(), token);
+    Value position = op.getPosition();
+    Value last = addIndex(b, position, lastToken);
     first = zero;
     if (op.getWindow())
       first = arith::MaxSIOp::create(
-          b, subIndex(b, own, constantIndex(b, *op.getWindow() - 1)), zero);
+          b,
+          subIndex(b, addIndex(b, position, firstToken),
+                   constantIndex(b, *op.getWindow() - 1)),
+          zero);
     firstRow =
         arith::RemUIOp::create(b, first, getSize(b, op.getKeyCache(), 0));
+    setLimits(addIndex(b, position, firstToken));
+
+    // The sink takes part in the maximum and the sum and has no value.
+    SmallVector<Value> state;
+    for (int64_t i = 0; i < tile.vectors; ++i)
+      state.push_back(load(sinks, constantIndex(b, i * tile.lanes), f32));
+    state.append(tile.vectors, constantFloat(b, f32, 1.0));
     // Blocks begin at multiples of their size, wherever the call begins.
-    Value start = mulIndex(b, divIndex(b, first, isa.lanes), isa.lanes);
-    state = emitFor(b, start, addIndex(b, own, 1), isa.lanes, state,
+    Value start = mulIndex(b, divIndex(b, first, tile.lanes), tile.lanes);
+    state = emitFor(b, start, addIndex(b, last, 1), tile.lanes, state,
                     [&](Value block, ValueRange carried) {
+                      loadBlock(block, last);
                       return emitBlock(block, carried);
                     });
-
-    Value sum =
-        vector::BroadcastOp::create(b, getF32Vector(b, lanes), state[1]);
-    for (size_t i = 0; i < query.size(); ++i)
-      storeF32(b, arith::DivFOp::create(b, state[2 + i], sum), op.getInit(),
-               {token, head, constantIndex(b, i * lanes)});
+    storeResults(ArrayRef(state).drop_front(tile.vectors));
   }
 
 private:
-  /// The maximum and the sum so far, and the weighted values.
-  using State = SmallVector<Value>;
   using Vectors = SmallVector<Value>;
 
-  /// Takes the positions from `block` on, as many as there are lanes: all from
-  /// the caches, or some or all of this call.
-  State emitBlock(Value block, ValueRange carried) {
-    Value isOld =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
-                              addIndex(b, block, isa.lanes), op.getPosition());
-    auto takeOld = [&] {
-      return emitBlock(block, carried, [&](Value cache, Value, Value position) {
-        return loadOld(cache, position);
-      });
-    };
-    auto takeAny = [&] {
-      return emitBlock(
-          block, carried, [&](Value cache, Value fresh, Value position) {
-            Value isOfCache = arith::CmpIOp::create(
-                b, arith::CmpIPredicate::slt, position, op.getPosition());
-            return emitIf(
-                isOfCache, [&] { return loadOld(cache, position); },
-                [&] {
-                  return loadRow(fresh,
-                                 subIndex(b, position, op.getPosition()));
-                });
-          });
-    };
-    return emitIf(isOld, takeOld, takeAny);
+  /// Stack memory of `size` f32.
+  Value allocate(int64_t size) {
+    auto alloca =
+        memref::AllocaOp::create(b, MemRefType::get({size}, b.getF32Type()));
+    alloca.setAlignment(kLineBytes);
+    return alloca;
   }
 
-  SmallVector<Value> emitIf(Value condition,
-                            function_ref<SmallVector<Value>()> then,
-                            function_ref<SmallVector<Value>()> otherwise) {
-    auto branch = scf::IfOp::create(
-        b, condition,
-        [&](OpBuilder &builder, Location) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPoint(builder.getInsertionBlock(),
-                              builder.getInsertionPoint());
-          scf::YieldOp::create(b, then());
-        },
-        [&](OpBuilder &builder, Location) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPoint(builder.getInsertionBlock(),
-                              builder.getInsertionPoint());
-          scf::YieldOp::create(b, otherwise());
-        });
-    return branch.getResults();
+  Value load(Value memref, Value place, VectorType type) {
+    return vector::LoadOp::create(b, type, memref, place);
   }
 
-  /// The same; `load` gives the row of a position, given the cache and the
-  /// tensor of this call that have it.
-  State emitBlock(Value block, ValueRange carried,
-                  function_ref<Vectors(Value, Value, Value)> load) {
-    VectorType ofScores = getF32Vector(b, isa.lanes);
-    auto add = [&](Value x, Value y) -> Value {
-      return arith::AddFOp::create(b, x, y);
-    };
-    auto larger = [&](Value x, Value y) -> Value {
-      return arith::MaximumFOp::create(b, x, y);
-    };
-    // Lanes of no key repeat the first or last key and then count for nothing.
-    SmallVector<Value> positions;
-    Value scores = constantFloat(b, ofScores, 0.0);
-    Value isKey = constantInt(b, withElement(ofScores, b.getI1Type()), 0);
-    for (int64_t i = 0; i < isa.lanes; ++i) {
-      Value position = addIndex(b, block, i);
-      positions.push_back(arith::MaxSIOp::create(
-          b, arith::MinSIOp::create(b, position, own), first));
-      isKey = vector::InsertOp::create(
-          b,
-          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, position,
-                                positions[i]),
-          isKey, i);
-      Vectors key = load(op.getKeyCache(), op.getKey(), positions[i]);
-      Value sum = constantFloat(b, getF32Vector(b, lanes), 0.0);
-      for (size_t d = 0; d < query.size(); ++d)
-        sum = emitMultiplyAdd(b, isa, query[d], key[d], sum);
-      scores = vector::InsertOp::create(b, reduceLanes(b, sum, add), scores, i);
-    }
-    scores = arith::MulFOp::create(
-        b, scores, constantFloat(b, ofScores, op.getScale().convertToFloat()));
-    scores = arith::SelectOp::create(
-        b, isKey, scores,
-        constantFloat(b, ofScores, -std::numeric_limits<float>::infinity()));
+  /// Element i * `stride` of `memref` after `place` in lane i.
+  Value gather(Value memref, Value place, int64_t stride, int64_t lanes) {
+    SmallVector<int32_t> offsets;
+    for (int64_t i = 0; i < lanes; ++i)
+      offsets.push_back(int32_t(i * stride));
+    auto indices = VectorType::get({lanes}, b.getI32Type());
+    auto type = getF32Vector(b, lanes);
+    return vector::GatherOp::create(
+        b, type, memref, place,
+        arith::ConstantOp::create(
+            b, DenseElementsAttr::get(indices, ArrayRef<int32_t>(offsets))),
+        constantInt(b, withElement(type, b.getI1Type()), 1),
+        constantFloat(b, type, 0.0));
+  }
 
-    Value maximum = larger(carried[0], reduceLanes(b, scores, larger));
-    auto expBelowMaximum = [&](Value x) {
-      Value top = vector::BroadcastOp::create(b, ofScores, maximum);
-      return emitExp(b, arith::SubFOp::create(b, x, top));
-    };
-    Value weights = expBelowMaximum(scores);
-    Value correction = vector::ExtractOp::create(
-        b,
-        expBelowMaximum(vector::BroadcastOp::create(b, ofScores, carried[0])),
-        0);
-    State next = {maximum, add(arith::MulFOp::create(b, carried[1], correction),
-                               reduceLanes(b, weights, add))};
-    Value corrections =
-        vector::BroadcastOp::create(b, getF32Vector(b, lanes), correction);
-    for (Value values : carried.drop_front(2))
-      next.push_back(arith::MulFOp::create(b, values, corrections));
-    for (int64_t i = 0; i < isa.lanes; ++i) {
-      Value weight = vector::BroadcastOp::create(
-          b, getF32Vector(b, lanes), vector::ExtractOp::create(b, weights, i));
-      Vectors value = load(op.getValueCache(), op.getValue(), positions[i]);
-      for (size_t d = 0; d < query.size(); ++d)
-        next[2 + d] = emitMultiplyAdd(b, isa, weight, value[d], next[2 + d]);
+  /// Calls `body` with each query and its token, from `firstToken` on, and
+  /// head.
+  void
+  forEachQuery(int64_t count,
+               function_ref<void(Value query, Value token, Value head)> body) {
+    emitFor(b, zero, constantIndex(b, count), 1, [&](Value query) {
+      body(query, addIndex(b, firstToken, divIndex(b, query, tile.heads)),
+           addIndex(b, firstHead, remIndex(b, query, tile.heads)));
+    });
+  }
+
+  /// Puts the queries into lanes, and their sinks; lanes of none repeat others.
+  void loadQueries() {
+    int64_t headDim = tile.headDim;
+    forEachQuery(tile.width(), [&](Value query, Value token, Value head) {
+      Value source = arith::MinSIOp::create(b, token, lastToken);
+      copyRow(op.getQuery(), {source, head}, rows, query);
+      Value sink = convertFloat(
+          b, memref::LoadOp::create(b, op.getSinks(), head), b.getF32Type());
+      memref::StoreOp::create(b, sink, sinks, query);
+    });
+    emitFor(b, zero, constantIndex(b, headDim), 1, [&](Value column) {
+      for (int64_t i = 0; i < tile.vectors; ++i) {
+        Value place = addIndex(b, column, i * tile.lanes * headDim);
+        Value at = getLanes(column, i);
+        vector::StoreOp::create(b, gather(rows, place, headDim, tile.lanes),
+                                queries, at);
+        vector::StoreOp::create(b, constantFloat(b, f32, 0.0), results, at);
+      }
+    });
+  }
+
+  /// Where vector `i` of `column` is.
+  Value getLanes(Value column, int64_t i) {
+    return addIndex(b, mulIndex(b, column, tile.width()), i * tile.lanes);
+  }
+
+  /// Copies the row of `source` at `indices` to row `row` of `target`, as f32.
+  void copyRow(Value source, ValueRange indices, Value target, Value row) {
+    for (int64_t column = 0; column < tile.headDim; column += rowLanes) {
+      SmallVector<Value> at(indices);
+      at.push_back(constantIndex(b, column));
+      vector::StoreOp::create(
+          b, loadF32(b, source, at, rowLanes), target,
+          addIndex(b, mulIndex(b, row, tile.headDim), column));
     }
-    return next;
+  }
+
+  /// The first and last position that each lane attends to. `own` is that of
+  /// the first token.
+  void setLimits(Value own) {
+    auto type = VectorType::get({tile.lanes}, b.getI32Type());
+    own = vector::BroadcastOp::create(
+        b, type, arith::IndexCastOp::create(b, b.getI32Type(), own));
+    for (int64_t i = 0; i < tile.vectors; ++i) {
+      SmallVector<int32_t> tokens;
+      for (int64_t lane = 0; lane < tile.lanes; ++lane)
+        tokens.push_back(int32_t((i * tile.lanes + lane) / tile.heads));
+      Value greatest = arith::AddIOp::create(
+          b, own,
+          arith::ConstantOp::create(
+              b, DenseElementsAttr::get(type, ArrayRef<int32_t>(tokens))));
+      lasts.push_back(greatest);
+      if (op.getWindow())
+        firsts.push_back(arith::SubIOp::create(
+            b, greatest, constantInt(b, type, *op.getWindow() - 1)));
+    }
+  }
+
+  /// Makes f32 of the keys and values from position `block` on, as many as
+  /// there are lanes. What is not from `first` to `last` repeats those.
+  void loadBlock(Value block, Value last) {
+    emitFor(b, zero, constantIndex(b, tile.lanes), 1, [&](Value row) {
+      Value position = arith::MaxSIOp::create(
+          b, arith::MinSIOp::create(b, addIndex(b, block, row), last), first);
+      Value isOfCache = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                              position, op.getPosition());
+      auto branch = scf::IfOp::create(b, isOfCache, /*withElseRegion=*/true);
+      auto copyTo = [&](Block *body, Value key, Value value,
+                        function_ref<Value()> getRow) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(body->getTerminator());
+        Value source = getRow();
+        copyRow(key, {source, kvHead}, keys, row);
+        copyRow(value, {source, kvHead}, values, row);
+      };
+      copyTo(branch.thenBlock(), op.getKeyCache(), op.getValueCache(),
+             [&] { return getCacheRow(position); });
+      copyTo(branch.elseBlock(), op.getKey(), op.getValue(),
+             [&] { return subIndex(b, position, op.getPosition()); });
+    });
   }
 
   /// The row of `position` in a cache of C rows, which is `position mod C`.
-  Vectors loadOld(Value cache, Value position) {
-    Value rows = getSize(b, cache, 0);
+  Value getCacheRow(Value position) {
+    Value size = getSize(b, op.getKeyCache(), 0);
     Value row = addIndex(b, firstRow, subIndex(b, position, first));
     Value isPast =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::uge, row, rows);
-    return loadRow(
-        cache, arith::SelectOp::create(b, isPast, subIndex(b, row, rows), row));
+        arith::CmpIOp::create(b, arith::CmpIPredicate::uge, row, size);
+    return arith::SelectOp::create(b, isPast, subIndex(b, row, size), row);
   }
 
-  Vectors loadRow(Value memref, Value row) {
-    Vectors vectors;
-    for (size_t d = 0; d < query.size(); ++d)
-      vectors.push_back(loadF32(
-          b, memref, {row, kvHead, constantIndex(b, d * lanes)}, lanes));
-    return vectors;
+  /// The scores, [key][vector], of the keys from position `block` on.
+  Vectors emitScores(Value block) {
+    Vectors zeros(tile.lanes * tile.vectors, constantFloat(b, f32, 0.0));
+    Vectors scores =
+        emitFor(b, zero, constantIndex(b, tile.headDim), 1, zeros,
+                [&](Value column, ValueRange carried) {
+                  Vectors ofColumn, next;
+                  for (int64_t i = 0; i < tile.vectors; ++i)
+                    ofColumn.push_back(load(queries, getLanes(column, i), f32));
+                  for (int64_t key = 0; key < tile.lanes; ++key) {
+                    Value element = broadcastElement(keys, key, column);
+                    for (Value query : ofColumn)
+                      next.push_back(emitMultiplyAdd(b, isa, query, element,
+                                                     carried[next.size()]));
+                  }
+                  return next;
+                });
+    Value scale = constantFloat(b, f32, op.getScale().convertToFloat());
+    Value none = constantFloat(b, f32, -std::numeric_limits<float>::infinity());
+    for (auto [i, score] : llvm::enumerate(scores)) {
+      Value isKey = attends(addIndex(b, block, int64_t(i) / tile.vectors),
+                            i % tile.vectors);
+      score = arith::SelectOp::create(
+          b, isKey, arith::MulFOp::create(b, score, scale), none);
+    }
+    return scores;
+  }
+
+  /// Which lanes of vector `i` attend to `position`.
+  Value attends(Value position, size_t i) {
+    Value splat = vector::BroadcastOp::create(
+        b, lasts[i].getType(),
+        arith::IndexCastOp::create(b, b.getI32Type(), position));
+    Value isKey =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, splat, lasts[i]);
+    if (firsts.empty())
+      return isKey;
+    return arith::AndIOp::create(
+        b, isKey,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, splat, firsts[i]));
+  }
+
+  /// Element `column` of row `row` of a block, in all lanes.
+  Value broadcastElement(Value memref, int64_t row, Value column) {
+    Value element = memref::LoadOp::create(
+        b, memref, addIndex(b, column, row * tile.headDim));
+    return vector::BroadcastOp::create(b, f32, element);
+  }
+
+  /// The maxima and sums after the block, of those before. Adds its values, by
+  /// their weights, to the results.
+  Vectors emitBlock(Value block, ValueRange carried) {
+    Vectors weights = emitScores(block);
+    Vectors maxima(carried.take_front(tile.vectors));
+    for (auto [i, score] : llvm::enumerate(weights)) {
+      Value &maximum = maxima[i % tile.vectors];
+      maximum = arith::MaximumFOp::create(b, maximum, score);
+    }
+    auto expBelowMaximum = [&](Value x, size_t i) {
+      return emitExp(b, arith::SubFOp::create(b, x, maxima[i]));
+    };
+    Vectors corrections, sums;
+    for (int64_t i = 0; i < tile.vectors; ++i) {
+      corrections.push_back(expBelowMaximum(carried[i], i));
+      sums.push_back(
+          arith::MulFOp::create(b, carried[tile.vectors + i], corrections[i]));
+    }
+    for (auto [i, weight] : llvm::enumerate(weights)) {
+      weight = expBelowMaximum(weight, i % tile.vectors);
+      Value &sum = sums[i % tile.vectors];
+      sum = arith::AddFOp::create(b, sum, weight);
+    }
+    emitFor(b, zero, constantIndex(b, tile.headDim), tile.columns,
+            [&](Value first) {
+              for (int64_t i = 0; i < tile.columns; ++i)
+                addColumn(addIndex(b, first, i), weights, corrections);
+            });
+    llvm::append_range(maxima, sums);
+    return maxima;
+  }
+
+  void addColumn(Value column, ArrayRef<Value> weights,
+                 ArrayRef<Value> corrections) {
+    Vectors sums;
+    for (int64_t i = 0; i < tile.vectors; ++i)
+      sums.push_back(arith::MulFOp::create(
+          b, load(results, getLanes(column, i), f32), corrections[i]));
+    for (int64_t key = 0; key < tile.lanes; ++key) {
+      Value element = broadcastElement(values, key, column);
+      for (auto [i, sum] : llvm::enumerate(sums))
+        sum = emitMultiplyAdd(b, isa, weights[key * tile.vectors + int64_t(i)],
+                              element, sum);
+    }
+    for (auto [i, sum] : llvm::enumerate(sums))
+      vector::StoreOp::create(b, sum, results, getLanes(column, int64_t(i)));
+  }
+
+  /// Divides the results by `sums` and stores the row of each query.
+  void storeResults(ArrayRef<Value> sums) {
+    Value one = constantFloat(b, f32, 1.0);
+    for (auto [i, sum] : llvm::enumerate(sums))
+      vector::StoreOp::create(b, arith::DivFOp::create(b, one, sum), sinks,
+                              constantIndex(b, int64_t(i) * tile.lanes));
+    Value inverses = sinks;
+    forEachQuery(tile.numQueries(), [&](Value query, Value token, Value head) {
+      Value isToken =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sle, token, lastToken);
+      auto branch = scf::IfOp::create(b, isToken);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(branch.thenBlock()->getTerminator());
+      VectorType type = getF32Vector(b, rowLanes);
+      Value inverse = vector::BroadcastOp::create(
+          b, type, memref::LoadOp::create(b, inverses, query));
+      for (int64_t column = 0; column < tile.headDim; column += rowLanes) {
+        Value row = gather(results, addIndex(b, query, column * tile.width()),
+                           tile.width(), rowLanes);
+        storeF32(b, arith::MulFOp::create(b, row, inverse), op.getInit(),
+                 {token, head, constantIndex(b, column)});
+      }
+    });
   }
 
   ImplicitLocOpBuilder &b;
   AttentionOp op;
   const VectorISA &isa;
-  Value token, head, kvHead;
-  /// The positions that the token attends to, both inclusive.
-  Value first, own;
-  /// The row of `first` in the caches.
-  Value firstRow;
-  int64_t headDim, lanes;
-  SmallVector<Value> query;
+  QueryTile tile;
+  VectorType f32;
+  /// Lanes by which rows are copied.
+  int64_t rowLanes;
+  Value firstToken, firstHead, zero;
+  Value kvHead, lastToken;
+  /// On the stack: queries [width, D] and [D, width], results [D, width], the
+  /// keys and values of a block [lanes, D], and sinks [width].
+  Value rows, queries, results, keys, values, sinks;
+  /// The first position of the tile, and its row in the caches.
+  Value first, firstRow;
+  /// By vector, the positions that lanes attend to, both inclusive; no first
+  /// ones without a window.
+  Vectors firsts, lasts;
 };
 } // namespace
 
 void mxfp4::lowerAttention(AttentionOp op, const VectorISA &isa) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  SmallVector<Value> sizes = {getSize(b, op.getQuery(), 0),
-                              getSize(b, op.getQuery(), 1)};
-  emitParallel(b, sizes, [&](ValueRange indices) {
-    HeadEmitter(b, op, isa, indices[0], indices[1]).emit();
+  QueryTile tile(op, isa);
+  int64_t headTiles = op.getQuery().getType().getDimSize(1) / tile.heads;
+  Value tokens = getSize(b, op.getQuery(), 0);
+  Value tiles = divIndex(b, addIndex(b, tokens, tile.tokens - 1), tile.tokens);
+  emitParallel(b, mulIndex(b, tiles, headTiles), [&](ValueRange indices) {
+    // The later a token the more keys it has: early and late ones in turn.
+    Value turn = divIndex(b, indices[0], headTiles);
+    Value half = divIndex(b, turn, 2);
+    Value isEarly = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::eq, remIndex(b, turn, 2), constantIndex(b, 0));
+    Value late = subIndex(b, subIndex(b, tiles, constantIndex(b, 1)), half);
+    Value index = arith::SelectOp::create(b, isEarly, half, late);
+    TileEmitter(b, op, isa, mulIndex(b, index, tile.tokens),
+                mulIndex(b, remIndex(b, indices[0], headTiles), tile.heads))
+        .emit();
   });
 }
