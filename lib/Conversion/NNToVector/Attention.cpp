@@ -244,6 +244,11 @@ private:
       copyRow(op.getQuery(), {source, head}, rows, query);
       Value sink = convertFloat(
           b, memref::LoadOp::create(b, op.getSinks(), head), b.getF32Type());
+      // Maxima are finite, also of blocks of which a lane has no key.
+      sink = arith::MaximumFOp::create(
+          b, sink,
+          constantFloat(b, b.getF32Type(),
+                        std::numeric_limits<float>::lowest()));
       memref::StoreOp::create(b, sink, sinks, query);
     });
     emitFor(b, zero, constantIndex(b, headDim), 1, [&](Value column) {
@@ -346,17 +351,31 @@ private:
                 });
     Value scale = constantFloat(b, f32, op.getScale().convertToFloat());
     Value none = constantFloat(b, f32, -std::numeric_limits<float>::infinity());
-    for (auto [i, score] : llvm::enumerate(scores)) {
-      Value isKey = attends(addIndex(b, block, int64_t(i) / tile.vectors),
-                            i % tile.vectors);
+    for (auto [i, score] : llvm::enumerate(scores))
       score = arith::SelectOp::create(
-          b, isKey, arith::MulFOp::create(b, score, scale), none);
-    }
+          b, attends(block, i), arith::MulFOp::create(b, score, scale), none);
     return scores;
   }
 
-  /// Which lanes of vector `i` attend to `position`.
-  Value attends(Value position, size_t i) {
+  /// True if all lanes attend to all positions from `block` on that are in it.
+  Value attendsToAll(Value block) {
+    Value end = addIndex(b, block, tile.lanes);
+    Value isBefore = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::sle, end,
+        addIndex(b, addIndex(b, op.getPosition(), firstToken), 1));
+    if (!op.getWindow())
+      return isBefore;
+    Value lastFirst = subIndex(b, addIndex(b, op.getPosition(), lastToken),
+                               constantIndex(b, *op.getWindow() - 1));
+    return arith::AndIOp::create(
+        b, isBefore,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, block, lastFirst));
+  }
+
+  /// Which lanes attend to the key of score `index` of the block.
+  Value attends(Value block, size_t index) {
+    size_t i = index % size_t(tile.vectors);
+    Value position = addIndex(b, block, int64_t(index) / tile.vectors);
     Value splat = vector::BroadcastOp::create(
         b, lasts[i].getType(),
         arith::IndexCastOp::create(b, b.getI32Type(), position));
@@ -399,16 +418,36 @@ private:
       Value &sum = sums[i % tile.vectors];
       sum = arith::AddFOp::create(b, sum, weight);
     }
-    emitFor(b, zero, constantIndex(b, tile.headDim), tile.columns,
-            [&](Value first) {
-              for (int64_t i = 0; i < tile.columns; ++i)
-                addColumn(addIndex(b, first, i), weights, corrections);
-            });
+    auto addColumns = [&](ArrayRef<Value> areKeys) {
+      emitFor(b, zero, constantIndex(b, tile.headDim), tile.columns,
+              [&](Value first) {
+                for (int64_t i = 0; i < tile.columns; ++i)
+                  addColumn(addIndex(b, first, i), weights, areKeys,
+                            corrections);
+              });
+    };
+    if (tile.tokens == 1) {
+      addColumns({});
+    } else {
+      // Zero times what a lane does not attend to may be NaN.
+      auto branch = scf::IfOp::create(b, attendsToAll(block),
+                                      /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(branch.thenBlock()->getTerminator());
+      addColumns({});
+      b.setInsertionPoint(branch.elseBlock()->getTerminator());
+      Vectors areKeys;
+      for (size_t i = 0; i < weights.size(); ++i)
+        areKeys.push_back(attends(block, i));
+      addColumns(areKeys);
+    }
     llvm::append_range(maxima, sums);
     return maxima;
   }
 
-  void addColumn(Value column, ArrayRef<Value> weights,
+  /// Adds a column of the values of a block to the results, in the lanes that
+  /// `areKeys` has for each weight, or in all if it is empty.
+  void addColumn(Value column, ArrayRef<Value> weights, ArrayRef<Value> areKeys,
                  ArrayRef<Value> corrections) {
     Vectors sums;
     for (int64_t i = 0; i < tile.vectors; ++i)
@@ -416,9 +455,14 @@ private:
           b, load(results, getLanes(column, i), f32), corrections[i]));
     for (int64_t key = 0; key < tile.lanes; ++key) {
       Value element = broadcastElement(values, key, column);
-      for (auto [i, sum] : llvm::enumerate(sums))
-        sum = emitMultiplyAdd(b, isa, weights[key * tile.vectors + int64_t(i)],
-                              element, sum);
+      for (auto [i, sum] : llvm::enumerate(sums)) {
+        size_t index = size_t(key * tile.vectors) + i;
+        Value next = emitMultiplyAdd(b, isa, weights[index], element, sum);
+        sum = areKeys.empty()
+                  ? next
+                  : arith::SelectOp::create(b, areKeys[index], next, sum)
+                        .getResult();
+      }
     }
     for (auto [i, sum] : llvm::enumerate(sums))
       vector::StoreOp::create(b, sum, results, getLanes(column, int64_t(i)));
