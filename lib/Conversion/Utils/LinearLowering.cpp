@@ -22,8 +22,13 @@ using namespace mlir::mxfp4;
 TileShape mxfp4::getTileShape(const VectorISA &isa, int64_t groups,
                               bool isOneToken, bool isDecoded) {
   static constexpr int64_t one[] = {1};
-  if (isOneToken)
-    return {4, one, 4};
+  if (isOneToken) {
+    // The more groups, the more products wait for none before, and the more
+    // streams memory is read in: 32 rows are enough of the one and not too many
+    // of the other.
+    int64_t together = std::clamp<int64_t>(32 / isa.lanes, 2, 4);
+    return {together, one, together};
+  }
   constexpr int64_t tile = 2;
   // The weights of a block stay in the second cache beside the rows of a tile:
   // with 2880 columns of MXFP4 they are 49 KB, of bf16 184 KB. Where they

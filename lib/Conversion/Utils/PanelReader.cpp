@@ -200,6 +200,12 @@ SmallVector<Value> PanelReader::loadActivations(const ActivationRow &row,
   return {splitBF16(words, i32, f32, 0), splitBF16(words, i32, f32, 1)};
 }
 
+/// How far ahead of what is read of each group memory is asked for: with
+/// several groups less, since it all has to be on its way at the same time.
+static int64_t getBytesAhead(ArrayRef<Value> groups) {
+  return groups.size() > 1 ? kBytesAhead / 2 : kBytesAhead;
+}
+
 void PanelReader::prefetch(ArrayRef<Value> groups, Value word, int64_t count) {
   auto type = cast<MemRefType>(panel.values.getType());
   int64_t numGroups = type.getDimSize(type.getRank() - 3);
@@ -213,7 +219,7 @@ void PanelReader::prefetch(ArrayRef<Value> groups, Value word, int64_t count) {
     return arith::MinUIOp::create(b, arith::AddIOp::create(b, group, offset),
                                   constantIndex(b, numGroups - 1));
   };
-  Value ahead = addIndex(b, word, kBytesAhead / wordBytes);
+  Value ahead = addIndex(b, word, getBytesAhead(groups) / wordBytes);
   Value isNext = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, ahead,
                                        constantIndex(b, numWords));
   ahead = arith::SelectOp::create(

@@ -75,8 +75,8 @@ public:
                                      int64_t count);
 
   /// Asks for the `count` words of each of `groups`, a block if there are
-  /// blocks, that are kBytesAhead after `word`, or so far into the next tile,
-  /// and for the scales of the block in the next tile.
+  /// blocks, that are up to kBytesAhead after `word`, or so far into the next
+  /// tile, and for the scales of the block in the next tile.
   void prefetch(ArrayRef<Value> groups, Value word, int64_t count);
 
 private:
