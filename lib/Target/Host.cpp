@@ -28,6 +28,9 @@
 #if defined(__linux__) && defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 using namespace mlir;
@@ -101,6 +104,12 @@ static llvm::StringMap<bool> getHostFeatures() {
   features["dotprod"] = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
   features["bf16"] = getauxval(AT_HWCAP2) & HWCAP2_BF16;
   features["i8mm"] = getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+#elif defined(__linux__) && defined(__x86_64__)
+  // The processor has them, but the system may keep them from a process.
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  if (features.lookup("amx-tile") &&
+      syscall(SYS_arch_prctl, kRequestPermission, kTileData) != 0)
+    features["amx-tile"] = features["amx-bf16"] = false;
 #endif
   return features;
 }

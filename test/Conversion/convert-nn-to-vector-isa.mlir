@@ -2,6 +2,33 @@
 // RUN: mxfp4-opt %t/words.mlir --convert-nn-to-vector=isa=avx512bf16 --canonicalize --cse | FileCheck %t/words.mlir
 // RUN: mxfp4-opt %t/matrices.mlir --convert-nn-to-vector=isa=neon_mmla --canonicalize --cse | FileCheck %t/matrices.mlir
 // RUN: mxfp4-opt %t/f32.mlir --convert-nn-to-vector=isa=avx512bf16 --canonicalize --cse | FileCheck %t/f32.mlir
+// RUN: mxfp4-opt %t/tiles.mlir --convert-nn-to-vector=isa=amx --canonicalize --cse | FileCheck %t/tiles.mlir
+
+//--- tiles.mlir
+/// Dense weights are tiles as they are, at their address: 32 columns of a group
+/// of rows are 1024 bytes. Not where that is not all of it.
+// CHECK-LABEL: func.func @linear
+// CHECK-SAME:    %{{[^:]+}}: memref<40x64xbf16>, %[[WEIGHT:[^:]+]]: memref<2x32x32xbf16>
+// CHECK-NOT:     vector.shuffle
+// CHECK:         memref.extract_aligned_pointer_as_index %[[WEIGHT]]
+// CHECK-NOT:     vector.load %[[WEIGHT]]
+// CHECK:         llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK-LABEL: func.func @later
+// CHECK-NOT:     llvm.x86.t
+func.func @linear(%x: memref<40x64xbf16>, %weight: memref<2x32x32xbf16>,
+                  %init: memref<40x32xf32>) {
+  nn.linear ins(%x, %weight : memref<40x64xbf16>, memref<2x32x32xbf16>)
+      outs(%init : memref<40x32xf32>) {layout = #mxfp4.layout<lanes = 16, depth = 2>}
+  return
+}
+func.func @later(%x: memref<40x64xbf16>,
+                 %weight: memref<2x32x32xbf16, strided<[1024, 32, 1], offset: 4096>>,
+                 %init: memref<40x32xf32>) {
+  nn.linear ins(%x, %weight : memref<40x64xbf16>,
+                memref<2x32x32xbf16, strided<[1024, 32, 1], offset: 4096>>)
+      outs(%init : memref<40x32xf32>) {layout = #mxfp4.layout<lanes = 16, depth = 2>}
+  return
+}
 
 //--- words.mlir
 /// Two columns of bf16 are multiplied by two as they are. Those of a row stand

@@ -139,6 +139,22 @@ func.func @rotary_embedding(%q: memref<?x2x12xf32>, %position: index,
 
 // -----
 
+/// Nothing is done for no token.
+// CHECK-LABEL: func.func @no_token
+// CHECK-NEXT:    return
+func.func @no_token(%k: memref<0x2x16xf32>, %keys: memref<16x2x16xbf16>,
+    %q: memref<0x4x16xf32>, %v: memref<0x2x16xf32>, %values: memref<16x2x16xbf16>,
+    %sinks: memref<4xbf16>, %position: index, %init: memref<0x4x16xf32>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<0x4x16xf32>,
+          memref<0x2x16xf32>, memref<0x2x16xf32>, memref<16x2x16xbf16>,
+          memref<16x2x16xbf16>, memref<4xbf16>, index)
+      outs(%init : memref<0x4x16xf32>) {scale = 0.125 : f32}
+  return
+}
+
+// -----
+
 /// One loop over blocks of keys, from a multiple of their size on, which come
 /// from the cache or from this call. The eight lanes are four tokens of two heads.
 // CHECK-LABEL: func.func @attention

@@ -85,8 +85,9 @@ static CompileOptions makeOptions(const std::string &activations,
 
 /// The most tokens of a call in which a token has the same bits as alone: with
 /// AMX calls of 32 tokens and more multiply bf16 in tiles.
-static int64_t getTokensOfSameBits() {
-  return processorHasFeature("amx-bf16") ? 31 : 512;
+static int64_t getTokensOfSameBits(const std::string &activations) {
+  bool hasTiles = activations != "f32" && processorHasFeature("amx-bf16");
+  return hasTiles ? 31 : 512;
 }
 
 /// A session with the model compiled by `options`, or null on a machine that
@@ -270,7 +271,7 @@ TEST(TinyModel, BitsDoNotDependOnChunks) {
   std::vector<int32_t> tokens = makeTokens(2 * kOriginalLength + 60);
   for (const char *activations : {"f32", "bf16", "int8"}) {
     std::unique_ptr<Session> session =
-        makeSession(makeOptions(activations, getTokensOfSameBits()));
+        makeSession(makeOptions(activations, getTokensOfSameBits(activations)));
     Logits expected;
     decode(*session, tokens.data(), int64_t(tokens.size()), expected);
     for (int64_t size : {int64_t(1), kWindow, int64_t(100), int64_t(512)}) {
@@ -315,7 +316,7 @@ TEST(TinyModel, BitsOfPrefillAndDecodeInTurn) {
 TEST(TinyModel, BitsAfterTokensWereTakenBack) {
   std::vector<int32_t> tokens = makeTokens(3 * kWindow);
   std::unique_ptr<Session> session =
-      makeSession(makeOptions("bf16", getTokensOfSameBits()));
+      makeSession(makeOptions("bf16", getTokensOfSameBits("bf16")));
   Logits expected = prefill(*session, tokens);
   session->reset();
   Logits logits;

@@ -47,7 +47,8 @@ struct VectorISA {
 
   llvm::StringRef name;
   Architecture architecture;
-  /// f32 lanes of a vector register.
+  /// Vector registers, and the f32 lanes of one.
+  int64_t registers;
   int64_t lanes;
   Lookup lookup;
   ByteProduct byteProduct;

@@ -93,16 +93,13 @@ static SortedSlots sortSlots(ImplicitLocOpBuilder &b, Value experts,
               memref::StoreOp::create(b, carried[0], sorted.offsets, next);
               Value isActive = arith::CmpIOp::create(
                   b, arith::CmpIPredicate::ne, count, zero32);
-              auto branch = scf::IfOp::create(b, isActive);
-              {
-                OpBuilder::InsertionGuard guard(b);
-                b.setInsertionPoint(branch.thenBlock()->getTerminator());
+              emitIf(b, isActive, [&] {
                 Value end = loadIndex(b, sorted.numActive, zero);
                 memref::StoreOp::create(
                     b, arith::IndexCastOp::create(b, i32, expert),
                     sorted.active, end);
                 increment(b, sorted.numActive, zero, one32);
-              }
+              });
               return {arith::AddIOp::create(b, carried[0], count)};
             });
     emitFor(b, zero, numSlots, 1, [&](Value slot) {
@@ -257,7 +254,6 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
     Value slot = getSlot(row);
     return perSlot ? slot : getToken(slot);
   };
-  using GetRows = function_ref<SmallVector<ActivationRow>(Value, int64_t)>;
   auto emitProducts = [&](const TileShape &tile, Value input, Value firstTiles,
                           GetRows getRows) {
     emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
@@ -316,8 +312,8 @@ LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
                               /*isDecoded=*/true),
                  rows, firstTiles, {});
   };
-  emitByTokens(b, isa, anyPanel, op.getInput(), tokens,
-               mulIndex(b, tokens, slotsPerToken), values.getDimSize(0),
-               emitFew, emitMany);
+  emitFewOrMany(b, isa, anyPanel, op.getInput(), tokens,
+                mulIndex(b, tokens, slotsPerToken), values.getDimSize(0),
+                emitFew, emitMany);
   return success();
 }

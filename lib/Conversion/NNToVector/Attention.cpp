@@ -103,7 +103,7 @@ void mxfp4::lowerCacheUpdate(CacheUpdateOp op, const VectorISA &isa) {
 }
 
 namespace {
-/// How queries are put into lanes.
+/// How queries, of which there are some, are put into lanes.
 struct QueryTile {
   QueryTile(AttentionOp op, const VectorISA &isa) {
     ShapedType query = op.getQuery().getType();
@@ -111,7 +111,7 @@ struct QueryTile {
     headDim = query.getDimSize(2);
     lanes = isa.lanes;
     // Half of the registers hold the scores of a block, or its weights.
-    int64_t scores = isa.rowTiles.front() >= 12 ? 16 : 8;
+    int64_t scores = isa.registers / 2;
     vectors = std::max<int64_t>(1, scores / lanes);
     heads = std::min(group, vectors * lanes);
     while (group % heads != 0)
@@ -144,8 +144,8 @@ struct QueryTile {
 class TileEmitter {
 public:
   TileEmitter(ImplicitLocOpBuilder &b, AttentionOp op, const VectorISA &isa,
-              Value firstToken, Value firstHead)
-      : b(b), op(op), isa(isa), tile(op, isa), f32(getF32Vector(b, tile.lanes)),
+              const QueryTile &tile, Value firstToken, Value firstHead)
+      : b(b), op(op), isa(isa), tile(tile), f32(getF32Vector(b, tile.lanes)),
         rowLanes(getDividingLanes(tile.headDim, tile.lanes)),
         firstToken(firstToken), firstHead(firstHead),
         zero(constantIndex(b, 0)) {
@@ -200,10 +200,7 @@ private:
 
   /// Stack memory of `size` f32.
   Value allocate(int64_t size) {
-    auto alloca =
-        memref::AllocaOp::create(b, MemRefType::get({size}, b.getF32Type()));
-    alloca.setAlignment(kLineBytes);
-    return alloca;
+    return allocateStack(b, size, b.getF32Type());
   }
 
   Value load(Value memref, Value place, VectorType type) {
@@ -282,6 +279,9 @@ private:
   /// the first token.
   void setLimits(Value own) {
     auto type = VectorType::get({tile.lanes}, b.getI32Type());
+    // No position is larger.
+    int64_t reach = std::min<int64_t>(op.getWindow().value_or(1) - 1,
+                                      std::numeric_limits<int32_t>::max());
     own = vector::BroadcastOp::create(
         b, type, arith::IndexCastOp::create(b, b.getI32Type(), own));
     for (int64_t i = 0; i < tile.vectors; ++i) {
@@ -294,8 +294,8 @@ private:
               b, DenseElementsAttr::get(type, ArrayRef<int32_t>(tokens))));
       lasts.push_back(greatest);
       if (op.getWindow())
-        firsts.push_back(arith::SubIOp::create(
-            b, greatest, constantInt(b, type, *op.getWindow() - 1)));
+        firsts.push_back(
+            arith::SubIOp::create(b, greatest, constantInt(b, type, reach)));
     }
   }
 
@@ -307,19 +307,19 @@ private:
           b, arith::MinSIOp::create(b, addIndex(b, block, row), last), first);
       Value isOfCache = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
                                               position, op.getPosition());
-      auto branch = scf::IfOp::create(b, isOfCache, /*withElseRegion=*/true);
-      auto copyTo = [&](Block *body, Value key, Value value,
-                        function_ref<Value()> getRow) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(body->getTerminator());
-        Value source = getRow();
+      auto copy = [&](Value key, Value value, Value source) {
         copyRow(key, {source, kvHead}, keys, row);
         copyRow(value, {source, kvHead}, values, row);
       };
-      copyTo(branch.thenBlock(), op.getKeyCache(), op.getValueCache(),
-             [&] { return getCacheRow(position); });
-      copyTo(branch.elseBlock(), op.getKey(), op.getValue(),
-             [&] { return subIndex(b, position, op.getPosition()); });
+      emitIf(
+          b, isOfCache,
+          [&] {
+            copy(op.getKeyCache(), op.getValueCache(), getCacheRow(position));
+          },
+          [&] {
+            copy(op.getKey(), op.getValue(),
+                 subIndex(b, position, op.getPosition()));
+          });
     });
   }
 
@@ -420,27 +420,21 @@ private:
     }
     auto addColumns = [&](ArrayRef<Value> areKeys) {
       emitFor(b, zero, constantIndex(b, tile.headDim), tile.columns,
-              [&](Value first) {
+              [&](Value column) {
                 for (int64_t i = 0; i < tile.columns; ++i)
-                  addColumn(addIndex(b, first, i), weights, areKeys,
+                  addColumn(addIndex(b, column, i), weights, areKeys,
                             corrections);
               });
     };
-    if (tile.tokens == 1) {
-      addColumns({});
-    } else {
-      // Zero times what a lane does not attend to may be NaN.
-      auto branch = scf::IfOp::create(b, attendsToAll(block),
-                                      /*withElseRegion=*/true);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(branch.thenBlock()->getTerminator());
-      addColumns({});
-      b.setInsertionPoint(branch.elseBlock()->getTerminator());
-      Vectors areKeys;
-      for (size_t i = 0; i < weights.size(); ++i)
-        areKeys.push_back(attends(block, i));
-      addColumns(areKeys);
-    }
+    // Zero times what a lane does not attend to may be NaN.
+    emitIf(
+        b, attendsToAll(block), [&] { addColumns({}); },
+        [&] {
+          Vectors areKeys;
+          for (size_t i = 0; i < weights.size(); ++i)
+            areKeys.push_back(attends(block, i));
+          addColumns(areKeys);
+        });
     llvm::append_range(maxima, sums);
     return maxima;
   }
@@ -478,25 +472,24 @@ private:
     forEachQuery(tile.numQueries(), [&](Value query, Value token, Value head) {
       Value isToken =
           arith::CmpIOp::create(b, arith::CmpIPredicate::sle, token, lastToken);
-      auto branch = scf::IfOp::create(b, isToken);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(branch.thenBlock()->getTerminator());
-      VectorType type = getF32Vector(b, rowLanes);
-      Value inverse = vector::BroadcastOp::create(
-          b, type, memref::LoadOp::create(b, inverses, query));
-      for (int64_t column = 0; column < tile.headDim; column += rowLanes) {
-        Value row = gather(results, addIndex(b, query, column * tile.width()),
-                           tile.width(), rowLanes);
-        storeF32(b, arith::MulFOp::create(b, row, inverse), op.getInit(),
-                 {token, head, constantIndex(b, column)});
-      }
+      emitIf(b, isToken, [&] {
+        VectorType type = getF32Vector(b, rowLanes);
+        Value inverse = vector::BroadcastOp::create(
+            b, type, memref::LoadOp::create(b, inverses, query));
+        for (int64_t column = 0; column < tile.headDim; column += rowLanes) {
+          Value row = gather(results, addIndex(b, query, column * tile.width()),
+                             tile.width(), rowLanes);
+          storeF32(b, arith::MulFOp::create(b, row, inverse), op.getInit(),
+                   {token, head, constantIndex(b, column)});
+        }
+      });
     });
   }
 
   ImplicitLocOpBuilder &b;
   AttentionOp op;
   const VectorISA &isa;
-  QueryTile tile;
+  const QueryTile &tile;
   VectorType f32;
   /// Lanes by which rows are copied.
   int64_t rowLanes;
@@ -514,9 +507,12 @@ private:
 } // namespace
 
 void mxfp4::lowerAttention(AttentionOp op, const VectorISA &isa) {
+  ShapedType query = op.getQuery().getType();
+  if (query.getDimSize(0) == 0 || query.getDimSize(1) == 0)
+    return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   QueryTile tile(op, isa);
-  int64_t headTiles = op.getQuery().getType().getDimSize(1) / tile.heads;
+  int64_t headTiles = query.getDimSize(1) / tile.heads;
   Value tokens = getSize(b, op.getQuery(), 0);
   Value tiles = divIndex(b, addIndex(b, tokens, tile.tokens - 1), tile.tokens);
   emitParallel(b, mulIndex(b, tiles, headTiles), [&](ValueRange indices) {
@@ -527,7 +523,7 @@ void mxfp4::lowerAttention(AttentionOp op, const VectorISA &isa) {
         b, arith::CmpIPredicate::eq, remIndex(b, turn, 2), constantIndex(b, 0));
     Value late = subIndex(b, subIndex(b, tiles, constantIndex(b, 1)), half);
     Value index = arith::SelectOp::create(b, isEarly, half, late);
-    TileEmitter(b, op, isa, mulIndex(b, index, tile.tokens),
+    TileEmitter(b, op, isa, tile, mulIndex(b, index, tile.tokens),
                 mulIndex(b, remIndex(b, indices[0], headTiles), tile.heads))
         .emit();
   });

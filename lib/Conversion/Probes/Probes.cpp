@@ -101,7 +101,7 @@ emitChains(ImplicitLocOpBuilder &b, Value start, int64_t chains,
 
 /// As many sums as kernels keep.
 static int64_t getChains(const VectorISA &isa) {
-  return isa.rowTiles.front() >= 12 ? 24 : 12;
+  return isa.registers >= 32 ? 24 : 12;
 }
 
 static void addFloatProbe(ImplicitLocOpBuilder &b, const VectorISA &isa) {

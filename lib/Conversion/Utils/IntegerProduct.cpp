@@ -513,14 +513,6 @@ SmallVector<Value> mxfp4::emitIntegerProduct(ImplicitLocOpBuilder &b,
                       SmallVector<Value>(groups.size() * rows.size(), zero));
 }
 
-/// Stack memory of lines.
-static Value allocate(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
-                      Type element) {
-  auto alloca = memref::AllocaOp::create(b, MemRefType::get(shape, element));
-  alloca.setAlignment(kLineBytes);
-  return alloca;
-}
-
 /// Decodes `count` blocks of `groups` of `panel` from `firstBlock` on to the
 /// first ones of `decoded`.
 static void decodeBlocks(ImplicitLocOpBuilder &b, const VectorISA &isa,
@@ -565,12 +557,12 @@ void mxfp4::emitIntegerProducts(
   int64_t numBlocks = panel.columns / mx::kBlockSize;
   int64_t chunk = std::min(kDecodedBytes / blockBytes, numBlocks);
   Panel decoded = {
-      allocate(b, {numGroups, chunk, elements}, vector.getElementType()),
-      allocate(b, {numGroups, chunk, isa.lanes}, b.getF32Type()),
+      allocateStack(b, {numGroups, chunk, elements}, vector.getElementType()),
+      allocateStack(b, {numGroups, chunk, isa.lanes}, b.getF32Type()),
       {},
       panel.columns};
   Value sums =
-      allocate(b, {kRowsOfBlock, numGroups, isa.lanes}, b.getF32Type());
+      allocateStack(b, {kRowsOfBlock, numGroups, isa.lanes}, b.getF32Type());
   Value zero = constantIndex(b, 0);
   SmallVector<Value> decodedGroups;
   for (int64_t i = 0; i < numGroups; ++i)

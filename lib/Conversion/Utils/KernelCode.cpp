@@ -168,14 +168,6 @@ Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,
   return value;
 }
 
-void mxfp4::emitIf(ImplicitLocOpBuilder &b, Value condition,
-                   function_ref<void()> body) {
-  auto branch = scf::IfOp::create(b, condition);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  body();
-}
-
 LogicalResult mxfp4::lowerOpsToLaunches(func::FuncOp function, TypeID dialect,
                                         function_ref<bool(Operation *)> lower) {
   WalkResult result = function.walk([&](Operation *op) {

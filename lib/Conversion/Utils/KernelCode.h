@@ -93,10 +93,6 @@ Value reduceWarp(ImplicitLocOpBuilder &b, Value value,
                  function_ref<Value(Value, Value)> combine,
                  int64_t lanes = kWarpSize);
 
-/// Runs `body` where `condition` holds.
-void emitIf(ImplicitLocOpBuilder &b, Value condition,
-            function_ref<void()> body);
-
 /// Replaces the ops of a dialect on memrefs in `function` that `lower` takes by
 /// the launches that it emits before them. `lower` returns false for an op that
 /// it leaves.

@@ -157,10 +157,10 @@ static Value packRows(ImplicitLocOpBuilder &b, Value rows, Value tokens,
   return packed;
 }
 
-void mxfp4::emitByTokens(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                         const Panel &panel, Value input, Value tokens,
-                         Value count, int64_t parts, function_ref<void()> few,
-                         function_ref<void(Value)> many) {
+void mxfp4::emitFewOrMany(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                          const Panel &panel, Value input, Value tokens,
+                          Value count, int64_t parts, function_ref<void()> few,
+                          function_ref<void(Value)> many) {
   std::optional<int64_t> known = getConstantIntValue(tokens);
   if (!hasTileProduct(isa, panel, input) || (known && *known < kTokensOfTiles))
     return few();
@@ -169,21 +169,17 @@ void mxfp4::emitByTokens(ImplicitLocOpBuilder &b, const VectorISA &isa,
     return many(rows);
   Value areMany = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, tokens,
                                         constantIndex(b, kTokensOfTiles));
-  auto branch = scf::IfOp::create(b, areMany, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  many(rows);
-  b.setInsertionPoint(branch.elseBlock()->getTerminator());
-  few();
-  // Memory is planned for a function as a whole.
-  branch.walk([&](memref::AllocOp alloc) { alloc->moveBefore(branch); });
+  emitIf(b, areMany, [&] { many(rows); }, few);
+  // Memory is planned for a function as a whole, that of `few` for as many
+  // tokens as there can be.
+  Operation *branch = *areMany.getUsers().begin();
+  branch->walk([&](memref::AllocOp alloc) { alloc->moveBefore(branch); });
 }
 
 void mxfp4::emitPanelProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     const TileShape &tile, IndexRange groupRange, int64_t groups, int64_t unit,
-    const ActivationRows &rows,
-    function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
+    const ActivationRows &rows, GetRows getRows,
     function_ref<void(ArrayRef<Value>, Value, ArrayRef<Value>)> finish) {
   auto forEachTile = [&](function_ref<void(ArrayRef<Value>)> body) {
     emitGroupTiles(b, groupRange.begin, groupRange.end, groups, tile.groups,
@@ -271,7 +267,6 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
   Value tokens = getSize(b, init, 0);
   int64_t groups = llvm::divideCeil(outputs, isa.lanes);
   IndexRange all = {constantIndex(b, 0), tokens};
-  using GetRows = function_ref<SmallVector<ActivationRow>(Value, int64_t)>;
   auto emitProducts = [&](const TileShape &tile, const ActivationRows &rows,
                           GetRows getRows) {
     emitGroupBlocks(b, groups, tile.groupsOfBlock, [&](Value begin, Value end) {
@@ -321,18 +316,18 @@ void mxfp4::emitLinear(ImplicitLocOpBuilder &b, const VectorISA &isa,
       return rows;
     });
   };
-  emitByTokens(b, isa, panel, input, tokens, tokens, /*parts=*/1, emitFew,
-               [&](Value rows) {
-                 Value zero = constantIndex(b, 0);
-                 emitParallel(
-                     b, getNumTileBlocks(b, input), [&](ValueRange indices) {
-                       storeTileRows(b, panel, input, indices[0], all, rows,
-                                     zero, [](Value row) { return row; });
-                     });
-                 emitProducts(getTileShape(isa, groups, /*isOneToken=*/false,
-                                           /*isDecoded=*/true),
-                              {rows, all, zero}, {});
-               });
+  emitFewOrMany(b, isa, panel, input, tokens, tokens, /*parts=*/1, emitFew,
+                [&](Value rows) {
+                  Value zero = constantIndex(b, 0);
+                  emitParallel(
+                      b, getNumTileBlocks(b, input), [&](ValueRange indices) {
+                        storeTileRows(b, panel, input, indices[0], all, rows,
+                                      zero, [](Value row) { return row; });
+                      });
+                  emitProducts(getTileShape(isa, groups, /*isOneToken=*/false,
+                                            /*isDecoded=*/true),
+                               {rows, all, zero}, {});
+                });
 }
 
 LogicalResult mxfp4::checkISA(MLIRContext *context, StringRef name) {

@@ -52,14 +52,13 @@ Value makeActivationRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
                          const Panel &panel, Value input, Value tokens,
                          std::optional<InputFormat> format);
 
-/// Emits `few`, or where `input`, of `tokens` tokens in all, is multiplied by
-/// `panel` in tiles (hasTileProduct) `many`, or both and a choice if it is not
-/// known how many tokens there are. `many` gets the memory that takes `count`
-/// rows of `parts` parts in tiles.
-void emitByTokens(ImplicitLocOpBuilder &b, const VectorISA &isa,
-                  const Panel &panel, Value input, Value tokens, Value count,
-                  int64_t parts, function_ref<void()> few,
-                  function_ref<void(Value)> many);
+/// Emits `few`; or, where `input` is multiplied by `panel` in tiles
+/// (hasTileProduct), `many`; or both and a choice, if the number of `tokens` is
+/// not known. `many` gets memory for `count` rows of `parts` parts in tiles.
+void emitFewOrMany(ImplicitLocOpBuilder &b, const VectorISA &isa,
+                   const Panel &panel, Value input, Value tokens, Value count,
+                   int64_t parts, function_ref<void()> few,
+                   function_ref<void(Value)> many);
 
 /// Rows of activations: those of `memory` in `range`, or if they are in tiles
 /// (storeTileRows) in those from `firstTile` on.
@@ -69,6 +68,9 @@ struct ActivationRows {
   Value firstTile = {};
 };
 
+using GetRows =
+    function_ref<SmallVector<ActivationRow>(Value first, int64_t count)>;
+
 /// Emits the products of the groups of `panel` in `groupRange`, of `groups` in
 /// all, with `rows`, of which `getRows` gives some consecutive ones unless they
 /// are in tiles. `finish` takes the sums of a row with each of some groups;
@@ -76,9 +78,7 @@ struct ActivationRows {
 void emitPanelProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     const TileShape &tile, IndexRange groupRange, int64_t groups, int64_t unit,
-    const ActivationRows &rows,
-    function_ref<SmallVector<ActivationRow>(Value first, int64_t count)>
-        getRows,
+    const ActivationRows &rows, GetRows getRows,
     function_ref<void(ArrayRef<Value> groups, Value row, ArrayRef<Value> sums)>
         finish);
 

@@ -41,8 +41,9 @@ bool mxfp4::hasTileProduct(const VectorISA &isa, const Panel &panel,
   if (!isa.hasTileProduct || !type.getElementType().isBF16() ||
       type.getShape().back() % kTileColumns != 0)
     return false;
+  // Tiles of a dense weight are found by the address of its first element.
   if (!panel.scales)
-    return values.getElementType().isBF16();
+    return values.getElementType().isBF16() && values.getLayout().isIdentity();
   const mx::BlockFormat *format =
       getBlockFormat(values, getMemRef(panel.scales));
   return format && StringRef(format->name) == mx::kMXFP4.name;
@@ -149,14 +150,6 @@ static void storeTile(ImplicitLocOpBuilder &b, int64_t tile,
   moveTile(b, "llvm.x86.tilestored64", tile, memory);
 }
 
-/// Stack memory of lines.
-static Value allocate(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
-                      Type element) {
-  auto alloca = memref::AllocaOp::create(b, MemRefType::get(shape, element));
-  alloca.setAlignment(kLineBytes);
-  return alloca;
-}
-
 void mxfp4::emitWithTiles(ImplicitLocOpBuilder &b, function_ref<void()> body) {
   // What ldtilecfg reads: the palette, then bytes of a row of each tile from 16
   // on and rows from 48 on.
@@ -166,7 +159,7 @@ void mxfp4::emitWithTiles(ImplicitLocOpBuilder &b, function_ref<void()> body) {
     config[16 + 2 * tile] = kRowBytes;
     config[48 + tile] = kRowsOfTile;
   }
-  Value memory = allocate(b, {64}, b.getI8Type());
+  Value memory = allocateStack(b, {64}, b.getI8Type());
   auto type = VectorType::get({64}, b.getI8Type());
   vector::StoreOp::create(
       b,
@@ -208,10 +201,7 @@ public:
           constantInt(b, i32, kGreatestScale - kLeastScale));
       Value areNormal =
           vector::ReductionOp::create(b, vector::CombiningKind::AND, isNormal);
-      auto branch = scf::IfOp::create(b, areNormal, /*withElseRegion=*/true);
-      auto emit = [&](Block *body, auto decodeWord) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(body->getTerminator());
+      auto emit = [&](auto decodeWord) {
         for (int64_t word = 0; word < kWordsOfBlock; ++word) {
           Value words = reader.loadWords(
               group, addIndex(b, mulIndex(b, block, kWordsOfBlock), word));
@@ -226,12 +216,19 @@ public:
           }
         }
       };
-      emit(branch.thenBlock(), [&](Value words, int64_t pair) {
-        return addExponents(lookUp(words, pair), codes);
-      });
-      emit(branch.elseBlock(), [&](Value words, int64_t pair) {
-        return multiply(words, pair, reader.loadScales(group, block));
-      });
+      emitIf(
+          b, areNormal,
+          [&] {
+            emit([&](Value words, int64_t pair) {
+              return addExponents(lookUp(words, pair), codes);
+            });
+          },
+          [&] {
+            Value scales = reader.loadScales(group, block);
+            emit([&](Value words, int64_t pair) {
+              return multiply(words, pair, scales);
+            });
+          });
     });
   }
 
@@ -246,16 +243,14 @@ private:
       words = arith::ShRUIOp::create(b, words, constantInt(b, i32, 4 * pair));
     // An index has 5 bits, of which the highest is of the next column.
     SmallVector<int16_t> table;
-    for (int64_t code = 0; code < kTileColumns; ++code) {
+    for (int64_t code = 0; code < i16.getNumElements(); ++code) {
       float value = mx::decode(mx::kE2M1, uint8_t(code % 16));
       table.push_back(int16_t(llvm::bit_cast<uint32_t>(value) >> 16));
     }
     Value values = arith::ConstantOp::create(
         b, DenseElementsAttr::get(i16, ArrayRef<int16_t>(table)));
-    return LLVM::CallIntrinsicOp::create(
-               b, i16, b.getStringAttr("llvm.x86.avx512.permvar.hi.512"),
-               ValueRange{values, vector::BitCastOp::create(b, i16, words)})
-        .getResult(0);
+    return callIntrinsic(b, "llvm.x86.avx512.permvar.hi.512", i16,
+                         {values, vector::BitCastOp::create(b, i16, words)});
   }
 
   /// `numbers`, which are two of a row in each lane of i32, times the scales of
@@ -373,14 +368,15 @@ void mxfp4::emitTileProducts(
   int64_t chunk = std::min(kDecodedColumns / kTileColumns, numBlocks);
   VectorType f32 = getF32Vector(b, isa.lanes);
   Value zero = constantIndex(b, 0);
-  Value sums =
-      allocate(b, {kRowsOfTileBlock, numGroups, isa.lanes}, b.getF32Type());
+  Value sums = allocateStack(b, {kRowsOfTileBlock, numGroups, isa.lanes},
+                             b.getF32Type());
   Value decoded;
   SmallVector<Value> places;
   for (int64_t i = 0; i < numGroups; ++i)
     places.push_back(constantIndex(b, i));
   if (panel.scales)
-    decoded = allocate(b, {numGroups, chunk, kTileElements}, b.getBF16Type());
+    decoded =
+        allocateStack(b, {numGroups, chunk, kTileElements}, b.getBF16Type());
 
   Value count = subIndex(b, range.end, range.begin);
   emitFor(b, zero, count, 1, [&](Value row) {
@@ -404,6 +400,7 @@ void mxfp4::emitTileProducts(
         decoder.decode(group, block, size, decoded, place);
       weights = {getTileMemory(b, decoded, kRowBytes), places, chunk, zero};
     } else {
+      assert(panel.prefix.empty() && "expected a single dense weight");
       weights = {getTileMemory(b, panel.values, kRowBytes),
                  SmallVector<Value>(groups), numBlocks, block};
     }

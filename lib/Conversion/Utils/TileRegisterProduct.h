@@ -13,18 +13,20 @@
 #define MXFP4_LIB_CONVERSION_UTILS_TILEREGISTERPRODUCT_H
 
 #include "VectorCode.h"
+#include "mxfp4/ABI/Program.h"
 
 namespace mlir::mxfp4 {
 
-/// So many tokens and more are multiplied in tiles: with fewer, most rows of a
-/// tile would be empty.
+/// So many tokens and more are multiplied in tiles. Fewer have the same bits as
+/// one token, drafts with what they follow among them.
 constexpr int64_t kTokensOfTiles = 32;
+static_assert(mx::kMaxRewind + 1 < kTokensOfTiles);
 
 /// Rows of a tile.
 constexpr int64_t kRowsOfTile = 16;
 
 /// Rows that share what is decoded of a weight. With 2880 columns they take a
-/// third of the second cache.
+/// third of 2 MiB, which processors with tiles have as their second cache.
 constexpr int64_t kRowsOfTileBlock = 128;
 
 /// True if `isa` multiplies `input` [..., K] by `panel` in tiles where there

@@ -67,6 +67,32 @@ void mxfp4::emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
   body(loop.getInductionVars());
 }
 
+void mxfp4::emitIf(ImplicitLocOpBuilder &b, Value condition,
+                   function_ref<void()> then, function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(b, condition, bool(otherwise));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  then();
+  if (!otherwise)
+    return;
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  otherwise();
+}
+
+Value mxfp4::allocateStack(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
+                           Type element) {
+  auto alloca = memref::AllocaOp::create(b, MemRefType::get(shape, element));
+  alloca.setAlignment(kLineBytes);
+  return alloca;
+}
+
+Value mxfp4::callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
+                           ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
 //===----------------------------------------------------------------------===//
 // Vectors of f32
 //===----------------------------------------------------------------------===//
@@ -181,15 +207,6 @@ Value mxfp4::emitMultiplyAdd(ImplicitLocOpBuilder &b, const VectorISA &isa,
   if (isa.hasFMA)
     return vector::FMAOp::create(b, x, y, z);
   return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
-}
-
-/// A call of an intrinsic that selects an instruction of the set. Of an
-/// overloaded one `name` goes without the types.
-static Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
-                           ValueRange operands) {
-  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
-                                       operands)
-      .getResult(0);
 }
 
 /// A vector of f32 that no instruction has to compute.

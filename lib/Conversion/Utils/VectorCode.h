@@ -54,6 +54,19 @@ void emitFor(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
 void emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
                   function_ref<void(ValueRange)> body);
 
+/// Runs `then` where `condition` holds, else `otherwise` if there is one.
+void emitIf(ImplicitLocOpBuilder &b, Value condition, function_ref<void()> then,
+            function_ref<void()> otherwise = {});
+
+/// Stack memory that begins with a cache line.
+Value allocateStack(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
+                    Type element);
+
+/// A call of an intrinsic that selects an instruction of the set. Of an
+/// overloaded one `name` goes without the types.
+Value callIntrinsic(ImplicitLocOpBuilder &b, StringRef name, Type result,
+                    ValueRange operands);
+
 //===----------------------------------------------------------------------===//
 // Vectors of f32
 //===----------------------------------------------------------------------===//

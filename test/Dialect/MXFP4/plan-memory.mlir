@@ -400,6 +400,17 @@ func.func @computed(%n: index {mxfp4.value = "tokens"})
 
 // -----
 
+func.func @too_many(%n: index {mxfp4.value = "tokens"})
+    attributes {mxfp4.entry = "decode", mxfp4.max_tokens = 5 : i64} {
+  %many = arith.constant 4611686018427387904 : index
+  %slots = arith.muli %n, %many : index
+  // expected-error @below {{cannot be placed in the arena: expected dynamic sizes to be the number of tokens of an entry point}}
+  %a = memref.alloc(%slots) : memref<?xf32>
+  return
+}
+
+// -----
+
 /// Rows that go round in a circle are not known, and calls in one not allowed.
 func.func private @recursive(%x: memref<?xf32>) {
   %zero = arith.constant 0 : index

@@ -276,12 +276,13 @@ def PlanMemoryPass : Pass<"mxfp4-plan-memory", "::mlir::ModuleOp"> {
     allocated while a program runs. Temporaries that are not alive together share
     bytes. A function gets the arena as an argument; the part behind its own
     temporaries belongs to the functions it calls. A dynamic size must be one of
-    tokens: an argument of an entry point with `mxfp4.value = "tokens"`, or the
-    leading dimension of one with `mxfp4.dim = "tokens"`, in the function or in
-    those that call it. It is bounded by `mxfp4.max_tokens` of the entry point.
+    tokens, or a sum or product of such and constants: an argument of an entry
+    point with `mxfp4.value = "tokens"`, or the leading dimension of one with
+    `mxfp4.dim = "tokens"`, in the function or in those that call it. It is
+    bounded by `mxfp4.max_tokens` of the entry point.
     The module gets the attribute `mxfp4.arena`, the size in bytes. Fails on a
     temporary that is returned, stored, or gets another name that is no view of
-    it.
+    it and no address in it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect"];
