@@ -156,6 +156,8 @@ mx::Result<CPUTarget> mxfp4::resolveCPU(const std::string &target) {
     // LLVM aborts on features of another architecture.
     if (!candidate.has(isa.architecture))
       continue;
+    if (!isa.onlyOn.empty() && !llvm::is_contained(isa.onlyOn, processor))
+      continue;
     bool hasAll = llvm::all_of(isa.features, [&](llvm::StringRef feature) {
       if (isHost)
         return hostFeatures.lookup(feature);

@@ -16,7 +16,7 @@
 // RUN: not mxfp4-opt %t/baseline.mlir --convert-mxfp4-to-vector=isa=avx2 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: mxfp4-opt %t/errors.mlir --convert-mxfp4-to-vector --split-input-file --verify-diagnostics
 
-// UNKNOWN: error: expected one of the instruction sets amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
+// UNKNOWN: error: expected one of the instruction sets amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
 // LANES: cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 4, depth = 8>
 
 /// The upper two bytes of an f32 are looked up; an index outside of both tables

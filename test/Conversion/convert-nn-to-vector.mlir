@@ -1,7 +1,7 @@
 // RUN: mxfp4-opt %s --convert-nn-to-vector --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
 // RUN: not mxfp4-opt %s --convert-nn-to-vector=isa=avx1024 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// UNKNOWN: error: expected one of the instruction sets amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
+// UNKNOWN: error: expected one of the instruction sets amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
 
 /// 20 columns are two vectors of 8 and a tail of 4.
 // CHECK-LABEL: func.func @embedding

@@ -5,7 +5,7 @@
 
 /// The passes that lower to it know which there are.
 // ISA-NOT: note:
-// ISA: error: expected one of the instruction sets amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
+// ISA: error: expected one of the instruction sets amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, neon_mmla, neon_dotprod, neon, baseline, but got 'avx1024'
 
 /// What a function allocates dies with its frame of the arena, so it cannot be
 /// returned. The slow path allocates on the heap.

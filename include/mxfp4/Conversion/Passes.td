@@ -225,7 +225,7 @@ def ExpandMathPass : Pass<"mxfp4-expand-math"> {
 class ToVectorPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx2\"",
-           "Vector instruction set: amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2 "
+           "Vector instruction set: amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 "
            "(default), neon_mmla, neon_dotprod, neon or baseline">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",

@@ -73,6 +73,9 @@ struct VectorISA {
   /// have to run that code.
   llvm::StringRef processor;
   llvm::ArrayRef<llvm::StringLiteral> features;
+  /// The processors that get it, as LLVM names them, where not all that have
+  /// the features gain by it.
+  llvm::ArrayRef<llvm::StringLiteral> onlyOn = {};
 
   /// All instruction sets, the widest first.
   static llvm::ArrayRef<VectorISA> all();

@@ -23,7 +23,7 @@ namespace mxfp4 {
 struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> isa{
       *this, "isa",
-      llvm::cl::desc("amx, avx512vnni, avx512bf16, avx512, avxvnni, avx2, "
+      llvm::cl::desc("amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, "
                      "neon_mmla, neon_dotprod, "
                      "neon or baseline"),
       llvm::cl::init("avx2")};
