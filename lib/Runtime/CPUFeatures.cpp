@@ -12,12 +12,12 @@
 
 #include "mxfp4/Runtime/CPUFeatures.h"
 
+#include "mxfp4/Support/TileRegisters.h"
+
 #include <cstdint>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace {
 enum Register { EAX, EBX, ECX, EDX };
@@ -75,20 +75,13 @@ static uint64_t enabledState() {
   return uint64_t(high) << 32 | low;
 }
 
-/// Asks the operating system for the registers of AMX, whose contents it only
-/// keeps for processes that asked, with all their threads.
-static bool requestTiles() {
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
 static bool isPresent(const Feature &feature) {
   unsigned words[4];
   return __get_cpuid_count(feature.leaf, feature.subleaf, &words[EAX],
                            &words[EBX], &words[ECX], &words[EDX]) &&
          (words[feature.result] >> feature.bit & 1) &&
          (enabledState() & feature.state) == feature.state &&
-         (feature.state != kAMXState || requestTiles());
+         (feature.state != kAMXState || mx::requestTileRegisters());
 }
 
 #elif defined(__aarch64__)

@@ -17,6 +17,7 @@
 #include "Link.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mxfp4/Support/TileRegisters.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -28,9 +29,6 @@
 #if defined(__linux__) && defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
-#elif defined(__linux__) && defined(__x86_64__)
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 using namespace mlir;
@@ -104,13 +102,10 @@ static llvm::StringMap<bool> getHostFeatures() {
   features["dotprod"] = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
   features["bf16"] = getauxval(AT_HWCAP2) & HWCAP2_BF16;
   features["i8mm"] = getauxval(AT_HWCAP2) & HWCAP2_I8MM;
-#elif defined(__linux__) && defined(__x86_64__)
-  // The processor has them, but the system may keep them from a process.
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  if (features.lookup("amx-tile") &&
-      syscall(SYS_arch_prctl, kRequestPermission, kTileData) != 0)
-    features["amx-tile"] = features["amx-bf16"] = false;
 #endif
+  // The processor has them, but the system may keep them from a process.
+  if (features.lookup("amx-tile") && !mx::requestTileRegisters())
+    features["amx-tile"] = features["amx-bf16"] = false;
   return features;
 }
 

@@ -183,7 +183,7 @@ public:
     // The sink takes part in the maximum and the sum and has no value.
     SmallVector<Value> state;
     for (int64_t i = 0; i < tile.vectors; ++i)
-      state.push_back(load(sinks, constantIndex(b, i * tile.lanes), f32));
+      state.push_back(load(sinks, constantIndex(b, i * tile.lanes)));
     state.append(tile.vectors, constantFloat(b, f32, 1.0));
     // Blocks begin at multiples of their size, wherever the call begins.
     Value start = mulIndex(b, divIndex(b, first, tile.lanes), tile.lanes);
@@ -203,8 +203,9 @@ private:
     return allocateStack(b, size, b.getF32Type());
   }
 
-  Value load(Value memref, Value place, VectorType type) {
-    return vector::LoadOp::create(b, type, memref, place);
+  /// Lanes of `memref` from `place` on.
+  Value load(Value memref, Value place) {
+    return vector::LoadOp::create(b, f32, memref, place);
   }
 
   /// Element i * `stride` of `memref` after `place` in lane i.
@@ -340,7 +341,7 @@ private:
                 [&](Value column, ValueRange carried) {
                   Vectors ofColumn, next;
                   for (int64_t i = 0; i < tile.vectors; ++i)
-                    ofColumn.push_back(load(queries, getLanes(column, i), f32));
+                    ofColumn.push_back(load(queries, getLanes(column, i)));
                   for (int64_t key = 0; key < tile.lanes; ++key) {
                     Value element = broadcastElement(keys, key, column);
                     for (Value query : ofColumn)
@@ -446,7 +447,7 @@ private:
     Vectors sums;
     for (int64_t i = 0; i < tile.vectors; ++i)
       sums.push_back(arith::MulFOp::create(
-          b, load(results, getLanes(column, i), f32), corrections[i]));
+          b, load(results, getLanes(column, i)), corrections[i]));
     for (int64_t key = 0; key < tile.lanes; ++key) {
       Value element = broadcastElement(values, key, column);
       for (auto [i, sum] : llvm::enumerate(sums)) {

@@ -107,7 +107,8 @@ void mxfp4::emitForEachItem(ImplicitLocOpBuilder &b, const KernelThread &thread,
       return body(first);
     Value isItem =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, items);
-    return emitIf(b, isItem, [&] { body(first); });
+    emitIf(b, isItem, [&] { body(first); });
+    return;
   }
   auto loop =
       scf::ForOp::create(b, first, items, mulIndex(b, thread.blocks, perBlock));

@@ -169,10 +169,9 @@ void mxfp4::emitFewOrMany(ImplicitLocOpBuilder &b, const VectorISA &isa,
     return many(rows);
   Value areMany = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, tokens,
                                         constantIndex(b, kTokensOfTiles));
-  emitIf(b, areMany, [&] { many(rows); }, few);
+  scf::IfOp branch = emitIf(b, areMany, [&] { many(rows); }, few);
   // Memory is planned for a function as a whole, that of `few` for as many
   // tokens as there can be.
-  Operation *branch = *areMany.getUsers().begin();
   branch->walk([&](memref::AllocOp alloc) { alloc->moveBefore(branch); });
 }
 

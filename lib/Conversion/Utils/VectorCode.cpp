@@ -67,16 +67,18 @@ void mxfp4::emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
   body(loop.getInductionVars());
 }
 
-void mxfp4::emitIf(ImplicitLocOpBuilder &b, Value condition,
-                   function_ref<void()> then, function_ref<void()> otherwise) {
+scf::IfOp mxfp4::emitIf(ImplicitLocOpBuilder &b, Value condition,
+                        function_ref<void()> then,
+                        function_ref<void()> otherwise) {
   auto branch = scf::IfOp::create(b, condition, bool(otherwise));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
   then();
-  if (!otherwise)
-    return;
-  b.setInsertionPoint(branch.elseBlock()->getTerminator());
-  otherwise();
+  if (otherwise) {
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+    otherwise();
+  }
+  return branch;
 }
 
 Value mxfp4::allocateStack(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,

@@ -55,8 +55,10 @@ void emitParallel(ImplicitLocOpBuilder &b, ArrayRef<Value> sizes,
                   function_ref<void(ValueRange)> body);
 
 /// Runs `then` where `condition` holds, else `otherwise` if there is one.
-void emitIf(ImplicitLocOpBuilder &b, Value condition, function_ref<void()> then,
-            function_ref<void()> otherwise = {});
+/// Returns the branch.
+scf::IfOp emitIf(ImplicitLocOpBuilder &b, Value condition,
+                 function_ref<void()> then,
+                 function_ref<void()> otherwise = {});
 
 /// Stack memory that begins with a cache line.
 Value allocateStack(ImplicitLocOpBuilder &b, ArrayRef<int64_t> shape,
