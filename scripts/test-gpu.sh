@@ -28,6 +28,8 @@ make_programs() {
     for activations in f32 bf16; do
       "$BUILD_DIR/bin/mxfp4" compile $model --target "nvptx:$chip" \
         --activations $activations -o "$folder/$chip-$activations.program"
+      "$BUILD_DIR/bin/mxfp4" compile $model --target "nvptx:$chip" --sequences 3 \
+        --activations $activations -o "$folder/$chip-$activations.batch"
     done
   done
   for shape in "320 256 16512" "256 384 600" "768 96 1000"; do
@@ -48,6 +50,12 @@ PYTHON
     for chip in sm_80 sm_90; do
       "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
         -o "$folder/$name.$chip"
+      # Few sequences and more, with weights that have kernels for each.
+      for sequences in 3 12 20; do
+        [ "$name" != 768-96-1000 ] ||
+          "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
+            --sequences $sequences -o "$folder/$name.batch-$sequences.$chip"
+      done
     done
   done
   rm "$folder/config.json"
@@ -65,7 +73,8 @@ if [ -z "$programs" ]; then
   make_programs "$programs"
 fi
 
-# Compares logits: NAME FOUND EXPECTED LIMIT of the relative L2 error.
+# Compares logits: NAME FOUND EXPECTED LIMIT of the relative L2 error. What is found
+# may be as expected several times over.
 compare() {
   python3 - "$@" <<'PYTHON'
 import array, json, math, struct, sys
@@ -82,7 +91,8 @@ def read(path):
 name, limit = sys.argv[1], float(sys.argv[4])
 found, width = read(sys.argv[2])
 expected, _ = read(sys.argv[3])
-assert len(found) == len(expected), (len(found), len(expected))
+assert found and len(found) % len(expected) == 0, (len(found), len(expected))
+expected *= len(found) // len(expected)
 error = math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(found, expected)) /
                   math.fsum(b * b for b in expected))
 wrong = 0
@@ -107,6 +117,9 @@ begin, end = json.loads(data[8:8 + size])["input_ids"]["data_offsets"]
 ids = data[8 + size + begin:8 + size + end]
 print(",".join(map(str, struct.unpack(f"<{len(ids) // 4}i", ids))))
 PYTHON
+
+# The same for each of three sequences.
+cat "$folder/ids" "$folder/ids" "$folder/ids" >"$folder/ids-of-batch"
 
 # What the reference library's own bf16 run is off is 3.5e-3; f32 differs by the
 # order of sums alone.
@@ -134,6 +147,17 @@ for program in "$programs"/*.program; do
   done
   case $name in *f32) limit=1e-5 ;; *) limit=6e-3 ;; esac
   compare "$name" "$folder/$name.0" $model/reference.safetensors $limit || failed=1
+  "$BUILD_DIR/bin/mxfp4-run" "$programs/$name.batch" $model --batch 3 \
+    --ids "@$folder/ids-of-batch" -o "$folder/batch" &&
+    compare "$name, three sequences" "$folder/batch" $model/reference.safetensors \
+      $limit || failed=1
+  # The GPU chooses the tokens of a batch, too.
+  "$BUILD_DIR/bin/mxfp4-run" bench "$programs/$name.batch" $model -p 0 -n 20 -r 1 \
+    --batch 3 >"$folder/log" 2>&1 && grep -q "tg20 x3" "$folder/log" || {
+    cat "$folder/log"
+    echo "FAILED $name: bench of three sequences"
+    failed=1
+  }
   # The GPU chooses tokens, and with --top-k the CPU does by the same logits.
   for run in gpu cpu; do
     choose=()
@@ -156,6 +180,14 @@ for program in "$programs"/*.program; do
         echo "FAILED $name: $tool"
         failed=1
       }
+      compute-sanitizer --tool $tool --error-exitcode 1 "$BUILD_DIR/bin/mxfp4-run" \
+        "$programs/$name.batch" $model --ids 1,2,3,4,5,6,7,8,9 --batch 3 \
+        -o "$folder/batch" >"$folder/log" 2>&1 &&
+        echo "passed $name: $tool, three sequences" || {
+        tail -n 20 "$folder/log"
+        echo "FAILED $name: $tool, three sequences"
+        failed=1
+      }
     done
   fi
 done
@@ -170,6 +202,17 @@ for reference in "$programs"/*.reference; do
       name="$(basename "$program") with $count tokens"
       "$BUILD_DIR/bin/mxfp4-run" "$program" "$shape" --ids "$ids" -o "$folder/found" &&
         compare "$name" "$folder/found" "$folder/expected" 6e-3 || failed=1
+    done
+    [ $count = 40 ] || continue
+    for sequences in 3 12 20; do
+      all=$(printf "$ids,%.0s" $(seq $sequences))
+      for program in "$shape".batch-$sequences.sm_*; do
+        [ -e "$program" ] || continue
+        name="$(basename "$program") with $count tokens each"
+        "$BUILD_DIR/bin/mxfp4-run" "$program" "$shape" --ids "$all" \
+          --batch $sequences -o "$folder/found" &&
+          compare "$name" "$folder/found" "$folder/expected" 6e-3 || failed=1
+      done
     done
   done
 done

@@ -70,19 +70,27 @@ static double countPositions(int64_t tokens, int64_t position, int64_t window,
   return full * (p + (full + 1) / 2) + (t - full) * w;
 }
 
+/// P of OpCost, or Q if `pairs`.
+static double countPositions(const OpCost &cost, int64_t tokens,
+                             int64_t position, bool pairs) {
+  if (cost.ownSequences)
+    return double(tokens) * countPositions(1, position, cost.window, pairs);
+  return countPositions(tokens, position, cost.window, pairs);
+}
+
 double OpCost::bytesOf(int64_t tokens, int64_t position) const {
   double chosen =
       std::min(double(tokens) * double(expertsPerToken), double(experts));
   return double(bytes) + double(bytesPerToken) * double(tokens) +
          double(bytesPerExpert) * chosen +
          double(bytesPerPosition) *
-             countPositions(tokens, position, window, /*pairs=*/false);
+             countPositions(*this, tokens, position, /*pairs=*/false);
 }
 
 double OpCost::flopsOf(int64_t tokens, int64_t position) const {
   return double(flops) + double(flopsPerToken) * double(tokens) +
          double(flopsPerPair) *
-             countPositions(tokens, position, window, /*pairs=*/true);
+             countPositions(*this, tokens, position, /*pairs=*/true);
 }
 
 /// FNV-1a. A change of one byte always changes it: each step is a bijection.
@@ -125,7 +133,7 @@ static void visitFields(Cost &cost, Visitor visit) {
        {&OpCost::bytes, &OpCost::bytesPerToken, &OpCost::bytesPerPosition,
         &OpCost::bytesPerExpert, &OpCost::experts, &OpCost::expertsPerToken,
         &OpCost::flops, &OpCost::flopsPerToken, &OpCost::flopsPerPair,
-        &OpCost::window})
+        &OpCost::window, &OpCost::ownSequences})
     visit(cost.*field);
 }
 
@@ -169,6 +177,7 @@ static std::string serialize(const Program &program) {
   writer.integer(uint64_t(program.vocabSize));
   writer.integer(uint64_t(program.maxPositions));
   writer.integer(uint64_t(program.maxRewind));
+  writer.integer(uint64_t(program.sequences));
   writer.integer(program.overlapsLaunches);
 
   writer.integer(program.buffers.size());
@@ -376,6 +385,7 @@ static Result<Program> parseBody(std::string_view body,
   program.vocabSize = reader.integerIn("vocabulary size", 0, kMaxCount);
   program.maxPositions = reader.integerIn("positions", 0, kMaxCount);
   program.maxRewind = reader.integerIn("tokens to take back", 0, kMaxCount);
+  program.sequences = reader.integerIn("sequences", 1, kMaxSequences);
   program.overlapsLaunches = reader.integerIn("overlap of launches", 0, 1);
 
   // A buffer takes 52 bytes or more: its kind and six lengths or sizes.
@@ -395,8 +405,8 @@ static Result<Program> parseBody(std::string_view body,
   // A weight as in the checkpoint, and the buffer to fill.
   readEntries(reader, /*bufferCount=*/2, program.prepares);
 
-  // An op takes 104 bytes: three lengths and ten numbers.
-  program.ops.resize(reader.length("ops", 104));
+  // An op takes 112 bytes: three lengths and eleven numbers.
+  program.ops.resize(reader.length("ops", 112));
   for (ProgramOp &op : program.ops) {
     op.function = reader.string();
     op.name = reader.string();

@@ -154,6 +154,7 @@ static std::string formatJson(const Setup &setup,
                     {"n_prompt", result.promptTokens},
                     {"n_gen", result.decodeTokens},
                     {"n_depth", result.depth},
+                    {"n_sequences", result.batch},
                     {"avg_ts", mean(result.tokensPerSecond)},
                     {"stddev_ts", standardDeviation(result.tokensPerSecond)},
                     {"samples_ts", result.tokensPerSecond}});
@@ -178,8 +179,14 @@ void mx::addBenchFlags(CLI::App &app, BenchFlags &flags) {
       ->check(CLI::Range(int64_t(0), kMaxPositions))
       ->capture_default_str();
   app.add_option("-n,--tokens", flags.options.decodeTokens,
-                 "Tokens to decode; 0 leaves this test out")
+                 "Tokens to decode in each sequence; 0 leaves this test out")
       ->check(CLI::Range(int64_t(0), kMaxPositions))
+      ->capture_default_str();
+  app.add_option(
+         "-b,--batch", flags.options.batch,
+         "Sequences that are decoded together, each with --depth tokens "
+         "before; t/s counts the tokens of all. A prompt is of one")
+      ->check(CLI::Range(int64_t(1), kMaxSequences))
       ->capture_default_str();
   app.add_option("-r,--repetitions", flags.options.repetitions,
                  "Runs of each test, after one that is not counted")
@@ -210,7 +217,7 @@ Status mx::checkBenchProgram(const BenchFlags &flags, const Program &program) {
   if (flags.perOp && program.ops.empty())
     return Error{"--per-op needs the barriers between ops, which the program "
                  "for --reference lacks"};
-  return {};
+  return checkBatch(program, flags.options.batch);
 }
 
 Status mx::runBenchCommand(const Program &program, Checkpoint &checkpoint,

@@ -14,6 +14,8 @@
 #include "mxfp4/Command/Input.h"
 #include "mxfp4/Runtime/Logits.h"
 
+#include <CLI/CLI.hpp>
+
 using namespace mx;
 
 Result<std::vector<int32_t>> mx::readIds(const LogitsFlags &flags,
@@ -33,25 +35,48 @@ Result<std::vector<int32_t>> mx::readIds(const LogitsFlags &flags,
     return Error{where + ": " + ids.error().message};
   if (ids->empty())
     return Error{where + ": expected 1 or more token ids, but there are none"};
+  int64_t count = int64_t(ids->size());
+  if (count % flags.batch != 0)
+    return Error{where + ": expected as many token ids for each of the " +
+                 std::to_string(flags.batch) + " sequences of --batch, but " +
+                 "there are " + std::to_string(count)};
   Result<int64_t> context =
-      chooseContext(flags.session.context, maxPositions, int64_t(ids->size()));
+      chooseContext(flags.session.context, maxPositions, count / flags.batch);
   if (!context)
     return context.error();
-  if (Status status = checkPrompt(*ids, config.vocabSize, *context); !status)
-    return status.error();
+  for (auto begin = ids->begin(); begin != ids->end();
+       begin += count / flags.batch)
+    if (Status status = checkPrompt({begin, begin + count / flags.batch},
+                                    config.vocabSize, *context);
+        !status)
+      return status.error();
   return ids;
+}
+
+void mx::addBatchFlag(CLI::App &app, LogitsFlags &flags) {
+  app.add_option("--batch", flags.batch,
+                 "The tokens are of so many sequences, as many of each, one "
+                 "sequence after the other, and so are the logits. The first "
+                 "half of each, or one more, is a prompt; the rest is decoded "
+                 "together with the others")
+      ->check(CLI::Range(int64_t(1), kMaxSequences))
+      ->capture_default_str();
 }
 
 Status mx::runLogits(const Program &program, Checkpoint &checkpoint,
                      const LogitsFlags &flags,
                      const std::vector<int32_t> &ids) {
+  if (Status status = checkBatch(program, flags.batch); !status)
+    return status;
   Result<SafetensorsWriter> file =
       createLogits(flags.output, int64_t(ids.size()), program.vocabSize);
   if (!file)
     return file.error();
-  Result<std::unique_ptr<Session>> session =
-      openSession(program, checkpoint, flags.session, int64_t(ids.size()));
+  Result<std::unique_ptr<Session>> session = openSession(
+      program, checkpoint, flags.session, int64_t(ids.size()) / flags.batch);
   if (!session)
     return session.error();
-  return writeLogits(**session, ids, *file);
+  return flags.batch == 1
+             ? writeLogits(**session, ids, *file)
+             : writeBatchLogits(**session, ids, flags.batch, *file);
 }

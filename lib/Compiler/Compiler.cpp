@@ -96,6 +96,7 @@ public:
           return dense.name == options.dense;
         })->format;
     importOptions.prefillTokens = options.prefillTokens;
+    importOptions.sequences = options.sequences;
     // Its logits stay where they are.
     importOptions.makesSample = !lowering->getCPU();
     loadImportDialects(result->context);
@@ -129,10 +130,13 @@ private:
 } // namespace
 
 /// What a Program says of its model besides its buffers.
-static void describeModel(const mx::ModelConfig &config, mx::Program &program) {
+static void describeModel(const mx::ModelConfig &config,
+                          const mx::CompileOptions &options,
+                          mx::Program &program) {
   program.vocabSize = config.vocabSize;
   program.maxPositions = config.maxPositionEmbeddings;
   program.maxRewind = mx::kMaxRewind;
+  program.sequences = options.sequences;
 }
 
 mx::Result<std::string> mx::chooseGPUTarget(int capability) {
@@ -187,7 +191,7 @@ mx::Result<mx::Program> mx::planModel(const ModelConfig &config,
   mx::Result<Program> program =
       (*model)->getLowering().describe((*model)->getModule());
   if (program)
-    describeModel(config, *program);
+    describeModel(config, options, *program);
   return program;
 }
 
@@ -199,7 +203,7 @@ mx::Result<mx::Program> mx::compileModel(const ModelConfig &config,
   mx::Result<Program> program =
       (*model)->getLowering().finish((*model)->getModule());
   if (program)
-    describeModel(config, *program);
+    describeModel(config, options, *program);
   return program;
 }
 

@@ -11,6 +11,7 @@
 #include "Lowering.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "mxfp4/ABI/Program.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "mxfp4/Pipelines/Pipelines.h"
 #include "llvm/ADT/StringExtras.h"
@@ -32,6 +33,10 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
     return mx::Error{"expected 1 to " + std::to_string(mx::kMaxPrefillTokens) +
                      " tokens or rows in a call, but got " +
                      std::to_string(options.prefillTokens)};
+  if (options.sequences < 1 || options.sequences > mx::kMaxSequences)
+    return mx::Error{"expected 1 to " + std::to_string(mx::kMaxSequences) +
+                     " sequences, but got " +
+                     std::to_string(options.sequences)};
   if (!namesGPU(options.target)) {
     mx::Result<CPUTarget> target = resolveCPU(options.target);
     if (!target)

@@ -10,6 +10,8 @@
 
 #include "mxfp4/Driver/Flags.h"
 
+#include "mxfp4/ABI/Program.h"
+
 #include <CLI/CLI.hpp>
 
 using namespace mx;
@@ -50,7 +52,8 @@ void mx::addTargetFlag(CLI::App &app, CompileOptions &options) {
       ->capture_default_str();
 }
 
-void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
+/// Those of programs that are run at once, too.
+static void addProgramFlags(CLI::App &app, CompileOptions &options) {
   addTargetFlag(app, options);
   app.add_option("--activations", options.activations,
                  "Precision of activations and of the KV cache; int8 is bf16 "
@@ -73,6 +76,14 @@ void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
       ->capture_default_str();
 }
 
+void mx::addCompileFlags(CLI::App &app, CompileOptions &options) {
+  addProgramFlags(app, options);
+  app.add_option("--sequences", options.sequences,
+                 "Sequences that the caches hold, to decode together")
+      ->check(CLI::Range(int64_t(1), kMaxSequences))
+      ->capture_default_str();
+}
+
 void mx::addEngineFlags(CLI::App &app, std::string &model,
                         EngineOptions &options) {
   app.add_option("MODEL", model, "The folder of a checkpoint")->required();
@@ -80,7 +91,7 @@ void mx::addEngineFlags(CLI::App &app, std::string &model,
 }
 
 void mx::addEngineFlags(CLI::App &app, EngineOptions &options) {
-  addCompileFlags(app, options.compile);
+  addProgramFlags(app, options.compile);
   app.add_flag("--quantize", options.checkpoint.quantizeExperts,
                "Quantize experts that the checkpoint has in BF16");
   CLI::Option *folder =

@@ -57,6 +57,7 @@ std::string mx::cacheKey(const std::string &fingerprint,
   text += "\nreference " + std::to_string(options.reference);
   text += "\nfuse " + std::to_string(options.fuse);
   text += "\nprefill tokens " + std::to_string(options.prefillTokens);
+  text += "\nsequences " + std::to_string(options.sequences);
   text += "\nmodel " + writeModelConfig(config);
   llvm::ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(text.data()),
                                 text.size());

@@ -86,17 +86,25 @@ public:
   OwningOpRef<ModuleOp> import() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc(), "gpt_oss");
     b.setInsertionPointToEnd(module->getBody());
-    for (int64_t tokens : {ShapedType::kDynamic, int64_t{1}}) {
+    for (Variant variant :
+         {Variant::Prefill, Variant::Decode, Variant::Batch}) {
+      if (variant == Variant::Batch && options.sequences == 1)
+        continue;
       for (bool isSliding : {true, false})
         if (llvm::is_contained(config.slidingLayers, isSliding))
-          importAttention(tokens, isSliding);
-      importExperts(tokens);
+          importAttention(variant, isSliding);
+      importExperts(variant);
     }
     importPrefill();
-    importDecode();
+    importDecode(Variant::Decode);
+    if (options.sequences > 1)
+      importDecode(Variant::Batch);
     importUnembed();
-    if (options.makesSample)
-      importSample();
+    if (!options.makesSample)
+      return module;
+    importSample(Variant::Prefill);
+    if (options.sequences > 1)
+      importSample(Variant::Batch);
     return module;
   }
 
@@ -177,19 +185,43 @@ private:
     return weight;
   }
 
-  static StringRef getVariant(int64_t tokens) {
-    return tokens == 1 ? mx::kDecodeEntry : mx::kPrefillEntry;
+  /// What tokens a layer has: some of one sequence, one, or one of each of some
+  /// sequences.
+  enum class Variant { Prefill, Decode, Batch };
+
+  static StringRef getPrefix(Variant variant) {
+    switch (variant) {
+    case Variant::Prefill:
+      return mx::kPrefillEntry;
+    case Variant::Decode:
+      return mx::kDecodeEntry;
+    case Variant::Batch:
+      return mx::kDecodeBatchEntry;
+    }
+    llvm_unreachable("unknown variant");
   }
 
-  RankedTensorType getHiddenType(int64_t tokens) {
-    return RankedTensorType::get({tokens, config.hiddenSize}, f32);
+  static int64_t getTokens(Variant variant) {
+    return variant == Variant::Decode ? 1 : ShapedType::kDynamic;
+  }
+
+  RankedTensorType getHiddenType(Variant variant) {
+    return RankedTensorType::get({getTokens(variant), config.hiddenSize}, f32);
+  }
+
+  /// The type of positions and numbers of sequences.
+  Type getPlacesType(Variant variant) {
+    if (variant == Variant::Batch)
+      return RankedTensorType::get(ShapedType::kDynamic, b.getI32Type());
+    return b.getIndexType();
   }
 
   RankedTensorType getCacheType(bool isSliding) {
     int64_t rows = isSliding ? config.slidingWindow + mx::kMaxRewind
                              : ShapedType::kDynamic;
     return RankedTensorType::get(
-        {rows, config.numKeyValueHeads, config.headDim}, activation);
+        {rows, options.sequences * config.numKeyValueHeads, config.headDim},
+        activation);
   }
 
   /// The last parts of a name in the checkpoint, as a name in the IR.
@@ -203,8 +235,8 @@ private:
     return name;
   }
 
-  OpFoldResult getTokens(Value x, int64_t tokens) {
-    if (tokens == 1)
+  OpFoldResult getTokens(Value x, Variant variant) {
+    if (variant == Variant::Decode)
       return b.getIndexAttr(1);
     return tensor::DimOp::create(b, x, 0).getResult();
   }
@@ -225,27 +257,59 @@ private:
     return numbers;
   }
 
-  static std::string getAttentionName(int64_t tokens, bool isSliding) {
-    return (getVariant(tokens) +
+  static std::string getAttentionName(Variant variant, bool isSliding) {
+    return (getPrefix(variant) +
             (isSliding ? "_sliding_attention" : "_full_attention"))
         .str();
   }
 
-  void importAttention(int64_t tokens, bool isSliding) {
+  static std::string getExpertsName(Variant variant) {
+    return (getPrefix(variant) + "_experts").str();
+  }
+
+  int64_t getMaxTokens(Variant variant) {
+    switch (variant) {
+    case Variant::Prefill:
+      return options.prefillTokens;
+    case Variant::Decode:
+      return 1;
+    case Variant::Batch:
+      return options.sequences;
+    }
+    llvm_unreachable("unknown variant");
+  }
+
+  void setMaxTokens(func::FuncOp function, int64_t tokens) {
+    function->setAttr(kMaxTokensAttrName, b.getI64IntegerAttr(tokens));
+  }
+
+  /// Makes `function` one of a layer.
+  void createLayer(FunctionBuilder &function, Variant variant,
+                   ArrayRef<unsigned> results) {
+    func::FuncOp layer = function.create(results);
+    layer.setPrivate();
+    setMaxTokens(layer, getMaxTokens(variant));
+  }
+
+  void importAttention(Variant variant, bool isSliding) {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, getAttentionName(tokens, isSliding));
-    unsigned x = function.add("x", getHiddenType(tokens));
-    unsigned position = function.add("position", b.getIndexType());
+    FunctionBuilder function(b, getAttentionName(variant, isSliding));
+    unsigned x = function.add("x", getHiddenType(variant));
+    unsigned position = function.add("position", getPlacesType(variant));
+    std::optional<unsigned> sequence;
+    if (options.sequences > 1)
+      sequence = function.add("sequence", getPlacesType(variant));
     auto w = addLayerWeights(function, kAttentionWeights);
     unsigned keys = function.add("key_cache", getCacheType(isSliding));
     unsigned values = function.add("value_cache", getCacheType(isSliding));
-    unsigned result = function.add("result", getHiddenType(tokens));
-    function.create({result, keys, values}).setPrivate();
+    unsigned result = function.add("result", getHiddenType(variant));
+    createLayer(function, variant, {result, keys, values});
 
-    LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
+    LayerBuilder layer(b, config, activation, getTokens(function[x], variant));
     auto weight = [&](unsigned index) { return function[w[index][0]]; };
     auto dense = [&](unsigned index) { return getDense(function, w[index]); };
-    Value at = function[position];
+    TokenPlaces at = {function[position],
+                      sequence ? function[*sequence] : Value()};
     Value normal = layer.rmsNorm(function[x], weight(0));
     Value query =
         layer.splitHeads(layer.linear(normal, dense(1), weight(2), f32),
@@ -267,15 +331,15 @@ private:
     func::ReturnOp::create(b, ValueRange{sum, newKeys, newValues});
   }
 
-  void importExperts(int64_t tokens) {
+  void importExperts(Variant variant) {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, getVariant(tokens) + "_experts");
-    unsigned x = function.add("x", getHiddenType(tokens));
+    FunctionBuilder function(b, getExpertsName(variant));
+    unsigned x = function.add("x", getHiddenType(variant));
     auto w = addLayerWeights(function, kExpertWeights);
-    unsigned result = function.add("result", getHiddenType(tokens));
-    function.create({result}).setPrivate();
+    unsigned result = function.add("result", getHiddenType(variant));
+    createLayer(function, variant, {result});
 
-    LayerBuilder layer(b, config, activation, getTokens(function[x], tokens));
+    LayerBuilder layer(b, config, activation, getTokens(function[x], variant));
     auto weight = [&](unsigned index) { return function[w[index][0]]; };
     Value normal = layer.rmsNorm(function[x], weight(0));
     Value logits =
@@ -318,27 +382,53 @@ private:
 
   void setEntry(func::FuncOp function, int64_t maxTokens) {
     function->setAttr(kEntryAttrName, function.getSymNameAttr());
-    function->setAttr(kMaxTokensAttrName, b.getI64IntegerAttr(maxTokens));
+    setMaxTokens(function, maxTokens);
   }
 
   /// The numbers of the arguments of an entry point that runs all layers.
   struct LayerArguments {
     unsigned tokens, position, embedding, norm;
+    std::optional<unsigned> sequence;
     SmallVector<SmallVector<unsigned>> attention, experts;
     SmallVector<std::pair<unsigned, unsigned>> caches;
   };
 
-  LayerArguments addLayerArguments(FunctionBuilder &function, int64_t tokens) {
-    LayerArguments arguments;
-    SmallVector<NamedAttribute> ids = {
-        named(kBufferAttrName, mx::kTokensBuffer),
-        named(kKindAttrName, "input")};
+  /// An i32 for each token, in `buffer`.
+  unsigned addTokenInput(FunctionBuilder &function, StringRef buffer,
+                         int64_t tokens) {
+    SmallVector<NamedAttribute> attributes = {named(kBufferAttrName, buffer),
+                                              named(kKindAttrName, "input")};
     if (tokens != 1)
-      ids.push_back(named(kDimAttrName, "tokens"));
-    arguments.tokens = function.add(
-        "tokens", RankedTensorType::get({tokens}, b.getI32Type()), ids);
-    arguments.position = function.add("position", b.getIndexType(),
-                                      {named(kValueAttrName, "position")});
+      attributes.push_back(named(kDimAttrName, "tokens"));
+    return function.add(buffer, RankedTensorType::get(tokens, b.getI32Type()),
+                        attributes);
+  }
+
+  /// Positions or sequences of tokens: `name` of the call, or `buffer` of a
+  /// batch.
+  unsigned addPlaces(FunctionBuilder &function, Variant variant, StringRef name,
+                     StringRef buffer) {
+    if (variant == Variant::Batch)
+      return addTokenInput(function, buffer, ShapedType::kDynamic);
+    return function.add(name, b.getIndexType(), {named(kValueAttrName, name)});
+  }
+  unsigned addPosition(FunctionBuilder &function, Variant variant) {
+    return addPlaces(function, variant, "position", mx::kPositionsBuffer);
+  }
+  /// None if there is one sequence.
+  std::optional<unsigned> addSequence(FunctionBuilder &function,
+                                      Variant variant) {
+    if (options.sequences == 1)
+      return std::nullopt;
+    return addPlaces(function, variant, "sequence", mx::kSequencesBuffer);
+  }
+
+  LayerArguments addLayerArguments(FunctionBuilder &function, Variant variant) {
+    LayerArguments arguments;
+    arguments.tokens =
+        addTokenInput(function, mx::kTokensBuffer, getTokens(variant));
+    arguments.position = addPosition(function, variant);
+    arguments.sequence = addSequence(function, variant);
     arguments.embedding = addWeight(function, "model.embed_tokens.weight");
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
       SmallVector<unsigned> &attention = arguments.attention.emplace_back();
@@ -370,13 +460,15 @@ private:
   /// last, and the caches.
   std::pair<Value, SmallVector<Value>>
   callLayers(FunctionBuilder &function, const LayerArguments &arguments,
-             LayerBuilder &layer, int64_t tokens) {
+             LayerBuilder &layer, Variant variant) {
     Value x = layer.embedding(function[arguments.tokens],
                               function[arguments.embedding]);
     SmallVector<Value> caches;
     for (int64_t i = 0; i < config.numHiddenLayers; ++i) {
       bool isSliding = config.slidingLayers[i];
       SmallVector<Value> operands = {x, function[arguments.position]};
+      if (arguments.sequence)
+        operands.push_back(function[*arguments.sequence]);
       for (unsigned weight : arguments.attention[i])
         operands.push_back(function[weight]);
       operands.push_back(function[arguments.caches[i].first]);
@@ -384,16 +476,16 @@ private:
       operands.push_back(layer.empty(config.hiddenSize, f32));
       Type cache = getCacheType(isSliding);
       auto attention = func::CallOp::create(
-          b, getAttentionName(tokens, isSliding),
-          TypeRange{getHiddenType(tokens), cache, cache}, operands);
+          b, getAttentionName(variant, isSliding),
+          TypeRange{getHiddenType(variant), cache, cache}, operands);
       caches.append({attention.getResult(1), attention.getResult(2)});
 
       operands = {attention.getResult(0)};
       for (unsigned weight : arguments.experts[i])
         operands.push_back(function[weight]);
       operands.push_back(layer.empty(config.hiddenSize, f32));
-      x = func::CallOp::create(b, (getVariant(tokens) + "_experts").str(),
-                               getHiddenType(tokens), operands)
+      x = func::CallOp::create(b, getExpertsName(variant),
+                               getHiddenType(variant), operands)
               .getResult(0);
     }
     return {x, caches};
@@ -410,36 +502,43 @@ private:
   void importPrefill() {
     OpBuilder::InsertionGuard guard(b);
     FunctionBuilder function(b, mx::kPrefillEntry);
-    int64_t tokens = ShapedType::kDynamic;
-    LayerArguments arguments = addLayerArguments(function, tokens);
+    LayerArguments arguments = addLayerArguments(function, Variant::Prefill);
     unsigned hidden = function.add(
         "hidden",
-        RankedTensorType::get({tokens, config.hiddenSize}, activation),
+        RankedTensorType::get({ShapedType::kDynamic, config.hiddenSize},
+                              activation),
         {named(kBufferAttrName, "hidden"), named(kKindAttrName, "output"),
          named(kDimAttrName, "tokens")});
     setEntry(function.create(withCaches(hidden, arguments)),
-             options.prefillTokens);
+             getMaxTokens(Variant::Prefill));
     LayerBuilder layer(b, config, activation,
-                       getTokens(function[arguments.tokens], tokens));
-    auto [x, caches] = callLayers(function, arguments, layer, tokens);
+                       getTokens(function[arguments.tokens], Variant::Prefill));
+    auto [x, caches] = callLayers(function, arguments, layer, Variant::Prefill);
     SmallVector<Value> results = {
         layer.rmsNorm(x, function[arguments.norm], function[hidden])};
     results.append(caches);
     func::ReturnOp::create(b, results);
   }
 
-  void importDecode() {
+  void importDecode(Variant variant) {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, mx::kDecodeEntry);
-    LayerArguments arguments = addLayerArguments(function, 1);
+    FunctionBuilder function(b, getPrefix(variant));
+    LayerArguments arguments = addLayerArguments(function, variant);
     SmallVector<unsigned> head = addWeights(function, "lm_head.weight");
+    SmallVector<NamedAttribute> rows = {
+        named(kBufferAttrName, mx::kLogitsBuffer),
+        named(kKindAttrName, "output")};
+    if (variant == Variant::Batch)
+      rows.push_back(named(kDimAttrName, "tokens"));
     unsigned logits = function.add(
-        "logits", RankedTensorType::get({1, config.vocabSize}, f32),
-        {named(kBufferAttrName, mx::kLogitsBuffer),
-         named(kKindAttrName, "output")});
-    setEntry(function.create(withCaches(logits, arguments)), 1);
-    LayerBuilder layer(b, config, activation, b.getIndexAttr(1));
-    auto [x, caches] = callLayers(function, arguments, layer, 1);
+        "logits",
+        RankedTensorType::get({getTokens(variant), config.vocabSize}, f32),
+        rows);
+    setEntry(function.create(withCaches(logits, arguments)),
+             getMaxTokens(variant));
+    LayerBuilder layer(b, config, activation,
+                       getTokens(function[arguments.tokens], variant));
+    auto [x, caches] = callLayers(function, arguments, layer, variant);
     Value normal = layer.rmsNorm(x, function[arguments.norm]);
     SmallVector<Value> results = {layer.linear(normal, getDense(function, head),
                                                /*bias=*/{}, f32,
@@ -478,9 +577,11 @@ private:
                                            /*bias=*/{}, f32, function[logits]));
   }
 
-  void importSample() {
+  void importSample(Variant variant) {
     OpBuilder::InsertionGuard guard(b);
-    FunctionBuilder function(b, mx::kSampleEntry);
+    bool isBatch = variant == Variant::Batch;
+    FunctionBuilder function(b, isBatch ? mx::kSampleBatchEntry
+                                        : mx::kSampleEntry);
     auto addRows = [&](StringRef name, ArrayRef<int64_t> shape, Type element) {
       return function.add(name, RankedTensorType::get(shape, element),
                           {named(kBufferAttrName, name),
@@ -494,15 +595,17 @@ private:
                      RankedTensorType::get({mx::kSettings}, b.getI32Type()),
                      {named(kBufferAttrName, mx::kSettingsBuffer),
                       named(kKindAttrName, "input")});
-    unsigned position = function.add("position", b.getIndexType(),
-                                     {named(kValueAttrName, "position")});
+    unsigned position = addPosition(function, variant);
+    std::optional<unsigned> sequence = addSequence(function, variant);
     unsigned sampled =
         addRows(mx::kSampledBuffer, ShapedType::kDynamic, b.getI32Type());
-    setEntry(function.create({sampled}), options.logitsRows);
+    setEntry(function.create({sampled}),
+             isBatch ? options.sequences : options.logitsRows);
     func::ReturnOp::create(
-        b, nn::SampleOp::create(b, function[sampled].getType(),
-                                function[logits], function[settings],
-                                function[position], function[sampled])
+        b, nn::SampleOp::create(
+               b, function[sampled].getType(), function[logits],
+               function[settings], function[position],
+               sequence ? function[*sequence] : Value(), function[sampled])
                ->getResults());
   }
 

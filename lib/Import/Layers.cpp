@@ -113,7 +113,7 @@ Value LayerBuilder::joinHeads(Value x) {
       b, x, ArrayRef<ReassociationIndices>{{0}, {1, 2}});
 }
 
-Value LayerBuilder::rotary(Value x, Value position) {
+Value LayerBuilder::rotary(Value x, const TokenPlaces &places) {
   const mx::YarnScaling &scaling = config.ropeScaling;
   auto yarn = nn::YarnAttr::get(
       b.getContext(), b.getF32FloatAttr(config.ropeTheta),
@@ -121,27 +121,30 @@ Value LayerBuilder::rotary(Value x, Value position) {
       b.getF32FloatAttr(scaling.betaSlow), scaling.originalMaxPositions,
       scaling.truncate);
   Value init = empty({getSize(x, 1), getSize(x, 2)}, activation);
-  return nn::RotaryEmbeddingOp::create(b, init.getType(), x, position, init,
-                                       yarn)
+  return nn::RotaryEmbeddingOp::create(b, init.getType(), x, places.position,
+                                       init, yarn)
       ->getResult(0);
 }
 
 Value LayerBuilder::attention(Value query, Value key, Value value,
                               Value keyCache, Value valueCache, Value sinks,
-                              Value position, bool isSliding) {
+                              const TokenPlaces &places, bool isSliding) {
   Value init = empty({getSize(query, 1), getSize(query, 2)}, activation);
   float scale = 1.0f / std::sqrt(static_cast<float>(config.headDim));
   IntegerAttr window;
   if (isSliding)
     window = b.getI64IntegerAttr(config.slidingWindow);
   return nn::AttentionOp::create(b, init.getType(), query, key, value, keyCache,
-                                 valueCache, sinks, position, init,
+                                 valueCache, sinks, places.position,
+                                 places.sequence, init,
                                  b.getF32FloatAttr(scale), window)
       ->getResult(0);
 }
 
-Value LayerBuilder::updateCache(Value x, Value position, Value cache) {
-  return nn::CacheUpdateOp::create(b, cache.getType(), x, position, cache)
+Value LayerBuilder::updateCache(Value x, const TokenPlaces &places,
+                                Value cache) {
+  return nn::CacheUpdateOp::create(b, cache.getType(), x, places.position,
+                                   places.sequence, cache)
       ->getResult(0);
 }
 

@@ -29,6 +29,13 @@ struct DenseWeight {
   std::optional<InputFormat> inputFormat;
 };
 
+/// Where tokens stand: operands of nn ops.
+struct TokenPlaces {
+  Value position;
+  /// Null if there is one sequence.
+  Value sequence;
+};
+
 /// Builds the ops of a layer for a model and a precision of activations.
 class LayerBuilder {
 public:
@@ -53,11 +60,11 @@ public:
   /// [T, heads * headDim] as [T, heads, headDim], and back.
   Value splitHeads(Value x, int64_t heads);
   Value joinHeads(Value x);
-  Value rotary(Value x, Value position);
+  Value rotary(Value x, const TokenPlaces &places);
   Value attention(Value query, Value key, Value value, Value keyCache,
-                  Value valueCache, Value sinks, Value position,
+                  Value valueCache, Value sinks, const TokenPlaces &places,
                   bool isSliding);
-  Value updateCache(Value x, Value position, Value cache);
+  Value updateCache(Value x, const TokenPlaces &places, Value cache);
   /// The experts of each token and their weights, [T, S] each.
   std::pair<Value, Value> route(Value logits);
   /// [T, S, rows]: the products of each token, rounded to blocks of `format`

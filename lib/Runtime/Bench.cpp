@@ -23,6 +23,8 @@ using namespace mx;
 std::string BenchResult::name() const {
   std::string text = promptTokens ? "pp" + std::to_string(promptTokens)
                                   : "tg" + std::to_string(decodeTokens);
+  if (batch > 1)
+    text += " x" + std::to_string(batch);
   if (depth)
     text += " @ d" + std::to_string(depth);
   return text;
@@ -62,42 +64,76 @@ double mx::standardDeviation(const std::vector<double> &values) {
   return std::sqrt(sum / double(values.size() - 1));
 }
 
-/// Starts a new sequence with the first `depth` of `tokens`, appends those
-/// after them as `result` says, and returns the seconds of the latter, of which
-/// `profile` is told.
+// As for text, a token is chosen after each, where the program does that.
+
+static Status prefillPrompt(Session &session, const int32_t *tokens,
+                            int64_t count) {
+  std::vector<int32_t> chosen;
+  return session.canSample()
+             ? session.prefillAndSample(tokens, count, Rows::Last, chosen)
+             : session.prefill(tokens, count, Rows::Last);
+}
+
+static Status decodeOne(Session &session, int32_t token) {
+  if (!session.canSample()) {
+    Result<const float *> logits = session.decode(token);
+    return logits ? Status() : logits.error();
+  }
+  Result<int32_t> next = session.decodeAndSample(token);
+  return next ? Status() : next.error();
+}
+
+static Status decodeBatch(Session &session, const std::vector<int32_t> &tokens,
+                          const std::vector<int32_t> &sequences) {
+  if (!session.canSample()) {
+    Result<const float *> logits = session.decodeBatch(
+        tokens.data(), sequences.data(), int64_t(tokens.size()));
+    return logits ? Status() : logits.error();
+  }
+  Result<const int32_t *> next = session.decodeBatchAndSample(
+      tokens.data(), sequences.data(), int64_t(tokens.size()));
+  return next ? Status() : next.error();
+}
+
+/// Starts new sequences, each with the first `depth` of its tokens, appends
+/// those after them as `result` says, and returns the seconds of the latter, of
+/// which `profile` is told.
 static Result<double> runOnce(Session &session,
-                              const std::vector<int32_t> &tokens,
+                              const std::vector<std::vector<int32_t>> &tokens,
                               const std::atomic<bool> *interrupt,
                               const BenchResult &result, OpProfile *profile) {
   session.setProfile(nullptr);
-  session.reset();
-  if (Status status = session.prefill(tokens.data(), result.depth, Rows::None);
-      !status)
-    return status.error();
+  std::vector<int32_t> batch, sequences;
+  // The last one is the first, which a prompt is for.
+  for (int64_t i = result.batch - 1; i >= 0; --i) {
+    Status status = session.select(i);
+    if (!status)
+      return status.error();
+    session.reset();
+    status =
+        session.prefill(tokens[size_t(i)].data(), result.depth, Rows::None);
+    if (!status)
+      return status.error();
+  }
+  for (int64_t i = 0; i < result.batch; ++i)
+    sequences.push_back(int32_t(i));
 
-  // As for text, a token is chosen after each, where the program does that.
   session.setProfile(profile);
-  const int32_t *next = tokens.data() + result.depth;
+  size_t depth = size_t(result.depth);
   Stopwatch time;
-  std::vector<int32_t> chosen;
-  if (Status status =
-          session.canSample()
-              ? session.prefillAndSample(next, result.promptTokens, Rows::Last,
-                                         chosen)
-              : session.prefill(next, result.promptTokens, Rows::Last);
-      !status)
-    return status.error();
-  for (int64_t i = 0; i < result.decodeTokens; ++i) {
+  Status status =
+      prefillPrompt(session, tokens[0].data() + depth, result.promptTokens);
+  for (int64_t i = 0; i < result.decodeTokens && status; ++i) {
     if (interrupt && interrupt->load())
       return Error{kInterrupted};
-    if (session.canSample()) {
-      if (Result<int32_t> token = session.decodeAndSample(next[i]); !token)
-        return token.error();
-    } else if (Result<const float *> logits = session.decode(next[i]);
-               !logits) {
-      return logits.error();
-    }
+    batch.clear();
+    for (int32_t sequence : sequences)
+      batch.push_back(tokens[size_t(sequence)][depth + size_t(i)]);
+    status = result.batch == 1 ? decodeOne(session, batch[0])
+                               : decodeBatch(session, batch, sequences);
   }
+  if (!status)
+    return status.error();
   return time.seconds();
 }
 
@@ -119,7 +155,8 @@ static std::vector<BenchOp> collectOps(const OpProfile &profile,
   return ops;
 }
 
-static Status runTest(Session &session, const std::vector<int32_t> &tokens,
+static Status runTest(Session &session,
+                      const std::vector<std::vector<int32_t>> &tokens,
                       const BenchOptions &options, BenchResult &result) {
   std::optional<OpProfile> profile;
   if (options.program)
@@ -136,7 +173,8 @@ static Status runTest(Session &session, const std::vector<int32_t> &tokens,
       status = seconds.error();
     else if (run > 0)
       result.tokensPerSecond.push_back(
-          double(result.promptTokens + result.decodeTokens) / *seconds);
+          double(result.promptTokens + result.batch * result.decodeTokens) /
+          *seconds);
   }
   session.setProfile(nullptr);
   if (used)
@@ -156,15 +194,17 @@ Result<std::vector<BenchResult>> mx::runBench(Session &session,
       return status.error();
   }
   std::mt19937_64 random(options.seed);
-  std::vector<int32_t> tokens(size_t(benchContext(options)));
-  for (int32_t &token : tokens)
-    token = int32_t(random() % uint64_t(session.vocabSize()));
+  std::vector<std::vector<int32_t>> tokens(size_t(options.batch));
+  for (std::vector<int32_t> &sequence : tokens)
+    for (int64_t i = 0; i < benchContext(options); ++i)
+      sequence.push_back(int32_t(random() % uint64_t(session.vocabSize())));
 
   std::vector<BenchResult> results;
   if (options.promptTokens > 0)
-    results.push_back({options.promptTokens, 0, options.depth, {}});
+    results.push_back({options.promptTokens, 0, options.depth, 1, {}});
   if (options.decodeTokens > 0)
-    results.push_back({0, options.decodeTokens, options.depth, {}});
+    results.push_back(
+        {0, options.decodeTokens, options.depth, options.batch, {}});
   for (BenchResult &result : results)
     if (Status status = runTest(session, tokens, options, result); !status)
       return status.error();

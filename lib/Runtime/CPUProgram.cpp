@@ -64,7 +64,7 @@ public:
     return static_cast<const uint8_t *>(addresses[buffer]) + offset;
   }
 
-  Status call(size_t entry, int64_t tokens, int64_t position,
+  Status call(size_t entry, int64_t tokens, int64_t position, int64_t sequence,
               OpProfile *profile) override;
 
   Status wait() override { return {}; }
@@ -159,12 +159,13 @@ Status CPUProgram::fill(size_t buffer, const TensorData &source) {
 }
 
 Status CPUProgram::call(size_t entry, int64_t tokens, int64_t position,
-                        OpProfile *profile) {
+                        int64_t sequence, OpProfile *profile) {
   MXInvocation invocation = {};
   invocation.buffers = addresses.data();
   invocation.tokens = tokens;
   invocation.position = position;
   invocation.context = context;
+  invocation.sequence = sequence;
   if (profile)
     profile->begin(entries[entry], tokens, position);
   device->run(functions[entry], invocation, profile);

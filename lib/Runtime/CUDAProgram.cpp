@@ -63,7 +63,7 @@ public:
   Status write(size_t buffer, const void *source, uint64_t bytes) override;
   Result<const void *> read(size_t buffer, uint64_t offset,
                             uint64_t bytes) override;
-  Status call(size_t entry, int64_t tokens, int64_t position,
+  Status call(size_t entry, int64_t tokens, int64_t position, int64_t sequence,
               OpProfile *profile) override;
   Status wait() override;
   uint64_t bytes() const override { return allocated; }
@@ -499,11 +499,11 @@ Status CUDAProgram::record(size_t entry) {
 }
 
 Status CUDAProgram::call(size_t entry, int64_t tokens, int64_t position,
-                         OpProfile *profile) {
+                         int64_t sequence, OpProfile *profile) {
   if (Status status = check("be used", driver->ctxSetCurrent(context)); !status)
     return status;
   if (numbersBuffer >= 0) {
-    CallNumbers numbers = {tokens, position, positions};
+    CallNumbers numbers = {tokens, position, positions, sequence};
     if (Status status = write(size_t(numbersBuffer), &numbers, sizeof(numbers));
         !status)
       return status;

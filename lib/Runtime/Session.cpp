@@ -65,6 +65,16 @@ Status mx::checkPrompt(const std::vector<int32_t> &ids, int64_t vocabSize,
   return checkTokens(ids.data(), int64_t(ids.size()), vocabSize);
 }
 
+Status mx::checkBatch(const Program &program, int64_t batch) {
+  if (batch <= program.sequences)
+    return {};
+  return Error{"expected a program for " + std::to_string(batch) +
+               " sequences (--batch), but it has caches for " +
+               std::to_string(program.sequences) +
+               "; compile it with --sequences " + std::to_string(batch) +
+               " or more"};
+}
+
 /// Checks that `checkpoint` holds every weight as `program` expects it.
 static Status checkWeights(const Program &program,
                            const Checkpoint &checkpoint) {
@@ -109,6 +119,8 @@ Session::create(const Program &program, Checkpoint &checkpoint,
   session->vocabulary = program.vocabSize;
   session->maxLength = *context;
   session->rewindable = program.maxRewind;
+  session->states.resize(size_t(program.sequences));
+  session->positions.reserve(size_t(program.sequences));
   if (Status status = session->bindEntries(program); !status)
     return status.error();
   Result<std::unique_ptr<LoadedProgram>> loaded =
@@ -153,38 +165,66 @@ Status Session::bindEntries(const Program &program) {
     return status;
   if (Status status = bind(kDecodeEntry, false, decodeCall); !status)
     return status;
+  bool isBatch = sequences() > 1;
+  if (Status status = bind(kDecodeBatchEntry, isBatch, decodeBatchCall);
+      !status)
+    return status;
   if (Status status = bind(kSampleEntry, false, sampleCall); !status)
     return status;
+  if (Status status =
+          bind(kSampleBatchEntry, isBatch && canSample(), sampleBatchCall);
+      !status)
+    return status;
 
-  Result<size_t> tokens =
-      find(kTokensBuffer, uint64_t(prefillCall.maxTokens) * sizeof(int32_t));
-  if (!tokens)
-    return tokens.error();
-  Result<size_t> logits =
-      find(kLogitsBuffer, uint64_t(unembedCall.maxTokens) *
-                              uint64_t(vocabulary) * sizeof(float));
-  if (!logits)
-    return logits.error();
-  tokenBuffer = *tokens;
-  logitBuffer = *logits;
-  if (!canSample())
+  // Each call reads as many rows as another leaves, or one of each sequence.
+  auto checkRows = [](const char *name, const Call &call, int64_t rows,
+                      const std::string &whose) -> Status {
+    if (call.maxTokens >= rows)
+      return {};
+    return Error{"expected entry point '" + std::string(name) +
+                 "' to take the " + std::to_string(rows) + " rows of " + whose +
+                 ", but it takes " + std::to_string(call.maxTokens)};
+  };
+  int64_t batch = isBatch ? sequences() : 0;
+  std::string ofSequences = "the sequences of the program";
+  if (Status status =
+          checkRows(kDecodeBatchEntry, decodeBatchCall, batch, ofSequences);
+      !status)
+    return status;
+  auto bindBuffer = [&](const char *name, int64_t rows, uint64_t rowBytes,
+                        size_t &index) -> Status {
+    Result<size_t> found = find(name, uint64_t(rows) * rowBytes);
+    if (!found)
+      return found.error();
+    index = *found;
     return {};
+  };
+  Status status =
+      bindBuffer(kTokensBuffer, std::max(prefillCall.maxTokens, batch),
+                 sizeof(int32_t), tokenBuffer);
+  if (status)
+    status = bindBuffer(kLogitsBuffer, std::max(unembedCall.maxTokens, batch),
+                        uint64_t(vocabulary) * sizeof(float), logitBuffer);
+  if (status && isBatch)
+    status =
+        bindBuffer(kPositionsBuffer, batch, sizeof(int32_t), positionsBuffer);
+  if (status && isBatch)
+    status =
+        bindBuffer(kSequencesBuffer, batch, sizeof(int32_t), sequencesBuffer);
+  if (!status || !canSample())
+    return status;
 
-  if (sampleCall.maxTokens < unembedCall.maxTokens)
-    return Error{"expected entry point '" + std::string(kSampleEntry) +
-                 "' to take the " + std::to_string(unembedCall.maxTokens) +
-                 " rows of '" + kUnembedEntry + "', but it takes " +
-                 std::to_string(sampleCall.maxTokens)};
-  Result<size_t> settings = find(kSettingsBuffer, kSettings * sizeof(int32_t));
-  if (!settings)
-    return settings.error();
-  Result<size_t> sampled =
-      find(kSampledBuffer, uint64_t(sampleCall.maxTokens) * sizeof(int32_t));
-  if (!sampled)
-    return sampled.error();
-  settingsBuffer = *settings;
-  sampledBuffer = *sampled;
-  return {};
+  status = checkRows(kSampleEntry, sampleCall, unembedCall.maxTokens,
+                     "'" + std::string(kUnembedEntry) + "'");
+  if (status)
+    status = checkRows(kSampleBatchEntry, sampleBatchCall, batch, ofSequences);
+  if (status)
+    status =
+        bindBuffer(kSettingsBuffer, kSettings, sizeof(int32_t), settingsBuffer);
+  if (status)
+    status = bindBuffer(kSampledBuffer, std::max(sampleCall.maxTokens, batch),
+                        sizeof(int32_t), sampledBuffer);
+  return status;
 }
 
 Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
@@ -239,7 +279,7 @@ Status Session::loadWeights(const Program &program, Checkpoint &checkpoint,
 //===----------------------------------------------------------------------===//
 
 Status Session::run(const Call &call, int64_t tokens, int64_t position) {
-  return loaded->call(call.entry, tokens, position, profile);
+  return loaded->call(call.entry, tokens, position, int64_t(selected), profile);
 }
 
 /// Gets the first `rows` rows of logits of the last call.
@@ -257,7 +297,7 @@ Status Session::readLogits(int64_t rows) {
 /// last, which begin at row `first` of its hidden states.
 Status Session::computeLogits(int64_t first, int64_t count,
                               const RowsReader &read) {
-  int64_t chunkStart = length - first - count;
+  int64_t chunkStart = position() - first - count;
   for (int64_t row = first; row < first + count;) {
     int64_t rows = std::min(unembedCall.maxTokens, first + count - row);
     if (Status status = run(unembedCall, rows, row); !status)
@@ -273,7 +313,7 @@ Status Session::computeLogits(int64_t first, int64_t count,
 /// the logits of `rows`.
 Status Session::appendChunks(const int32_t *tokens, int64_t count, Rows rows,
                              const RowsReader &read) {
-  if (Status status = checkFits(count, length, maxLength); !status)
+  if (Status status = checkFits(count, position(), maxLength); !status)
     return status;
   if (Status status = checkTokens(tokens, count, vocabulary); !status)
     return status;
@@ -284,11 +324,10 @@ Status Session::appendChunks(const int32_t *tokens, int64_t count, Rows rows,
     Status status = loaded->write(tokenBuffer, tokens + done,
                                   uint64_t(chunk) * sizeof(int32_t));
     if (status)
-      status = run(prefillCall, chunk, length);
+      status = run(prefillCall, chunk, position());
     if (!status)
       return status;
-    length += chunk;
-    highest = std::max(highest, length);
+    current().append(chunk);
     done += chunk;
 
     if (rows == Rows::All)
@@ -318,19 +357,23 @@ Status Session::prefill(const int32_t *tokens, int64_t count, Rows rows,
       });
 }
 
+static Error makeFullError(int64_t context) {
+  return Error{"the context of " + std::to_string(context) +
+               " positions is full (--context)"};
+}
+
 /// Computes the logits after one more token, which the caller counts when it
 /// has read the result.
 Status Session::runToken(int32_t token) {
-  if (length == maxLength)
-    return Error{"the context of " + std::to_string(maxLength) +
-                 " positions is full (--context)"};
+  if (position() == maxLength)
+    return makeFullError(maxLength);
   if (Status status = checkTokens(&token, 1, vocabulary); !status)
     return status;
   Status status = loaded->write(tokenBuffer, &token, sizeof(token));
   if (status && decodeCall.maxTokens != 0) {
-    status = run(decodeCall, 1, length);
+    status = run(decodeCall, 1, position());
   } else if (status) {
-    status = run(prefillCall, 1, length);
+    status = run(prefillCall, 1, position());
     if (status)
       status = run(unembedCall, 1, 0);
   }
@@ -343,9 +386,100 @@ Result<const float *> Session::decode(int32_t token) {
     status = readLogits(1);
   if (!status)
     return status.error();
-  ++length;
-  highest = std::max(highest, length);
+  current().append(1);
   return lastLogits;
+}
+
+//===----------------------------------------------------------------------===//
+// Sequences
+//===----------------------------------------------------------------------===//
+
+Status Session::select(int64_t index) {
+  if (index < 0 || index >= sequences())
+    return Error{"expected a sequence of 0 to " +
+                 std::to_string(sequences() - 1) + ", but got " +
+                 std::to_string(index)};
+  selected = size_t(index);
+  return {};
+}
+
+Status Session::checkBatch(const int32_t *tokens, const int32_t *ids,
+                           int64_t count) {
+  if (sequences() == 1)
+    return Error{"expected a program of more sequences than one to decode a "
+                 "batch (--sequences)"};
+  if (count < 1 || count > sequences())
+    return Error{"expected a batch of 1 to " + std::to_string(sequences()) +
+                 " tokens, one for each sequence of the program (--sequences), "
+                 "but got " +
+                 std::to_string(count)};
+  Status status = checkTokens(tokens, count, vocabulary);
+  int64_t seen = 0;
+  for (; seen < count && status; ++seen) {
+    int64_t id = ids[seen];
+    if (id < 0 || id >= sequences())
+      status = Error{"expected sequences of 0 to " +
+                     std::to_string(sequences() - 1) + ", but got " +
+                     std::to_string(id)};
+    else if (states[size_t(id)].inBatch)
+      status = Error{"expected different sequences, but got " +
+                     std::to_string(id) + " twice"};
+    else if (states[size_t(id)].length == maxLength)
+      status = makeFullError(maxLength);
+    if (!status)
+      break;
+    states[size_t(id)].inBatch = true;
+  }
+  for (int64_t i = 0; i < seen; ++i)
+    states[size_t(ids[i])].inBatch = false;
+  return status;
+}
+
+/// Computes the logits after one more token of each sequence, which the caller
+/// counts when it has read the result.
+Status Session::runBatch(const int32_t *tokens, const int32_t *ids,
+                         int64_t count) {
+  if (Status status = checkBatch(tokens, ids, count); !status)
+    return status;
+  positions.clear();
+  int64_t sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    positions.push_back(int32_t(states[size_t(ids[i])].length));
+    sum += positions.back();
+  }
+  uint64_t bytes = uint64_t(count) * sizeof(int32_t);
+  Status status = loaded->write(tokenBuffer, tokens, bytes);
+  if (status)
+    status = loaded->write(positionsBuffer, positions.data(), bytes);
+  if (status)
+    status = loaded->write(sequencesBuffer, ids, bytes);
+  if (status)
+    status = run(decodeBatchCall, count, sum / count);
+  return status;
+}
+
+Result<const float *> Session::decodeBatch(const int32_t *tokens,
+                                           const int32_t *ids, int64_t count) {
+  Status status = runBatch(tokens, ids, count);
+  if (status)
+    status = readLogits(count);
+  if (!status)
+    return status.error();
+  for (int64_t i = 0; i < count; ++i)
+    states[size_t(ids[i])].append(1);
+  return logitRows;
+}
+
+Result<const int32_t *> Session::decodeBatchAndSample(const int32_t *tokens,
+                                                      const int32_t *ids,
+                                                      int64_t count) {
+  if (Status status = runBatch(tokens, ids, count); !status)
+    return status.error();
+  Result<const int32_t *> sampled = sampleRows(sampleBatchCall, 0, count);
+  if (sampled)
+    for (int64_t i = 0; i < count; ++i)
+      states[size_t(ids[i])].append(1);
+  return sampled;
 }
 
 //===----------------------------------------------------------------------===//
@@ -370,10 +504,13 @@ Status Session::setSampling(const SamplerOptions &options, int64_t count) {
   return loaded->write(settingsBuffer, settings, sizeof(settings));
 }
 
-/// Chooses a token by each of the first `rows` rows of logits, which are for
-/// the positions from `position` on.
-Result<const int32_t *> Session::sampleRows(int64_t position, int64_t rows) {
-  if (Status status = run(sampleCall, rows, position); !status)
+/// Chooses a token by each of the first `rows` rows of logits: of the sequence
+/// for positions from `position` on, or, if `call` is that of a batch, of its.
+Result<const int32_t *> Session::sampleRows(const Call &call, int64_t position,
+                                            int64_t rows) {
+  if (call.maxTokens == 0)
+    return Error{"the program cannot choose tokens"};
+  if (Status status = run(call, rows, position); !status)
     return status.error();
   Result<const void *> sampled =
       loaded->read(sampledBuffer, 0, uint64_t(rows) * sizeof(int32_t));
@@ -389,33 +526,34 @@ Result<const int32_t *> Session::sampleRows(int64_t position, int64_t rows) {
 
 Status Session::prefillAndSample(const int32_t *tokens, int64_t count,
                                  Rows rows, std::vector<int32_t> &chosen) {
-  return appendChunks(
-      tokens, count, rows, [&](int64_t position, int64_t found) -> Status {
-        Result<const int32_t *> sampled = sampleRows(position, found);
-        if (!sampled)
-          return sampled.error();
-        chosen.insert(chosen.end(), *sampled, *sampled + found);
-        return {};
-      });
+  return appendChunks(tokens, count, rows,
+                      [&](int64_t position, int64_t found) -> Status {
+                        Result<const int32_t *> sampled =
+                            sampleRows(sampleCall, position, found);
+                        if (!sampled)
+                          return sampled.error();
+                        chosen.insert(chosen.end(), *sampled, *sampled + found);
+                        return {};
+                      });
 }
 
 Result<int32_t> Session::decodeAndSample(int32_t token) {
   if (Status status = runToken(token); !status)
     return status.error();
-  Result<const int32_t *> sampled = sampleRows(length, 1);
+  Result<const int32_t *> sampled = sampleRows(sampleCall, position(), 1);
   if (!sampled)
     return sampled.error();
-  ++length;
-  highest = std::max(highest, length);
+  current().append(1);
   return **sampled;
 }
 
 Status Session::rewind(int64_t position) {
-  int64_t lowest = std::max<int64_t>(highest - rewindable, 0);
-  if (position < lowest || position > length)
+  Sequence &sequence = current();
+  int64_t lowest = std::max<int64_t>(sequence.highest - rewindable, 0);
+  if (position < lowest || position > sequence.length)
     return Error{"expected a position of " + std::to_string(lowest) + " to " +
-                 std::to_string(length) + " to go back to, but got " +
+                 std::to_string(sequence.length) + " to go back to, but got " +
                  std::to_string(position)};
-  length = position;
+  sequence.length = position;
   return {};
 }

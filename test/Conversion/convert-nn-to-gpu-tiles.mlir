@@ -15,11 +15,25 @@ func.func @linear(%x: memref<?x2880xbf16>, %one: memref<1x2880xbf16>, %w: memref
   return
 }
 
+// Of few tokens each warp loads the activations by itself: the memory of a block
+// is for the sums of the eight warps that share a row.
+
+// CHECK-LABEL: func @linear_of_few
+// CHECK:       gpu.launch {{.*}} workgroup(%{{.*}} : memref<224xvector<4xi32>, #gpu.address_space<workgroup>>)
+// CHECK:         gpu.barrier
+// CHECK-NOT:     gpu.barrier
+// CHECK:         nvvm.mma.sync
+func.func @linear_of_few(%x: memref<?x2880xbf16>, %w: memref<512x2880xbf16>, %y: memref<?x512xf32>)
+    attributes {mxfp4.max_tokens = 8 : i64} {
+  nn.linear ins(%x, %w : memref<?x2880xbf16>, memref<512x2880xbf16>) outs(%y : memref<?x512xf32>)
+  return
+}
+
 // A block has all query heads of a head of keys: they are the rows of both
 // products. Weights are rounded to bf16 between them.
 
 // CHECK-LABEL: func @attention
-// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<16x8x2xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<16x8x64xf32, #gpu.address_space<workgroup>>)
+// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<8x8x2xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<8x8x64xf32, #gpu.address_space<workgroup>>)
 // CHECK:         vector.load {{.*}} : memref<144x8x64xbf16>, vector<8xbf16>
 // CHECK-COUNT-8: nvvm.mma.sync
 // CHECK:         llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"
@@ -33,6 +47,30 @@ func.func @attention(%q: memref<?x64x64xbf16>, %k: memref<?x8x64xbf16>, %v: memr
       ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<?x64x64xbf16>,
           memref<?x8x64xbf16>, memref<?x8x64xbf16>, memref<144x8x64xbf16>,
           memref<144x8x64xbf16>, memref<64xbf16>, index)
+      outs(%y : memref<?x64x64xbf16>) {scale = 0.125 : f32, window = 128 : i64}
+  return
+}
+
+// Sequence s of a batch has heads 8 s to 8 s + 7 of the caches. The blocks of few
+// tokens are larger.
+
+// CHECK-LABEL: func @attention_of_a_batch
+// CHECK-SAME:    %[[POSITIONS:[a-z0-9]+]]: memref<?xi32>, %[[SEQUENCES:[a-z0-9]+]]: memref<?xi32>
+// CHECK:       gpu.launch {{.*}} workgroup(%{{.*}} : memref<16x8x2xf32, #gpu.address_space<workgroup>>
+// CHECK:         memref.load %[[SEQUENCES]]
+// CHECK:         arith.muli %{{.*}}, %c8
+// CHECK:         memref.load %[[POSITIONS]]
+// CHECK:         vector.load {{.*}} : memref<144x64x64xbf16>, vector<8xbf16>
+func.func @attention_of_a_batch(%q: memref<?x64x64xbf16>, %k: memref<?x8x64xbf16>, %v: memref<?x8x64xbf16>,
+                                %keys: memref<144x64x64xbf16>, %values: memref<144x64x64xbf16>,
+                                %sinks: memref<64xbf16>, %positions: memref<?xi32>,
+                                %sequences: memref<?xi32>, %y: memref<?x64x64xbf16>)
+    attributes {mxfp4.max_tokens = 8 : i64} {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %positions : memref<?x64x64xbf16>,
+          memref<?x8x64xbf16>, memref<?x8x64xbf16>, memref<144x64x64xbf16>,
+          memref<144x64x64xbf16>, memref<64xbf16>, memref<?xi32>)
+      sequence(%sequences : memref<?xi32>)
       outs(%y : memref<?x64x64xbf16>) {scale = 0.125 : f32, window = 128 : i64}
   return
 }

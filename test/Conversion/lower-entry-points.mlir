@@ -83,9 +83,9 @@ module attributes {mxfp4.arena = 256 : i64} {
   /// The runtime's function is in the invocation.
   // CHECK-LABEL: func.func private @mxfp4_barrier
   // CHECK-SAME:    (%[[CALL:[^:]+]]: !llvm.ptr, %[[OP:[^:]+]]: i64) attributes {llvm.linkage = #llvm.linkage<internal>}
-  // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][48]
-  // CHECK:         %[[CALLEE:.+]] = llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
   // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][56]
+  // CHECK:         %[[CALLEE:.+]] = llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
+  // CHECK:         %[[FIELD:.+]] = llvm.getelementptr %[[CALL]][64]
   // CHECK:         %[[TEAM:.+]] = llvm.load %[[FIELD]] : !llvm.ptr -> !llvm.ptr
   // CHECK:         llvm.call %[[CALLEE]](%[[TEAM]], %[[OP]]) : !llvm.ptr, (!llvm.ptr, i64) -> ()
   func.func private @mxfp4_barrier(!llvm.ptr, i64)

@@ -79,6 +79,37 @@ func.func @any_number(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
   return
 }
 
+// What they do in turn they do in the same memory, when all are done with it. Both
+// together would need more than a block has.
+
+// CHECK-LABEL: func @same_memory
+// CHECK:       gpu.launch {{.*}} workgroup(%[[M:.*]] : memref<8192xf32, #gpu.address_space<workgroup>>)
+// CHECK:         memref.store %{{.*}}, %[[M]]
+// CHECK:         gpu.barrier
+// CHECK:         memref.store %{{.*}}, %[[M]]
+// CHECK-NOT:   gpu.launch
+func.func @same_memory(%x: memref<?xf32>, %y: memref<?xf32>) {
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %any = arith.constant 2147483647 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %any, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@first)
+             workgroup(%m : memref<8192xf32, #gpu.address_space<workgroup>>) {
+    memref.store %one, %m[%tx] : memref<8192xf32, #gpu.address_space<workgroup>>
+    memref.store %one, %x[%tx] : memref<?xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %any, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) function(@second)
+             workgroup(%m : memref<8192xf32, #gpu.address_space<workgroup>>) {
+    memref.store %one, %m[%tx] : memref<8192xf32, #gpu.address_space<workgroup>>
+    memref.store %one, %y[%tx] : memref<?xf32>
+    gpu.terminator
+  }
+  return
+}
+
 // A launch of one block whose result others read: their blocks compute it for
 // themselves, in their own memory.
 

@@ -35,10 +35,35 @@ struct AttentionCase {
   ElementType output = ElementType::F32;
   /// Bound of queries and keys: how far scores spread.
   double spread = 1.0;
-  /// Tokens and position of each call.
+  /// Sequences of the caches, and whether each token has one of its own.
+  int64_t sequences = 1;
+  bool isBatch = false;
+  /// Tokens and position of each call; the last position of a batch.
   std::vector<std::pair<int64_t, int64_t>> calls;
 };
 } // namespace
+
+/// The sequence of all tokens, where they are of one of several.
+constexpr int64_t kSequence = 1;
+
+namespace {
+/// Where a token of a call stands.
+struct TokenPlace {
+  int64_t position;
+  int64_t sequence;
+  /// The first token of its sequence in the call, and the position of that.
+  int64_t first, start;
+};
+} // namespace
+
+static TokenPlace placeOf(const AttentionCase &c, const Call &call, int64_t t) {
+  if (!c.isBatch)
+    return {call.position + t, c.sequences > 1 ? kSequence : 0, 0,
+            call.position};
+  int64_t position = int64_t(call.data.at("p").values()[size_t(t)]);
+  return {position, int64_t(call.data.at("i").values()[size_t(t)]), t,
+          position};
+}
 
 /// What the op's description says, with the error of scores and weights in f32.
 static Exact attend(const AttentionCase &c, const Call &call, int64_t rows,
@@ -50,16 +75,20 @@ static Exact attend(const AttentionCase &c, const Call &call, int64_t rows,
   Exact result(call.tokens * c.heads * c.headDim);
   for (int64_t t = 0; t < call.tokens; ++t)
     for (int64_t h = 0; h < c.heads; ++h) {
-      int64_t own = call.position + t;
+      TokenPlace place = placeOf(c, call, t);
+      int64_t own = place.position;
       int64_t first = c.window ? std::max<int64_t>(0, own - c.window + 1) : 0;
       // The row of position j in a cache or in the tensor of this call.
       auto rowOf = [&](int64_t j, const std::vector<double> &cache,
                        const std::vector<double> &fresh) {
-        bool isOld = j < call.position;
-        int64_t row = isOld ? j % rows : j - call.position;
-        return &(
-            isOld ? cache
-                  : fresh)[size_t((row * c.kvHeads + h / group) * c.headDim)];
+        int64_t head = h / group;
+        if (j >= place.start)
+          return &fresh[size_t(
+              ((place.first + j - place.start) * c.kvHeads + head) *
+              c.headDim)];
+        return &cache[size_t(
+            ((j % rows * c.sequences + place.sequence) * c.kvHeads + head) *
+            c.headDim)];
       };
       const double *q = &query[size_t((t * c.heads + h) * c.headDim)];
       std::vector<double> scores;
@@ -99,15 +128,43 @@ static Exact attend(const AttentionCase &c, const Call &call, int64_t rows,
 
 /// Random rows where the call may look, NaN where not.
 static HostTensor makeCache(Random &random, const AttentionCase &c,
-                            int64_t rows, int64_t position) {
+                            int64_t rows, const Call &call) {
   int64_t width = c.kvHeads * c.headDim;
-  std::vector<double> values(size_t(rows * width),
+  std::vector<double> values(size_t(rows * c.sequences * width),
                              std::numeric_limits<double>::quiet_NaN());
-  int64_t seen = c.window ? std::min(position, c.window - 1) : position;
-  for (int64_t j = position - seen; j < position; ++j)
-    for (int64_t i = 0; i < width; ++i)
-      values[size_t(j % rows * width + i)] = random.real(c.spread);
-  return HostTensor(c.type, {rows, c.kvHeads, c.headDim}, values);
+  for (int64_t t = 0; t < call.tokens; ++t) {
+    TokenPlace place = placeOf(c, call, t);
+    if (place.first != t)
+      continue;
+    int64_t position = place.start;
+    int64_t seen = c.window ? std::min(position, c.window - 1) : position;
+    for (int64_t j = position - seen; j < position; ++j)
+      for (int64_t i = 0; i < width; ++i)
+        values[size_t((j % rows * c.sequences + place.sequence) * width + i)] =
+            random.real(c.spread);
+  }
+  return HostTensor(c.type, {rows, c.sequences * c.kvHeads, c.headDim}, values);
+}
+
+/// `count` different numbers below `end`, as i32.
+static HostTensor makeSequences(Random &random, int64_t count, int64_t end) {
+  std::vector<double> numbers;
+  while (int64_t(numbers.size()) < count) {
+    double number = double(random.integer(0, end - 1));
+    if (std::count(numbers.begin(), numbers.end(), number) == 0)
+      numbers.push_back(number);
+  }
+  return HostTensor(ElementType::I32, {count}, numbers);
+}
+
+/// Positions to `last`, which one of them is, as i32.
+static HostTensor makePositions(Random &random, int64_t count, int64_t last) {
+  std::vector<double> numbers;
+  for (int64_t i = 0; i < count; ++i)
+    numbers.push_back(double(random.integer(0, last)));
+  if (count > 0)
+    numbers[size_t(random.integer(0, count - 1))] = double(last);
+  return HostTensor(ElementType::I32, {count}, numbers);
 }
 
 static Kernel makeAttention(Random &random, const AttentionCase &c) {
@@ -121,19 +178,35 @@ static Kernel makeAttention(Random &random, const AttentionCase &c) {
   kernel.addInput("q", c.type, {dim, c.heads, c.headDim});
   kernel.addInput("k", c.type, {dim, c.kvHeads, c.headDim});
   kernel.addInput("v", c.type, {dim, c.kvHeads, c.headDim});
-  kernel.addCache("kc", c.type, {c.rows, c.kvHeads, c.headDim});
-  kernel.addCache("vc", c.type, {c.rows, c.kvHeads, c.headDim});
+  int64_t cacheHeads = c.sequences * c.kvHeads;
+  kernel.addCache("kc", c.type, {c.rows, cacheHeads, c.headDim});
+  kernel.addCache("vc", c.type, {c.rows, cacheHeads, c.headDim});
   kernel.addWeight("s", sinks);
+  if (c.isBatch) {
+    kernel.addInput("p", ElementType::I32, {dim});
+    kernel.addInput("i", ElementType::I32, {dim});
+  }
   kernel.addOutput("out", c.output, {dim, c.heads, c.headDim});
   double scale = double(1.0f / std::sqrt(float(c.headDim)));
   std::string window =
       c.window ? ", window = " + std::to_string(c.window) + " : i64" : "";
   char number[32];
   std::snprintf(number, sizeof(number), "%.9e", scale);
-  kernel.body = "  %y = nn.attention ins(%q, %k, %v, %kc, %vc, %s, %position : "
-                "{q}, {k}, {v}, {kc}, {vc}, {s}, index) outs(%out : {out}) "
-                "{scale = " +
-                std::string(number) + " : f32" + window + "} -> {out}";
+  std::string position = "%position", places = "index", sequence;
+  if (c.isBatch) {
+    position = "%p";
+    places = "{p}";
+    sequence = "sequence(%i : {i}) ";
+  } else if (c.sequences > 1) {
+    kernel.body =
+        "  %i = arith.constant " + std::to_string(kSequence) + " : index\n";
+    sequence = "sequence(%i : index) ";
+  }
+  kernel.body += "  %y = nn.attention ins(%q, %k, %v, %kc, %vc, %s, " +
+                 position + " : {q}, {k}, {v}, {kc}, {vc}, {s}, " + places +
+                 ") " + sequence +
+                 "outs(%out : {out}) {scale = " + std::string(number) +
+                 " : f32" + window + "} -> {out}";
   kernel.results = {{"%y", "out"}};
 
   for (auto [tokens, position] : c.calls) {
@@ -144,8 +217,12 @@ static Kernel makeAttention(Random &random, const AttentionCase &c) {
     call.data["k"] =
         random.floats(c.type, {tokens, c.kvHeads, c.headDim}, c.spread);
     call.data["v"] = random.floats(c.type, {tokens, c.kvHeads, c.headDim});
-    call.data["kc"] = makeCache(random, c, rows, position);
-    call.data["vc"] = makeCache(random, c, rows, position);
+    if (c.isBatch) {
+      call.data["p"] = makePositions(random, tokens, position);
+      call.data["i"] = makeSequences(random, tokens, c.sequences);
+    }
+    call.data["kc"] = makeCache(random, c, rows, call);
+    call.data["vc"] = makeCache(random, c, rows, call);
     Exact exact = attend(c, call, rows, sinks.values(), scale);
     call.expected = {{"out", exact.values, exact.slack}};
   }
@@ -239,6 +316,83 @@ TEST(Attention, RandomCalls) {
     kernels.push_back(makeAttention(random, c));
   }
   checkKernelsInTurn(kernels);
+}
+
+TEST(Attention, BatchesOfSequences) {
+  Random random(26);
+  std::vector<Kernel> kernels;
+  for (int i = 0; i < 8; ++i) {
+    AttentionCase c;
+    c.kvHeads = random.integer(1, 3);
+    c.heads = c.kvHeads * random.integer(1, 9);
+    c.headDim = random.pick({32, 64});
+    c.type = random.coin() ? ElementType::F32 : ElementType::BF16;
+    c.output = c.type;
+    c.sequences = random.integer(2, 9);
+    c.isBatch = i < 6;
+    if (random.coin()) {
+      c.window = random.integer(1, 40);
+      c.rows = std::max<int64_t>(c.window + random.integer(-1, 10), 1);
+    }
+    int64_t most = c.isBatch ? c.sequences : 30;
+    for (int64_t position : {0, 1, 15, 16, 40, 90})
+      c.calls.push_back({random.integer(1, most), position});
+    kernels.push_back(makeAttention(random, c));
+    c.calls = {{std::min<int64_t>(most, 2), 33}};
+    kernels.push_back(makeAttention(random, c));
+  }
+  checkKernelsInTurn(kernels);
+}
+
+TEST(CacheUpdate, BatchesOfSequences) {
+  Random random(27);
+  std::vector<Kernel> kernels;
+  for (int64_t kvHeads : {1, 3})
+    for (int64_t headDim : {7, 64})
+      for (bool isBatch : {true, false}) {
+        int64_t sequences = random.integer(2, 6), rows = random.integer(1, 9);
+        ElementType type = random.coin() ? ElementType::F32 : ElementType::BF16;
+        int64_t heads = sequences * kvHeads;
+        Kernel kernel(sequences);
+        kernel.addInput("x", type, {kTokens, kvHeads, headDim});
+        kernel.addCache("c", type, {rows, heads, headDim});
+        if (isBatch) {
+          kernel.addInput("p", ElementType::I32, {kTokens});
+          kernel.addInput("i", ElementType::I32, {kTokens});
+          kernel.body = "  %y = nn.cache_update ins(%x, %p : {x}, {p}) "
+                        "sequence(%i : {i}) outs(%c : {c}) -> {c}";
+        } else {
+          kernel.body = "  %i = arith.constant " + std::to_string(kSequence) +
+                        " : index\n  %y = nn.cache_update ins(%x, %position : "
+                        "{x}, index) sequence(%i : index) outs(%c : {c}) -> "
+                        "{c}";
+        }
+        kernel.results = {{"%y", "c"}};
+        AttentionCase c;
+        c.sequences = sequences;
+        c.isBatch = isBatch;
+        for (int64_t tokens = 1; tokens <= sequences; ++tokens) {
+          Call &call = kernel.addCall(tokens, random.integer(0, 100), rows);
+          call.data["x"] = random.floats(type, {tokens, kvHeads, headDim});
+          call.data["c"] = random.floats(type, {rows, heads, headDim});
+          if (isBatch) {
+            call.data["p"] = makePositions(random, tokens, call.position);
+            call.data["i"] = makeSequences(random, tokens, sequences);
+          }
+          std::vector<double> cache = call.data["c"].values();
+          std::vector<double> x = call.data["x"].values();
+          int64_t width = kvHeads * headDim;
+          for (int64_t t = 0; t < tokens; ++t) {
+            TokenPlace place = placeOf(c, call, t);
+            int64_t row = place.position % rows * sequences + place.sequence;
+            std::copy_n(&x[size_t(t * width)], width,
+                        &cache[size_t(row * width)]);
+          }
+          call.expected = {{"c", cache, {}}};
+        }
+        kernels.push_back(kernel);
+      }
+  checkKernels(kernels);
 }
 
 TEST(CacheUpdate, WrapsAndKeepsTheLast) {

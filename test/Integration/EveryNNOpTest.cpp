@@ -152,12 +152,62 @@ TEST(EveryOp, RMSNorm) {
   checkOp(space, 3 * 3 * 3, kAll, Machines::Each, {{"out", bound}});
 }
 
+/// More than a call has tokens.
+constexpr int64_t kSequences = 18;
+
+/// The slots of positions and sequences of each token; without, all tokens are
+/// of one sequence.
+static std::vector<Slot> placeSlots() {
+  return {{"p", allOptionalTypes()}, {"i", allOptionalTypes()}};
+}
+
+/// Each of `bases` without and with places of tokens.
+static std::vector<Choice> withPlaces(std::vector<Choice> bases) {
+  std::vector<Choice> result;
+  for (Choice base : bases)
+    for (const char *type : {"", "i32"}) {
+      base["p"] = base["i"] = type;
+      result.push_back(base);
+    }
+  return result;
+}
+
+namespace {
+/// How places of tokens are written in a body.
+struct Places {
+  Places(Draft &draft, const Case &c) {
+    if (!c["p"].empty()) {
+      draft.add(
+          {"p", BufferKind::Input, c["p"], {c.sizes.tokens}, Role::Position});
+      position = "%p";
+      type = "{p}";
+    }
+    if (!c["i"].empty()) {
+      draft.add({"i",
+                 BufferKind::Input,
+                 c["i"],
+                 {c.sizes.tokens},
+                 Role::Distinct,
+                 kSequences});
+      sequence = "sequence(%i : {i}) ";
+      sequences = kSequences;
+    }
+  }
+
+  std::string position = "%position", type = "index", sequence;
+  int64_t sequences = 1;
+};
+} // namespace
+
 TEST(EveryOp, RotaryEmbedding) {
   OpSpace space;
   space.name = "nn.rotary_embedding";
-  space.slots = {
-      typeSlot("x"), typeSlot("out"), {"truncate", {"false", "true"}}};
-  space.bases = {{{"x", "f32"}, {"out", "f32"}, {"truncate", "false"}}};
+  space.slots = {typeSlot("x"),
+                 typeSlot("out"),
+                 {"truncate", {"false", "true"}},
+                 {"p", allOptionalTypes()}};
+  space.bases = {
+      {{"x", "f32"}, {"out", "f32"}, {"truncate", "false"}, {"p", ""}}};
   space.draft = [](const Case &c) {
     Draft draft;
     Shape shape = {c.sizes.tokens, c.sizes.kvHeads * c.sizes.group,
@@ -165,9 +215,19 @@ TEST(EveryOp, RotaryEmbedding) {
     draft.add(
         {"x", BufferKind::Input, c["x"], shape, Role::Floats, 1, kSpecials});
     draft.addResult("out", c["out"], shape, "%y");
+    bool isBatch = !c["p"].empty();
+    if (isBatch)
+      draft.add({"p",
+                 BufferKind::Input,
+                 c["p"],
+                 {c.sizes.tokens},
+                 Role::Indices,
+                 1 << 17});
     draft.body =
-        "  %y = nn.rotary_embedding ins(%x, %position : {x}, index) outs(%out "
-        ": {out}) {yarn = #nn.yarn<theta = 150000.0 : f32, factor = 4.0 : f32, "
+        "  %y = nn.rotary_embedding ins(%x, " +
+        std::string(isBatch ? "%p : {x}, {p}" : "%position : {x}, index") +
+        ") outs(%out : {out}) {yarn = #nn.yarn<theta = 150000.0 : f32, factor "
+        "= 4.0 : f32, "
         "beta_fast = 32.0 : f32, beta_slow = 1.0 : f32, original_length = "
         "4096, truncate = " +
         c["truncate"] + ">} -> {out}";
@@ -186,7 +246,7 @@ TEST(EveryOp, RotaryEmbedding) {
     }
     return result;
   };
-  checkOp(space, 3 * 3 * 2, kAll, Machines::Each, {{"out", bound}});
+  checkOp(space, 3 * 3 * 2 * 2, kAll, Machines::Each, {{"out", bound}});
 }
 
 /// The scores of attention are sums over a head, its results sums over
@@ -197,15 +257,19 @@ static Numbers boundAttention(const Data &data, const Numbers &) {
   bool hasWindow = !data.theCase()["window"].empty();
   Numbers q = data("q"), k = data("k"), v = data("v"), sinks = data("s");
   Numbers keyCache = data("kc"), valueCache = data("vc");
-  int64_t rows = int64_t(keyCache.size()) / (s.kvHeads * width);
+  bool isBatch = !data.theCase()["p"].empty();
+  int64_t sequences = isBatch ? kSequences : 1;
+  int64_t rows = int64_t(keyCache.size()) / (sequences * s.kvHeads * width);
   Numbers result(q.size());
   for (int64_t t = 0; t < data.tokens(); ++t)
     for (int64_t h = 0; h < heads; ++h) {
-      int64_t own = data.position() + t;
+      int64_t own = data.position() + (isBatch ? 0 : t);
+      int64_t sequence = isBatch ? int64_t(data("i")[size_t(t)]) : 0;
       int64_t first = hasWindow ? std::max<int64_t>(0, own - s.window + 1) : 0;
       auto row = [&](int64_t j, const Numbers &cache, const Numbers &fresh) {
         bool isOld = j < data.position();
-        int64_t at = isOld ? j % rows : j - data.position();
+        int64_t at = isOld ? j % rows * sequences + sequence
+                           : j - data.position() + (isBatch ? t : 0);
         return &(isOld ? cache
                        : fresh)[size_t((at * s.kvHeads + h / s.group) * width)];
       };
@@ -257,10 +321,13 @@ TEST(EveryOp, Attention) {
     space.slots.push_back(typeSlot(name));
     base[name] = "f32";
   }
-  space.bases = {base};
+  for (const Slot &slot : placeSlots())
+    space.slots.push_back(slot);
+  space.bases = withPlaces({base});
   space.draft = [](const Case &c) {
     Draft draft;
     const Sizes &s = c.sizes;
+    Places places(draft, c);
     int64_t heads = s.kvHeads * s.group;
     bool hasWindow = !c["window"].empty();
     int64_t rows =
@@ -279,7 +346,7 @@ TEST(EveryOp, Attention) {
       draft.add({name,
                  BufferKind::Cache,
                  c[name],
-                 {rows, s.kvHeads, s.headDim},
+                 {rows, places.sequences * s.kvHeads, s.headDim},
                  Role::Rows});
     draft.add({"s",
                BufferKind::Weight,
@@ -290,25 +357,28 @@ TEST(EveryOp, Attention) {
                {-kInfinity, 30.0, -30.0}});
     draft.addResult("out", c["out"], query, "%y");
     draft.body =
-        "  %y = nn.attention ins(%q, %k, %v, %kc, %vc, %s, %position : {q}, "
-        "{k}, {v}, {kc}, {vc}, {s}, index) outs(%out : {out}) {scale = 0.25 : "
-        "f32" +
+        "  %y = nn.attention ins(%q, %k, %v, %kc, %vc, %s, " + places.position +
+        " : {q}, {k}, {v}, {kc}, {vc}, {s}, " + places.type + ") " +
+        places.sequence + "outs(%out : {out}) {scale = 0.25 : f32" +
         (hasWindow ? ", window = " + std::to_string(s.window) + " : i64" : "") +
         "} -> {out}";
     return draft;
   };
-  checkOp(space, 2 * 3 * 3 * 3 * 3 * 3 * 3 * 3, /*strength=*/3, Machines::Slots,
-          {{"out", boundAttention}});
+  checkOp(space, 2 * 2 * 3 * 3 * 3 * 3 * 3 * 3 * 3, /*strength=*/3,
+          Machines::Slots, {{"out", boundAttention}});
 }
 
 TEST(EveryOp, CacheUpdate) {
   OpSpace space;
   space.name = "nn.cache_update";
   space.slots = {typeSlot("x"), typeSlot("c")};
-  space.bases = {{{"x", "f32"}, {"c", "f32"}}};
+  for (const Slot &slot : placeSlots())
+    space.slots.push_back(slot);
+  space.bases = withPlaces({{{"x", "f32"}, {"c", "f32"}}});
   space.draft = [](const Case &c) {
     Draft draft;
     const Sizes &s = c.sizes;
+    Places places(draft, c);
     draft.add({"x",
                BufferKind::Input,
                c["x"],
@@ -316,20 +386,21 @@ TEST(EveryOp, CacheUpdate) {
                Role::Blocks,
                1,
                kSpecials});
-    draft.add(
-        {"c",
-         BufferKind::Cache,
-         c["c"],
-         {s.isCacheDynamic ? kContext : s.cacheRows, s.kvHeads, s.headDim},
-         Role::Blocks,
-         1,
-         kSpecials});
+    draft.add({"c",
+               BufferKind::Cache,
+               c["c"],
+               {s.isCacheDynamic ? kContext : s.cacheRows,
+                places.sequences * s.kvHeads, s.headDim},
+               Role::Blocks,
+               1,
+               kSpecials});
     draft.results = {{"%y", "c"}};
-    draft.body = "  %y = nn.cache_update ins(%x, %position : {x}, index) "
+    draft.body = "  %y = nn.cache_update ins(%x, " + places.position +
+                 " : {x}, " + places.type + ") " + places.sequence +
                  "outs(%c : {c}) -> {c}";
     return draft;
   };
-  checkOp(space, 3 * 3, kAll, Machines::Each);
+  checkOp(space, 2 * 3 * 3, kAll, Machines::Each);
 }
 
 TEST(EveryOp, RouteTopK) {
@@ -464,10 +535,13 @@ TEST(EveryOp, Sample) {
   OpSpace space;
   space.name = "nn.sample";
   space.slots = {typeSlot("x"), typeSlot("s"), typeSlot("out")};
-  space.bases = {{{"x", "f32"}, {"s", "i32"}, {"out", "i32"}}};
+  for (const Slot &slot : placeSlots())
+    space.slots.push_back(slot);
+  space.bases = withPlaces({{{"x", "f32"}, {"s", "i32"}, {"out", "i32"}}});
   space.draft = [](const Case &c) {
     Draft draft;
     const Sizes &s = c.sizes;
+    Places places(draft, c);
     draft.add({"x",
                BufferKind::Input,
                c["x"],
@@ -479,9 +553,11 @@ TEST(EveryOp, Sample) {
     draft.add(
         {"s", BufferKind::Input, c["s"], {4}, Role::Indices, s.width + 1});
     draft.addResult("out", c["out"], {s.tokens}, "%y");
-    draft.body = "  %y = nn.sample ins(%x, %s, %position : {x}, {s}, index) "
+    draft.body = "  %y = nn.sample ins(%x, %s, " + places.position +
+                 " : {x}, {s}, " + places.type + ") " + places.sequence +
                  "outs(%out : {out}) -> {out}";
     return draft;
   };
-  checkOp(space, 3, kAll, Machines::Each);
+  // Positions may come without sequences.
+  checkOp(space, 3 * 3, kAll, Machines::Each);
 }

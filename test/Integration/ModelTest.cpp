@@ -97,8 +97,9 @@ static std::unique_ptr<Session> makeSession(const CompileOptions &options,
   static std::map<std::string, Program> programs;
   std::string key =
       options.target + "|" + options.activations + "|" + options.dense + "|" +
-      std::to_string(options.prefillTokens) +
-      (options.reference ? "|exact" : "") + (options.fuse ? "" : "|unfused");
+      std::to_string(options.prefillTokens) + "|" +
+      std::to_string(options.sequences) + (options.reference ? "|exact" : "") +
+      (options.fuse ? "" : "|unfused");
   Result<Checkpoint> checkpoint = Checkpoint::open(kModel);
   EXPECT_TRUE(checkpoint) << checkpoint.error().message;
   auto known = programs.find(key);
@@ -330,6 +331,107 @@ TEST(TinyModel, BitsAfterTokensWereTakenBack) {
     ASSERT_TRUE(status) << status.error().message;
   }
   EXPECT_TRUE(logits == expected);
+}
+
+/// Checks that texts that `session`, which has caches for them, decodes
+/// together have the bits of each alone. They begin at different times and have
+/// prompts of different lengths, and the order of their tokens changes.
+static void checkBatches(Session &session, Session &alone) {
+  constexpr int64_t length = 2 * kWindow + 30;
+  struct Text {
+    const int32_t *tokens;
+    int64_t prompt, start;
+    Logits expected, logits;
+  };
+  std::vector<int32_t> tokens = makeTokens(length + 100);
+  std::vector<Text> texts;
+  for (int64_t i = 0; i < session.sequences(); ++i) {
+    Text text = {&tokens[size_t(7 * i)], 1 + 40 * i, 5 * i, {}, {}};
+    alone.reset();
+    decode(alone, text.tokens, length, text.expected);
+    texts.push_back(text);
+  }
+  for (int64_t step = 0; step < 2 * length; ++step) {
+    std::vector<int32_t> next, sequences;
+    for (int64_t k = 0; k < session.sequences(); ++k) {
+      int64_t i = (k + step) % session.sequences();
+      Text &text = texts[size_t(i)];
+      ASSERT_TRUE(session.select(i));
+      if (step == text.start)
+        prefill(session, text.tokens, text.prompt, text.logits);
+      if (step < text.start || session.position() == length)
+        continue;
+      next.push_back(text.tokens[session.position()]);
+      sequences.push_back(int32_t(i));
+    }
+    if (next.empty())
+      break;
+    Result<const float *> logits = session.decodeBatch(
+        next.data(), sequences.data(), int64_t(next.size()));
+    ASSERT_TRUE(logits) << logits.error().message;
+    for (size_t row = 0; row < next.size(); ++row) {
+      const float *own = *logits + row * size_t(session.vocabSize());
+      Logits &all = texts[size_t(sequences[row])].logits;
+      all.insert(all.end(), own, own + session.vocabSize());
+    }
+  }
+  for (const Text &text : texts)
+    EXPECT_TRUE(text.logits == text.expected)
+        << "text with a prompt of " << text.prompt;
+}
+
+TEST(TinyModel, BitsOfBatches) {
+  for (const char *activations : {"f32", "bf16", "int8"})
+    for (int64_t threads : {1, 3}) {
+      SCOPED_TRACE(activations);
+      CompileOptions options =
+          makeOptions(activations, getTokensOfSameBits(activations));
+      std::unique_ptr<Session> alone = makeSession(options);
+      options.sequences = 4;
+      checkBatches(*makeSession(options, threads), *alone);
+    }
+}
+
+TEST(TinyModel, ExactPathOfBatches) {
+  CompileOptions options = makeOptions("f32", 512, true);
+  std::unique_ptr<Session> alone = makeSession(options);
+  options.sequences = 3;
+  checkBatches(*makeSession(options), *alone);
+}
+
+TEST(TinyModel, WrongBatches) {
+  CompileOptions options = makeOptions("f32");
+  options.sequences = 3;
+  std::unique_ptr<Session> session = makeSession(options);
+  auto error = [&](std::vector<int32_t> tokens, std::vector<int32_t> ids) {
+    Result<const float *> logits =
+        session->decodeBatch(tokens.data(), ids.data(), int64_t(tokens.size()));
+    return logits ? std::string() : logits.error().message;
+  };
+  EXPECT_EQ(error({}, {}), "expected a batch of 1 to 3 tokens, one for each "
+                           "sequence of the program (--sequences), but got 0");
+  EXPECT_EQ(error({1, 2, 3, 4}, {0, 1, 2, 0}),
+            "expected a batch of 1 to 3 tokens, one for each sequence of the "
+            "program (--sequences), but got 4");
+  EXPECT_EQ(error({1, 2, 3}, {0, 2, 0}),
+            "expected different sequences, but got 0 twice");
+  EXPECT_EQ(error({1, 2}, {0, 3}), "expected sequences of 0 to 2, but got 3");
+  EXPECT_EQ(error({1, -2}, {0, 1}), "token -2 is not in the vocabulary of " +
+                                        std::to_string(session->vocabSize()) +
+                                        " tokens");
+  ASSERT_TRUE(session->select(2));
+  std::vector<int32_t> tokens = makeTokens(session->context());
+  ASSERT_TRUE(session->prefill(tokens.data(), session->context(), Rows::None));
+  EXPECT_EQ(error({1, 2}, {1, 2}),
+            "the context of 1024 positions is full (--context)");
+  EXPECT_EQ(session->select(3).error().message,
+            "expected a sequence of 0 to 2, but got 3");
+  // What failed left nothing behind.
+  EXPECT_EQ(error({1, 2}, {1, 0}), "");
+  options.sequences = 1;
+  session = makeSession(options);
+  EXPECT_EQ(error({1}, {0}), "expected a program of more sequences than one to "
+                             "decode a batch (--sequences)");
 }
 
 TEST(TinyModel, DraftsDoNotChangeTheText) {

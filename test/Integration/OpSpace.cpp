@@ -336,6 +336,16 @@ static HostTensor makeData(Random &random, const Operand &operand, Shape shape,
     return random.indices(std::move(shape), operand.limit);
   case Role::Rows:
     return makeRows(random, operand, std::move(shape), made, position);
+  case Role::Position:
+    return HostTensor(type, shape,
+                      std::vector<double>(size_t(shape[0]), double(position)));
+  case Role::Distinct: {
+    std::vector<double> numbers;
+    for (int64_t i = 0; i < operand.limit; ++i)
+      numbers.insert(numbers.begin() + random.integer(0, i), double(i));
+    numbers.resize(size_t(shape[0]));
+    return HostTensor(type, std::move(shape), numbers);
+  }
   case Role::Weight:
     return makeWeight(random, made.format(), type, std::move(shape));
   case Role::Scales:

@@ -74,6 +74,8 @@ enum class Role {
   Weight,   ///< Elements that are finite.
   Scales,   ///< Scales that make numbers of such a weight about 1.
   Rows,     ///< Rows of a cache; NaN where no token may look.
+  Position, ///< The position of the call, for each token.
+  Distinct, ///< From 0 to `limit` - 1, no two the same.
 };
 
 /// An argument of a kernel, whose type need not be legal.

@@ -44,11 +44,11 @@ struct Settings {
 } // namespace
 
 static double scoreOf(const Settings &settings, double logit, int64_t token,
-                      int64_t position) {
+                      int64_t position, int64_t sequence = 0) {
   if (settings.factor == 0)
     return logit;
   uint32_t random =
-      philox({uint32_t(token), uint32_t(position), 0, 0},
+      philox({uint32_t(token), uint32_t(position), uint32_t(sequence), 0},
              {uint32_t(settings.seed), uint32_t(settings.seed >> 32)})[0];
   double w = (double(random) + 0.5) * 0x1p-32;
   return logit * settings.factor - std::log(-std::log1p(-w));
@@ -65,26 +65,31 @@ static Kernel makeSample(ElementType type, int64_t rows, int64_t width) {
   return kernel;
 }
 
-/// What is chosen of each row of `logits`, whose best score is made to stand
-/// out from what f32 tells apart.
+/// What is chosen of a row of logits, whose best score is made to stand out
+/// from what f32 tells apart.
+static double chooseOne(const Settings &settings, double *logits,
+                        int64_t position, int64_t sequence = 0) {
+  int64_t best = 0;
+  double bestScore = -kInfinity;
+  for (int64_t v = 0; v < settings.limit; ++v) {
+    double score = scoreOf(settings, logits[v], v, position, sequence);
+    if (score > bestScore) {
+      best = v;
+      bestScore = score;
+    }
+  }
+  logits[best] += 0.5;
+  return double(best);
+}
+
+/// Likewise, of rows for the positions from `position` on.
 static std::vector<double> choose(const Settings &settings,
                                   std::vector<double> &logits, int64_t width,
                                   int64_t position) {
   std::vector<double> chosen;
-  for (size_t row = 0; row < logits.size() / size_t(width); ++row) {
-    double *own = logits.data() + row * size_t(width);
-    int64_t best = 0;
-    double bestScore = -kInfinity;
-    for (int64_t v = 0; v < settings.limit; ++v) {
-      double score = scoreOf(settings, own[v], v, position + int64_t(row));
-      if (score > bestScore) {
-        best = v;
-        bestScore = score;
-      }
-    }
-    own[best] += 0.5;
-    chosen.push_back(double(best));
-  }
+  for (size_t row = 0; row < logits.size() / size_t(width); ++row)
+    chosen.push_back(chooseOne(settings, logits.data() + row * size_t(width),
+                               position + int64_t(row)));
   return chosen;
 }
 
@@ -107,6 +112,45 @@ TEST(Sample, RandomLogits) {
       call.expected = {{"t", chosen, {}}};
       kernels.push_back(std::move(kernel));
     }
+  checkKernels(kernels);
+}
+
+/// Rows for a position and a sequence each.
+TEST(Sample, Batches) {
+  Random random(72);
+  std::vector<Kernel> kernels;
+  for (float factor : {0.0f, 0.5f, 2.0f}) {
+    int64_t rows = random.integer(2, 6), width = 300;
+    Kernel kernel(rows);
+    kernel.addInput("l", ElementType::F32, {kTokens, width});
+    kernel.addInput("s", ElementType::I32, {4});
+    kernel.addInput("p", ElementType::I32, {kTokens});
+    kernel.addInput("i", ElementType::I32, {kTokens});
+    kernel.addOutput("t", ElementType::I32, {kTokens});
+    kernel.body = "  %y = nn.sample ins(%l, %s, %p : {l}, {s}, {p}) "
+                  "sequence(%i : {i}) outs(%t : {t}) -> {t}";
+    kernel.results = {{"%y", "t"}};
+    Settings settings = {width, factor, 99};
+    std::vector<double> logits, positions, sequences, chosen;
+    for (int64_t row = 0; row < rows; ++row) {
+      std::vector<double> own =
+          random.floats(ElementType::F32, {width}, 4.0).values();
+      // Some have the same position.
+      positions.push_back(double(random.integer(5, 6)));
+      sequences.push_back(double(rows - row));
+      chosen.push_back(chooseOne(settings, own.data(),
+                                 int64_t(positions.back()),
+                                 int64_t(sequences.back())));
+      logits.insert(logits.end(), own.begin(), own.end());
+    }
+    Call &call = kernel.addCall(rows);
+    call.data["l"] = HostTensor(ElementType::F32, {rows, width}, logits);
+    call.data["s"] = settings.tensor();
+    call.data["p"] = HostTensor(ElementType::I32, {rows}, positions);
+    call.data["i"] = HostTensor(ElementType::I32, {rows}, sequences);
+    call.expected = {{"t", chosen, {}}};
+    kernels.push_back(std::move(kernel));
+  }
   checkKernels(kernels);
 }
 

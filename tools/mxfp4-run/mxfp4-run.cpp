@@ -26,9 +26,9 @@ struct Flags {
   std::string model;
   CheckpointOptions checkpoint;
   RunFlags run;
-  /// If given: computes the logits of these tokens and generates nothing.
-  std::optional<std::string> ids;
-  std::string output;
+  /// Whether it computes the logits of tokens, and generates nothing.
+  bool hasIds = false;
+  LogitsFlags logits;
 };
 } // namespace
 
@@ -39,8 +39,9 @@ static Status run(const Flags &flags) {
   Result<Checkpoint> checkpoint = openCheckpoint(flags.model, flags.checkpoint);
   if (!checkpoint)
     return checkpoint.error();
-  if (flags.ids) {
-    LogitsFlags logits{flags.run.session, *flags.ids, flags.output};
+  if (flags.hasIds) {
+    LogitsFlags logits = flags.logits;
+    logits.session = flags.run.session;
     Result<std::vector<int32_t>> ids =
         readIds(logits, checkpoint->config(), program->maxPositions);
     if (!ids)
@@ -78,7 +79,9 @@ static Status measure(const MeasureFlags &flags) {
 
 static int mainOfBench(int argc, char **argv) {
   CLI::App app("Measure tokens per second of a compiled model with random "
-               "tokens: pp is a prompt, tg is decoding one by one");
+               "tokens: pp is a prompt, in pieces of as many as the program "
+               "takes; tg is decoding one by one, in --batch sequences at a "
+               "time");
   MeasureFlags flags;
   app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
       ->required();
@@ -106,15 +109,20 @@ int main(int argc, char **argv) {
   app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
                "Quantize experts that the checkpoint has in BF16");
   addRunFlags(app, flags.run);
-  CLI::Option *output = app.add_option("-o,--output", flags.output,
+  CLI::Option *output = app.add_option("-o,--output", flags.logits.output,
                                        "Where to write the logits of --ids");
   CLI::Option *ids =
-      app.add_option("--ids", flags.ids,
+      app.add_option("--ids", flags.logits.ids,
                      "Compute the logits of these tokens, as 1,2,3 or @FILE, "
                      "and generate nothing")
           ->needs(output)
           ->excludes(app.get_option("--prompt"))
           ->excludes(app.get_option("--file"));
   output->needs(ids);
-  return runTool(app, argc, argv, "mxfp4-run", [&] { return run(flags); });
+  addBatchFlag(app, flags.logits);
+  app.get_option("--batch")->needs(ids);
+  return runTool(app, argc, argv, "mxfp4-run", [&] {
+    flags.hasIds = ids->count() != 0;
+    return run(flags);
+  });
 }

@@ -41,7 +41,9 @@ static Status run(const Flags &flags) {
           flags.bench, checkpoint->config().maxPositionEmbeddings);
       !status)
     return status;
-  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
+  EngineOptions options = flags.engine;
+  options.compile.sequences = flags.bench.options.batch;
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), options);
   if (!engine)
     return engine.error();
   const Program &program = engine->program();
@@ -62,7 +64,8 @@ void mx::addBenchVerb(CLI::App &app, Action &action) {
   auto flags = std::make_shared<Flags>();
   CLI::App *verb = app.add_subcommand(
       "bench", "Measure tokens per second with random tokens: pp is a prompt, "
-               "in pieces of --prefill-tokens; tg is decoding one by one");
+               "in pieces of --prefill-tokens; tg is decoding one by one, "
+               "in --batch sequences at a time");
   addWeightsFlags(*verb, flags->bench.weights);
   addEngineFlags(*verb, flags->engine);
   addBenchFlags(*verb, flags->bench);
@@ -70,6 +73,7 @@ void mx::addBenchVerb(CLI::App &app, Action &action) {
                "  mxfp4 bench gpt-oss-20b\n"
                "  mxfp4 bench gpt-oss-20b -p 0 -n 32 -r 3 --depth 4096 "
                "--json\n"
-               "  mxfp4 bench --synthetic 20b --per-op");
+               "  mxfp4 bench --synthetic 20b --per-op\n"
+               "  mxfp4 bench --synthetic 20b --target nvptx -p 0 --batch 64");
   onChosen(*verb, action, flags, run);
 }

@@ -66,6 +66,8 @@ void mx::addCompileVerb(CLI::App &app, Action &action) {
                "  mxfp4 compile --preset 120b --target cpu:x86-64-v4 "
                "-o gpt-oss-120b.program\n"
                "  mxfp4 compile gpt-oss-20b --target nvptx:sm_90 "
+               "-o gpt-oss-20b.program\n"
+               "  mxfp4 compile gpt-oss-20b --sequences 8 "
                "-o gpt-oss-20b.program");
   onChosen(*verb, action, flags, run);
 }

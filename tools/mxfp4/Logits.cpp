@@ -33,7 +33,9 @@ static Status run(const Flags &flags) {
               checkpoint->config().maxPositionEmbeddings);
   if (!ids)
     return ids.error();
-  Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
+  EngineOptions options = flags.engine;
+  options.compile.sequences = flags.logits.batch;
+  Result<Engine> engine = compileEngine(std::move(*checkpoint), options);
   if (!engine)
     return engine.error();
   return runLogits(engine->program(), engine->checkpoint(), flags.logits, *ids);
@@ -51,11 +53,14 @@ void mx::addLogitsVerb(CLI::App &app, Action &action) {
                    "A safetensors file, for one tensor 'logits', F32 "
                    "[tokens, vocabulary]")
       ->required();
+  addBatchFlag(*verb, flags->logits);
   addSessionFlags(*verb, flags->logits.session);
   verb->footer("Examples:\n"
                "  mxfp4 logits gpt-oss-20b --ids 976,17307,382 "
                "-o logits.safetensors\n"
                "  mxfp4 logits gpt-oss-20b --ids @ids.txt "
-               "-o logits.safetensors --activations f32");
+               "-o logits.safetensors --activations f32\n"
+               "  mxfp4 logits gpt-oss-20b --ids 976,17307,382,9906,11,1917 "
+               "--batch 2 -o logits.safetensors");
   onChosen(*verb, action, flags, run);
 }

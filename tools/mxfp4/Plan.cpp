@@ -42,11 +42,10 @@ static std::string formatJson(const MemoryPlan &plan, const Program &program,
   nlohmann::ordered_json parts = nlohmann::ordered_json::array();
   for (const PlanPart &part : plan.parts)
     parts.push_back(formatPart(part));
-  return nlohmann::ordered_json{{"target", program.target},
-                                {"activations", program.activations},
-                                {"context", context},
-                                {"parts", parts},
-                                {"total", formatPart(plan.total)}}
+  return nlohmann::ordered_json{
+             {"target", program.target}, {"activations", program.activations},
+             {"context", context},       {"sequences", program.sequences},
+             {"parts", parts},           {"total", formatPart(plan.total)}}
              .dump() +
          "\n";
 }
@@ -66,7 +65,12 @@ static std::string formatText(const MemoryPlan &plan, const Program &program,
     rows.push_back(formatRow(part));
   rows.push_back(formatRow(plan.total));
   return program.target + ", activations " + program.activations +
-         ", context " + std::to_string(context) + "\n\n" + formatTable(rows);
+         ", context " + std::to_string(context) +
+         (program.sequences > 1
+              ? " for each of " + std::to_string(program.sequences) +
+                    " sequences"
+              : "") +
+         "\n\n" + formatTable(rows);
 }
 
 static Status run(const Flags &flags) {

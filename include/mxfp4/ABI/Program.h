@@ -35,6 +35,8 @@ struct MXInvocation {
   int64_t position;
   /// Number of positions that the caches of full-attention layers hold.
   int64_t context;
+  /// The number of the sequence that the call is about, if it is about one.
+  int64_t sequence;
   /// Index of the calling thread, and how many threads make the call.
   int64_t thread;
   int64_t threads;
@@ -56,10 +58,11 @@ struct CallNumbers {
   int64_t tokens;
   int64_t position;
   int64_t context;
+  int64_t sequence;
 };
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 7;
+constexpr uint32_t kABIVersion = 8;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -106,41 +109,55 @@ struct Buffer {
 // The entry points of a program. Hidden states pass from one to the other in a
 // buffer that the runtime does not touch.
 
-/// Appends the `tokens` tokens of kTokensBuffer to the sequence, which has
-/// `position` of them so far. Updates the caches and leaves a hidden state for
-/// each token.
+/// Appends the `tokens` tokens of kTokensBuffer to sequence `sequence`, which
+/// has `position` of them so far. Updates the caches and leaves a hidden state
+/// for each token.
 inline constexpr char kPrefillEntry[] = "prefill";
 /// Turns hidden states that the last call of prefill left, `tokens` of them
 /// from number `position` of that call on, into as many rows of kLogitsBuffer.
 /// Needs no caches.
 inline constexpr char kUnembedEntry[] = "unembed";
-/// Appends the first token of kTokensBuffer to the sequence, which has
+/// Appends the first token of kTokensBuffer to sequence `sequence`, which has
 /// `position` of them so far; `tokens` is 1. Updates the caches and writes the
 /// first row of kLogitsBuffer. A program may lack it: prefill and unembed do
 /// the same.
 inline constexpr char kDecodeEntry[] = "decode";
+/// Appends each of the first `tokens` tokens of kTokensBuffer to a sequence of
+/// its own, which kSequencesBuffer names and which has as many so far as
+/// kPositionsBuffer tells. Updates the caches and writes a row of kLogitsBuffer
+/// for each. `position` is the mean of theirs, for profiles alone. A program
+/// for one sequence lacks it.
+inline constexpr char kDecodeBatchEntry[] = "decode_batch";
 
 /// Chooses a token by each of the first `tokens` rows of kLogitsBuffer, for
-/// positions from `position` on, as kSettingsBuffer says, and leaves them in
-/// kSampledBuffer; -1 of a row that has NaN or no finite largest logit. A
-/// program may lack it.
+/// positions from `position` on of sequence `sequence`, as kSettingsBuffer
+/// says, and leaves them in kSampledBuffer; -1 of a row that has NaN or no
+/// finite largest logit. A program may lack it.
 inline constexpr char kSampleEntry[] = "sample";
+/// The same for rows of kDecodeBatchEntry. A program has it if it has that and
+/// kSampleEntry.
+inline constexpr char kSampleBatchEntry[] = "sample_batch";
 
 // The buffers that the runtime fills and reads; it finds them by these names.
 
 /// Of a program for a GPU: CallNumbers.
 inline constexpr char kNumbersBuffer[] = "numbers";
 
-/// The token ids of a call, i32 [Entry::maxTokens of prefill].
+/// The token ids of a call, i32 [the most Entry::maxTokens].
 inline constexpr char kTokensBuffer[] = "tokens";
-/// f32 [Entry::maxTokens of unembed, Program::vocabSize].
+/// Where the tokens of decode_batch stand, and in which sequences, all
+/// different: i32 [Entry::maxTokens of decode_batch] each.
+inline constexpr char kPositionsBuffer[] = "positions";
+inline constexpr char kSequencesBuffer[] = "sequences";
+/// f32 [the most Entry::maxTokens of unembed and decode_batch,
+/// Program::vocabSize].
 inline constexpr char kLogitsBuffer[] = "logits";
 /// i32 [kSettings]: how many tokens of the vocabulary can be chosen, the bits
 /// of one over the temperature in f32 (0 if the largest logit is to be chosen),
 /// and the words of a seed, the lower first.
 inline constexpr char kSettingsBuffer[] = "settings";
 constexpr int64_t kSettings = 4;
-/// i32 [Entry::maxTokens of sample].
+/// i32 [the most Entry::maxTokens of sample and sample_batch].
 inline constexpr char kSampledBuffer[] = "sampled";
 
 /// Memory that an op reads and writes, and what it computes. In a call with T
@@ -152,9 +169,10 @@ inline constexpr char kSampledBuffer[] = "sampled";
 ///   flops + flopsPerToken * T + flopsPerPair * Q
 /// floating-point operations, a multiplication and an addition being two, where
 /// Q adds up the positions that each token attends to: all up to its own, or
-/// the last `window` of them if that is not 0. That tokens choose different
-/// experts is assumed as far as there are as many, so it is the most that an op
-/// with experts can read.
+/// the last `window` of them if that is not 0. If `ownSequences` is not 0, each
+/// token has a sequence of its own, with p positions so far, and so P is a sum
+/// over tokens, too. That tokens choose different experts is assumed as far as
+/// there are as many, so it is the most that an op with experts can read.
 struct OpCost {
   int64_t bytes = 0;
   int64_t bytesPerToken = 0;
@@ -166,6 +184,7 @@ struct OpCost {
   int64_t flopsPerToken = 0;
   int64_t flopsPerPair = 0;
   int64_t window = 0;
+  int64_t ownSequences = 0;
 
   /// Bytes and operations in a call with `tokens` tokens from `position` on.
   double bytesOf(int64_t tokens, int64_t position) const;
@@ -219,6 +238,8 @@ struct Entry {
 
 /// Program::maxRewind of models that are compiled here.
 constexpr int64_t kMaxRewind = 16;
+/// The most Program::sequences.
+constexpr int64_t kMaxSequences = 1024;
 
 /// A compiled model or module: code, and the buffers it works on. The sizes of
 /// all buffers are known before the first byte of a weight is read.
@@ -238,6 +259,8 @@ struct Program {
   /// Of a model: how many tokens at the end of a sequence can be taken back,
   /// because caches of windows still have what came before the window then.
   int64_t maxRewind = 0;
+  /// How many sequences the caches hold.
+  int64_t sequences = 1;
 
   /// True if every kernel waits for the one before by itself, so that both may
   /// be under way.

@@ -25,6 +25,8 @@ struct LogitsFlags {
   std::string ids;
   /// Where to write them.
   std::string output;
+  /// Sequences that the tokens are of, as many of each.
+  int64_t batch = 1;
 };
 
 /// Reads the tokens of `flags`. Fails unless they are of the vocabulary of
@@ -32,6 +34,9 @@ struct LogitsFlags {
 Result<std::vector<int32_t>> readIds(const LogitsFlags &flags,
                                      const ModelConfig &config,
                                      int64_t maxPositions);
+
+/// Adds --batch.
+void addBatchFlag(CLI::App &app, LogitsFlags &flags);
 
 /// Runs `ids`, which readIds read, and writes their logits.
 Status runLogits(const Program &program, Checkpoint &checkpoint,

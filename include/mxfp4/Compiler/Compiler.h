@@ -47,6 +47,9 @@ struct CompileOptions {
   /// Tokens that one call of "prefill" takes at most; of a module, the size of
   /// dynamic leading dimensions at most.
   int64_t prefillTokens = 512;
+  /// Of a model: sequences whose keys and values the caches hold, of which one
+  /// call appends a token to each, if they are more than 1.
+  int64_t sequences = 1;
   /// Of a module: arguments of its functions that are weights, such as
   /// "main.arg1".
   std::vector<std::string> weights;

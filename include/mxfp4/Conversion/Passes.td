@@ -142,7 +142,8 @@ def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
     the other touches and their blocks have as many threads: products of one
     input by several weights, for example. Where each has a number of blocks,
     the one has all of these, each with its work; else all blocks do their part
-    of each in turn.
+    of each in turn, with a barrier between where they have memory of the block,
+    which is the same for all.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect"];

@@ -47,11 +47,12 @@ Result<ModelConfig> readModel(const ModelSource &source);
 /// Adds --target.
 void addTargetFlag(CLI::App &app, CompileOptions &options);
 
-/// Adds --target, --activations, --dense, --reference, --no-fusion and
-/// --prefill-tokens.
+/// Adds --target, --activations, --dense, --reference, --no-fusion,
+/// --prefill-tokens and --sequences.
 void addCompileFlags(CLI::App &app, CompileOptions &options);
 
-/// Adds the flags of addCompileFlags, --quantize, --cache-dir and --no-cache.
+/// Adds the flags of addCompileFlags but for --sequences, --quantize,
+/// --cache-dir and --no-cache.
 void addEngineFlags(CLI::App &app, EngineOptions &options);
 
 /// Adds MODEL, which must be given, too: what Engine::open takes.

@@ -35,7 +35,9 @@ struct ImportOptions {
   int64_t prefillTokens = 512;
   /// Rows of logits that "unembed" makes at most.
   int64_t logitsRows = 16;
-  /// Make "sample".
+  /// Sequences that caches hold.
+  int64_t sequences = 1;
+  /// Make "sample", and "sample_batch" with "decode_batch".
   bool makesSample = false;
 };
 
@@ -43,7 +45,9 @@ struct ImportOptions {
 /// - "prefill": appends tokens to the sequence; leaves `hidden` [T, H];
 /// - "unembed": rows of `hidden` from `position` on to `logits` [T, V];
 /// - "decode": appends one token; leaves its `logits` [1, V];
-/// - "sample", on request: rows of `logits` to tokens;
+/// - "decode_batch", for more sequences than one: appends a token to each of
+///   some sequences; leaves their `logits` [T, V];
+/// - "sample" and "sample_batch", on request: rows of `logits` to tokens;
 /// and one function for each kind of layer, called once per layer. Weights are
 /// arguments, bound to buffers of the names they have in the checkpoint.
 OwningOpRef<ModuleOp> importGptOss(MLIRContext &context,

@@ -28,6 +28,8 @@ struct BenchOptions {
   int64_t promptTokens = 512;
   /// Tokens decoded one by one; 0 leaves this test out.
   int64_t decodeTokens = 128;
+  /// Sequences that are decoded together, of which each gets decodeTokens.
+  int64_t batch = 1;
   /// Tokens that are in the caches before each test.
   int64_t depth = 0;
   /// Runs of each test, after one that is not counted.
@@ -58,12 +60,15 @@ struct BenchResult {
   int64_t promptTokens = 0;
   int64_t decodeTokens = 0;
   int64_t depth = 0;
-  /// One for each run.
+  /// Of decodeTokens.
+  int64_t batch = 1;
+  /// One for each run, of all sequences together.
   std::vector<double> tokensPerSecond;
   /// Of those that took time, in the order of the program.
   std::vector<BenchOp> ops = {};
 
-  /// As llama-bench names it, such as "pp512" or "tg128 @ d4096".
+  /// As llama-bench names it, such as "pp512" or "tg128 @ d4096", or for eight
+  /// sequences "tg128 x8".
   std::string name() const;
 };
 

@@ -56,7 +56,7 @@ public:
   /// gets the times of ops; it may be null. Does not allocate. On a GPU the
   /// call need not be done when this returns.
   virtual Status call(size_t entry, int64_t tokens, int64_t position,
-                      OpProfile *profile) = 0;
+                      int64_t sequence, OpProfile *profile) = 0;
 
   /// Returns when all calls are done.
   virtual Status wait() = 0;

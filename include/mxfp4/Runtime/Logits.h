@@ -30,6 +30,13 @@ Result<SafetensorsWriter> createLogits(const std::string &path, int64_t tokens,
 Status writeLogits(Session &session, const std::vector<int32_t> &ids,
                    SafetensorsWriter &file);
 
+/// Likewise, where `ids` are those of `batch` sequences, as many of each, one
+/// sequence after the other. The first half of each is a prompt, the rest is
+/// decoded in batches, which each sequence joins a step after the one before.
+/// All logits are in memory until they are written.
+Status writeBatchLogits(Session &session, const std::vector<int32_t> &ids,
+                        int64_t batch, SafetensorsWriter &file);
+
 } // namespace mx
 
 #endif // MXFP4_RUNTIME_LOGITS_H

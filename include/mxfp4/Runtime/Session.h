@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One sequence of tokens on its way through a model: the weights in their final
+// Sequences of tokens on their way through a model: the weights in their final
 // layout, the caches, and the calls that append tokens and give logits.
 //
 //===----------------------------------------------------------------------===//
@@ -17,6 +17,7 @@
 #include "mxfp4/Runtime/LoadedProgram.h"
 #include "mxfp4/Runtime/Sampler.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -47,6 +48,9 @@ Status checkTokens(const int32_t *tokens, int64_t count, int64_t vocabSize);
 Status checkPrompt(const std::vector<int32_t> &ids, int64_t vocabSize,
                    int64_t context);
 
+/// Fails if `program` has caches for fewer than `batch` sequences.
+Status checkBatch(const Program &program, int64_t batch);
+
 struct SessionOptions {
   /// 0 is one for each processor, as far as the program allows.
   int64_t threads = 0;
@@ -69,7 +73,9 @@ enum class Rows { None, Last, All };
 /// prefill.
 using RowVisitor = std::function<Status(int64_t position, const float *logits)>;
 
-/// A Program with all memory that it needs, and one sequence.
+/// A Program with all memory that it needs, and its sequences: one, if it was
+/// compiled for no more. Calls without "batch" in their names are about the
+/// sequence that select() chose, which is the first one before.
 class Session {
 public:
   /// Allocates everything and loads the weights of `checkpoint`, one tensor
@@ -93,8 +99,8 @@ public:
   bool canSample() const { return sampleCall.maxTokens != 0; }
 
   /// What the program chooses by from now on, among the first `count` tokens:
-  /// options without top-k and top-p. Its random numbers depend on the seed and
-  /// on the position, and are others than those of Sampler.
+  /// options without top-k and top-p. Its random numbers depend on the seed,
+  /// the position and the sequence, and are others than those of Sampler.
   Status setSampling(const SamplerOptions &options, int64_t count);
 
   /// Appends `count` tokens to the sequence and chooses one after the last, or
@@ -106,12 +112,30 @@ public:
   /// Appends one token and chooses the next. Does not allocate.
   Result<int32_t> decodeAndSample(int32_t token);
 
+  /// How many sequences there are.
+  int64_t sequences() const { return int64_t(states.size()); }
+
+  /// Makes sequence number `index` the one that calls are about. Fails if there
+  /// is none.
+  Status select(int64_t index);
+
+  /// Appends tokens[i] to sequence ids[i], one token to each of `count`
+  /// different sequences, and returns their logits, [count, vocabSize()]. Needs
+  /// a program for more sequences than one. Does not allocate.
+  Result<const float *> decodeBatch(const int32_t *tokens, const int32_t *ids,
+                                    int64_t count);
+
+  /// Likewise, and returns the next token of each. Needs canSample().
+  Result<const int32_t *> decodeBatchAndSample(const int32_t *tokens,
+                                               const int32_t *ids,
+                                               int64_t count);
+
   /// The row of vocabSize() logits that the last call computed last, unless the
   /// program chose tokens by them. Valid until the next call.
   const float *logits() const { return lastLogits; }
 
-  /// Starts a new sequence.
-  void reset() { length = highest = 0; }
+  /// Starts the sequence anew.
+  void reset() { states[selected] = {}; }
 
   /// Takes tokens back, so that the sequence has `position` of them again.
   /// Fails if that is not among the maxRewind() before the most that it had.
@@ -122,7 +146,7 @@ public:
   void setProfile(OpProfile *value) { profile = value; }
 
   /// How many tokens the sequence has.
-  int64_t position() const { return length; }
+  int64_t position() const { return states[selected].length; }
   /// How many it can have.
   int64_t context() const { return maxLength; }
   int64_t vocabSize() const { return vocabulary; }
@@ -138,7 +162,21 @@ private:
     int64_t maxTokens = 0;
   };
 
+  struct Sequence {
+    /// How many tokens it has, and the most that it had.
+    int64_t length = 0;
+    int64_t highest = 0;
+    /// True while a batch is checked that it is in.
+    bool inBatch = false;
+
+    void append(int64_t count) {
+      length += count;
+      highest = std::max(highest, length);
+    }
+  };
+
   Session() = default;
+  Sequence &current() { return states[selected]; }
   Status bindEntries(const Program &program);
   Status loadWeights(const Program &program, Checkpoint &checkpoint,
                      const SessionOptions &options);
@@ -150,7 +188,10 @@ private:
   Status computeLogits(int64_t first, int64_t count, const RowsReader &read);
   Status runToken(int32_t token);
   Status readLogits(int64_t rows);
-  Result<const int32_t *> sampleRows(int64_t position, int64_t rows);
+  Status runBatch(const int32_t *tokens, const int32_t *ids, int64_t count);
+  Status checkBatch(const int32_t *tokens, const int32_t *ids, int64_t count);
+  Result<const int32_t *> sampleRows(const Call &call, int64_t position,
+                                     int64_t rows);
   Status run(const Call &call, int64_t tokens, int64_t position);
   bool interrupted() const { return interrupt && interrupt(); }
 
@@ -162,10 +203,15 @@ private:
   Call unembedCall;
   /// Without tokens if the program has no such entry point.
   Call decodeCall;
+  Call decodeBatchCall;
   Call sampleCall;
-  /// Indices of buffers; the last two count if there is sampleCall.
+  Call sampleBatchCall;
+  /// Indices of buffers, of which some count only if there are calls that they
+  /// are for.
   size_t tokenBuffer = 0;
   size_t logitBuffer = 0;
+  size_t positionsBuffer = 0;
+  size_t sequencesBuffer = 0;
   size_t settingsBuffer = 0;
   size_t sampledBuffer = 0;
   /// The rows that were read last, and the last of them.
@@ -175,9 +221,10 @@ private:
   int64_t vocabulary = 0;
   int64_t maxLength = 0;
   int64_t rewindable = 0;
-  int64_t length = 0;
-  /// The most tokens that the sequence had.
-  int64_t highest = 0;
+  std::vector<Sequence> states;
+  size_t selected = 0;
+  /// The positions of a batch.
+  std::vector<int32_t> positions;
 };
 
 } // namespace mx

@@ -58,6 +58,7 @@ public:
             .Case("tokens", offsetof(MXInvocation, tokens))
             .Case("position", offsetof(MXInvocation, position))
             .Case("context", offsetof(MXInvocation, context))
+            .Case("sequence", offsetof(MXInvocation, sequence))
             .Case("thread", offsetof(MXInvocation, thread))
             .Case("threads", offsetof(MXInvocation, threads))
             .Default(std::nullopt);

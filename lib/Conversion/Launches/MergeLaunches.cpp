@@ -62,10 +62,10 @@ static int64_t getBytes(MemRefType type) {
   return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
 }
 
-static int64_t getSharedBytes(gpu::LaunchOp launch) {
+static int64_t getBytes(ArrayRef<MemRefType> types) {
   int64_t bytes = 0;
-  for (Value memref : launch.getWorkgroupAttributions())
-    bytes += getBytes(cast<MemRefType>(memref.getType()));
+  for (MemRefType type : types)
+    bytes += getBytes(type);
   return bytes;
 }
 
@@ -81,11 +81,9 @@ static bool isPlain(gpu::LaunchOp launch) {
          launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }
 
-/// True if blocks of `launches` are alike and there is memory for all and
-/// `bytes` more.
-static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes = 0) {
-  for (gpu::LaunchOp launch : launches)
-    bytes += getSharedBytes(launch);
+/// True if blocks of `launches`, which need `bytes` bytes of memory together,
+/// are alike.
+static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes) {
   return bytes <= kMaxSharedBytes && llvm::all_of(launches, isPlain) &&
          llvm::all_equal(llvm::map_range(launches, [](gpu::LaunchOp launch) {
            return getConstantIntValue(launch.getBlockSizeX());
@@ -200,11 +198,15 @@ static void giveBlocks(ImplicitLocOpBuilder &b, const KernelThread &thread,
 /// have less of the next.
 static void shareBlocks(ImplicitLocOpBuilder &b, const KernelThread &thread,
                         ArrayRef<gpu::LaunchOp> launches) {
-  BodyCloner cloner(b, thread);
   Value last = subIndex(b, thread.blocks, constantIndex(b, 1));
   Value reversed = subIndex(b, last, thread.block);
-  for (auto [i, launch] : llvm::enumerate(launches))
-    cloner.clone(launch, i % 2 == 0 ? thread.block : reversed, thread.blocks);
+  for (auto [i, launch] : llvm::enumerate(launches)) {
+    // They have the same memory.
+    if (i > 0 && !thread.shared.empty())
+      gpu::BarrierOp::create(b);
+    BodyCloner(b, thread).clone(launch, i % 2 == 0 ? thread.block : reversed,
+                                thread.blocks);
+  }
 }
 
 /// Makes `launches`, which all have a number of blocks or all any, one launch
@@ -217,11 +219,7 @@ static void merge(ArrayRef<gpu::LaunchOp> launches) {
   for (gpu::LaunchOp launch : launches) {
     blocks += getBlocks(launch);
     resident = std::max(resident, getResidentBlocks(launch));
-    // A block that does the work of one needs the memory of one.
-    if (isShared)
-      addShared(launch, shared);
-    else
-      addMissing(launch, shared);
+    addMissing(launch, shared);
     if (getBlocks(launch) > getBlocks(largest))
       largest = launch;
   }
@@ -299,7 +297,10 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
       return std::nullopt;
     if (!consumers.erase(other))
       continue;
-    if (!fitOneBlock({launch, other}, bytes))
+    SmallVector<MemRefType> shared;
+    addShared(launch, shared);
+    addShared(other, shared);
+    if (!fitOneBlock({launch, other}, bytes + getBytes(shared)))
       return std::nullopt;
     producer.consumers.push_back(other);
   }
@@ -387,8 +388,12 @@ private:
         next.addFromOutside(launch.getBody());
         SmallVector<gpu::LaunchOp> all = group.launches;
         all.push_back(launch);
+        SmallVector<MemRefType> shared;
+        for (gpu::LaunchOp other : all)
+          addMissing(other, shared);
         bool fits = isUntouched(group.memory, next) &&
-                    isUntouched(next, group.memory) && fitOneBlock(all) &&
+                    isUntouched(next, group.memory) &&
+                    fitOneBlock(all, getBytes(shared)) &&
                     llvm::all_equal(llvm::map_range(all, hasAnyBlocks));
         if (!fits)
           close();

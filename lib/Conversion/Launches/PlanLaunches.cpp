@@ -37,9 +37,16 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 namespace {
-/// A number that functions pass on: one that is known now, or one of a call.
+/// A number that functions pass on: one that is known now, or one of a call, in
+/// the order of CallNumbers.
 struct Number {
-  enum Kind : int64_t { Tokens, Position, Context, Constant } kind = Constant;
+  enum Kind : int64_t {
+    Tokens,
+    Position,
+    Context,
+    Sequence,
+    Constant
+  } kind = Constant;
   int64_t value = 0;
 };
 
@@ -142,6 +149,7 @@ private:
               .Case("tokens", Number{Number::Tokens})
               .Case("position", Number{Number::Position})
               .Case("context", Number{Number::Context})
+              .Case("sequence", Number{Number::Sequence})
               .Case("zero", Number{Number::Constant, 0})
               .Default(std::nullopt);
       if (!number)

@@ -332,11 +332,15 @@ private:
 
 /// For many tokens. A block has outputs of an expert, and multiplies them by
 /// all slots that chose it, which it finds by itself, so that an expert's
-/// weights are read and decoded once for up to 32 slots.
+/// weights are read and decoded once for up to 32 slots, or as many as there
+/// are tokens.
 class ExpertStagedEmitter : ExpertEmitter {
 public:
   explicit ExpertStagedEmitter(MatmulByExpertOp op)
-      : ExpertEmitter(op), shape(weight, /*splits=*/1),
+      : ExpertEmitter(op),
+        // A token does not choose an expert twice.
+        shape(weight, /*splits=*/1,
+              StagedShape::getColumnTiles(getMaxTokens(op, op.getExperts()))),
         outputsOfBlock(shape.rows() / rowsOfOutput),
         groups(llvm::divideCeil(outputs, outputsOfBlock)) {}
 

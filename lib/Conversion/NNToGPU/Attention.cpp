@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/RowProduct.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
@@ -52,10 +53,10 @@ public:
   }
 
   void emit(Value token, Value head) {
-    int64_t group = op.getQuery().getType().getDimSize(1) /
-                    op.getKey().getType().getDimSize(1);
-    kvHead = divIndex(b, head, group);
-    own = addIndex(b, op.getPosition(), token);
+    int64_t kvHeads = op.getKey().getType().getDimSize(1);
+    kvHead = divIndex(b, head, op.getQuery().getType().getDimSize(1) / kvHeads);
+    run = getTokenRun(b, op.getPosition(), op.getSequence(), token, kvHeads);
+    own = getPosition(b, op.getPosition(), token);
     first = constantIndex(b, 0);
     if (op.getWindow())
       first = arith::MaxSIOp::create(
@@ -77,11 +78,12 @@ public:
                   });
     };
     // Those before this call, which are in the caches, then those of this call.
-    Value middle = arith::MaxUIOp::create(b, first, op.getPosition());
-    takeKeys(first, op.getPosition(),
-             {op.getKeyCache(), op.getValueCache(), /*isCache=*/true});
+    Value middle = arith::MaxUIOp::create(b, first, run.position);
+    takeKeys(first, run.position,
+             {op.getKeyCache(), op.getValueCache(),
+              addIndex(b, run.firstHead, kvHead), /*isCache=*/true});
     takeKeys(middle, addIndex(b, own, 1),
-             {op.getKey(), op.getValue(), /*isCache=*/false});
+             {op.getKey(), op.getValue(), kvHead, /*isCache=*/false});
     Value isFirstLane = isEqual(thread.lane, 0);
     emitIf(b, isFirstLane, [&] {
       for (int64_t i = 0; i < 2; ++i)
@@ -131,7 +133,7 @@ private:
   /// Where keys and values are: in caches of C rows, position p in row p mod C,
   /// or in the tensors of this call.
   struct Keys {
-    Value keys, values;
+    Value keys, values, head;
     bool isCache;
   };
 
@@ -142,7 +144,8 @@ private:
       return arith::IndexCastOp::create(b, i32, index);
     };
     if (!keys.isCache)
-      return narrow(subIndex(b, position, op.getPosition()));
+      return narrow(
+          addIndex(b, run.token, subIndex(b, position, run.position)));
     return arith::RemUIOp::create(b, narrow(position),
                                   narrow(getSize(b, keys.keys, 0)));
   }
@@ -160,7 +163,7 @@ private:
 
   /// The products of the query and the keys in the rows that lanes have: each
   /// lane gets that of its own.
-  Value emitScores(Value keys, Value row) {
+  Value emitScores(const Keys &keys, Value row) {
     Type i32 = b.getI32Type();
     auto narrow = [&](Value index) -> Value {
       return arith::IndexCastOp::create(b, i32, index);
@@ -169,8 +172,8 @@ private:
     SmallVector<Value> loads;
     for (int64_t key = 0; key < kWarpSize; key += kKeysAtOnce) {
       Value rowOfKey = widen(shuffle(row, narrow(addIndex(b, group, key))));
-      loads.push_back(
-          loadVector(b, keys, {rowOfKey, kvHead, firstElement}, elementsOfKey));
+      loads.push_back(loadVector(
+          b, keys.keys, {rowOfKey, keys.head, firstElement}, elementsOfKey));
     }
     // Lane i wants the score of key i, which the lanes of group i mod 4 have.
     Value source =
@@ -200,7 +203,7 @@ private:
     Value last = subIndex(b, end, constantIndex(b, 1));
     Value row = getRow(keys, arith::MinUIOp::create(b, position, last));
     Value score =
-        arith::SelectOp::create(b, isKey, emitScores(keys.keys, row), lowest());
+        arith::SelectOp::create(b, isKey, emitScores(keys, row), lowest());
     Value top = larger(carried[0], reduceWarp(b, score, [&](Value x, Value y) {
                          return larger(x, y);
                        }));
@@ -227,7 +230,7 @@ private:
                               b, addIndex(b, thread.lane, e * kWarpSize),
                               constantIndex(b, headDim - 1));
                           loads.push_back(loadScalar(b, keys.values,
-                                                     {rowOfKey, kvHead, d}));
+                                                     {rowOfKey, keys.head, d}));
                         }
                       }
                       SmallVector<Value> sums(carried);
@@ -277,6 +280,8 @@ private:
   SmallVector<Value> query;
   Value states, values;
   Value kvHead;
+  /// The tokens of the sequence of the token.
+  TokenRun run;
   /// The positions that the token attends to, both inclusive.
   Value first, own;
 };

@@ -12,6 +12,7 @@
 
 #include "../Utils/Kernels.h"
 #include "../Utils/LinearKernel.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -138,17 +139,21 @@ static void lowerCacheUpdate(CacheUpdateOp op) {
   ShapedType type = op.getInput().getType();
   Value tokens = getSize(b, op.getInput(), 0);
   Value rows = getSize(b, op.getInit(), 0);
-  Value skipped =
-      arith::MaxSIOp::create(b, subIndex(b, tokens, rows), constantIndex(b, 0));
-  Value sizes[] = {subIndex(b, tokens, skipped),
-                   constantIndex(b, type.getDimSize(1)),
+  int64_t kvHeads = type.getDimSize(1);
+  // Of one sequence only the last tokens stay.
+  Value skipped = constantIndex(b, 0);
+  if (!isPerToken(op.getPosition()))
+    skipped = arith::MaxSIOp::create(b, subIndex(b, tokens, rows), skipped);
+  Value sizes[] = {subIndex(b, tokens, skipped), constantIndex(b, kvHeads),
                    constantIndex(b, type.getDimSize(2))};
   emitParallel(b, sizes, [&](ValueRange at) {
     Value token = addIndex(b, skipped, at[0]);
-    Value row =
-        arith::RemUIOp::create(b, addIndex(b, op.getPosition(), token), rows);
+    Value row = arith::RemUIOp::create(
+        b, getPosition(b, op.getPosition(), token), rows);
+    Value firstHead =
+        mulIndex(b, getSequence(b, op.getSequence(), token), kvHeads);
     storeScalar(b, loadScalar(b, op.getInput(), {token, at[1], at[2]}),
-                op.getInit(), {row, at[1], at[2]});
+                op.getInit(), {row, addIndex(b, firstHead, at[1]), at[2]});
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "../Utils/Kernels.h"
 #include "../Utils/LinearKernel.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -45,7 +46,7 @@ static Value rotate(ImplicitLocOpBuilder &b, RotaryEmbeddingOp op, Value token,
   Value position = arith::UIToFPOp::create(
       b, f32,
       arith::IndexCastOp::create(b, b.getI64Type(),
-                                 addIndex(b, op.getPosition(), token)));
+                                 getPosition(b, op.getPosition(), token)));
   SmallVector<float> frequencies =
       op.getYarn().getFrequencies(op.getInput().getType().getDimSize(2));
   Value angle = arith::MulFOp::create(b, position, pick(b, frequencies, pair));

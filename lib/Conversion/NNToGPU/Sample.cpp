@@ -11,6 +11,7 @@
 
 #include "../Utils/RowProduct.h"
 #include "../Utils/Sampling.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -77,7 +78,8 @@ void mxfp4::launchSample(SampleOp op) {
                                           constantIndex(b, i));
           };
           SampleSettings settings = {get(0), get(1), {get(2), get(3)}};
-          Value position = addIndex(b, op.getPosition(), token);
+          Value position = getPosition(b, op.getPosition(), token);
+          Value sequence = getSequence(b, op.getSequence(), token);
           Value first = addIndex(b, mulIndex(b, part, kThreads), thread.thread);
           Value key = emitFor(
               b, first, constantIndex(b, width), kThreads * kThreads,
@@ -85,7 +87,7 @@ void mxfp4::launchSample(SampleOp op) {
               [&](Value v, ValueRange carried) -> SmallVector<Value> {
                 Value own = emitSampleKey(
                     b, settings, loadScalar(b, op.getLogits(), {token, v}), v,
-                    position);
+                    position, sequence);
                 return {arith::MaxSIOp::create(b, carried[0], own)};
               })[0];
           Value largest = reduceBlock(b, thread, key);

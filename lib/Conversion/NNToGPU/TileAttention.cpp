@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Utils/TileWeight.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -27,9 +28,9 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 using namespace mlir::nn;
 
-/// Threads of a block.
-static constexpr int64_t kThreads = 512;
-static constexpr int64_t kWarps = kThreads / kWarpSize;
+/// Threads of a block: more where there are few blocks.
+static constexpr int64_t kThreadsOfFew = 512;
+static constexpr int64_t kThreadsOfMany = 256;
 /// Query heads that a block has room for, and lanes that share one.
 static constexpr int64_t kHeads = kTileRows;
 static constexpr int64_t kLanesOfHead = kWarpSize / kHeads;
@@ -68,18 +69,25 @@ public:
         quarter(remIndex(b, thread.lane, kLanesOfHead)),
         states(thread.shared[0]), values(thread.shared[1]) {}
 
+  /// Threads of a block.
+  static int64_t getThreads(AttentionOp op) {
+    return areFew(op) ? kThreadsOfFew : kThreadsOfMany;
+  }
+
   /// The memory of a block: maximum and sum of each warp and head, and its
   /// weighted values.
   static SmallVector<MemRefType> getShared(AttentionOp op) {
     Type f32 = Float32Type::get(op.getContext());
     int64_t headDim = op.getQuery().getType().getDimSize(2);
-    return {getSharedType(f32, {kWarps, kHeads, 2}),
-            getSharedType(f32, {kWarps, kHeads, headDim})};
+    int64_t warps = getThreads(op) / kWarpSize;
+    return {getSharedType(f32, {warps, kHeads, 2}),
+            getSharedType(f32, {warps, kHeads, headDim})};
   }
 
   void emit(Value token, Value kvHead) {
-    this->kvHead = kvHead;
-    Value own = addIndex(b, op.getPosition(), token);
+    run = getTokenRun(b, op.getPosition(), op.getSequence(), token,
+                      op.getKey().getType().getDimSize(1));
+    Value own = getPosition(b, op.getPosition(), token);
     Value first = constantIndex(b, 0);
     if (op.getWindow())
       first = arith::MaxSIOp::create(
@@ -95,18 +103,18 @@ public:
     state[0] = lowest();
     auto takeKeys = [&](Value from, Value to, Value warp, const Keys &keys) {
       // While the keys of a block are multiplied, the next are on their way, if
-      // the token is alone: several hide the time that they take.
+      // no other block hides the time that they take.
       Value block = addIndex(b, from, mulIndex(b, warp, kKeys));
-      bool looksAhead = op.getQuery().getType().getDimSize(0) == 1;
+      bool looksAhead = areFew(op);
       size_t count = state.size();
       if (looksAhead)
         state.append(loadBlock(block, to, keys));
       state = emitFor(
-          b, block, to, kKeys * kWarps, state,
+          b, block, to, kKeys * thread.warps(), state,
           [&](Value block, ValueRange carried) {
             if (!looksAhead)
               return emitBlock(block, to, carried, loadBlock(block, to, keys));
-            Value following = addIndex(b, block, kKeys * kWarps);
+            Value following = addIndex(b, block, kKeys * thread.warps());
             SmallVector<Value> ahead = loadBlock(following, to, keys);
             SmallVector<Value> next =
                 emitBlock(block, to, carried.take_front(count),
@@ -118,16 +126,17 @@ public:
     };
     // Those before this call, which are in the caches, then those of this call,
     // from the last warp on, which has the least to do so far.
-    takeKeys(first, op.getPosition(), thread.warp,
-             {op.getKeyCache(), op.getValueCache(), /*isCache=*/true});
-    takeKeys(arith::MaxUIOp::create(b, first, op.getPosition()),
+    takeKeys(first, run.position, thread.warp,
+             {op.getKeyCache(), op.getValueCache(),
+              addIndex(b, run.firstHead, kvHead), /*isCache=*/true});
+    takeKeys(arith::MaxUIOp::create(b, first, run.position),
              addIndex(b, own, 1),
-             subIndex(b, constantIndex(b, kWarps - 1), thread.warp),
-             {op.getKey(), op.getValue(), /*isCache=*/false});
+             subIndex(b, constantIndex(b, thread.warps() - 1), thread.warp),
+             {op.getKey(), op.getValue(), kvHead, /*isCache=*/false});
     storeState(state);
     gpu::BarrierOp::create(b);
     Value end = constantIndex(b, heads * headDim);
-    emitFor(b, thread.thread, end, kThreads, [&](Value item) {
+    emitFor(b, thread.thread, end, thread.threads, [&](Value item) {
       Value number = divIndex(b, item, headDim);
       Value d = remIndex(b, item, headDim);
       Value ofToken = addIndex(b, firstHead, number);
@@ -139,6 +148,12 @@ public:
   }
 
 private:
+  /// True if all blocks run at the same time, each alone.
+  static bool areFew(AttentionOp op) {
+    int64_t kvHeads = op.getKey().getType().getDimSize(1);
+    return getMaxTokens(op, op.getQuery()) <= kMultiprocessors / kvHeads;
+  }
+
   Value lowest() {
     return constantFloat(b, f32, -std::numeric_limits<float>::infinity());
   }
@@ -184,7 +199,7 @@ private:
   /// Where keys and values are: in caches of C rows, position p in row p mod C,
   /// or in the tensors of this call.
   struct Keys {
-    Value keys, values;
+    Value keys, values, head;
     bool isCache;
   };
 
@@ -193,7 +208,7 @@ private:
     position = arith::MinUIOp::create(b, position,
                                       subIndex(b, end, constantIndex(b, 1)));
     if (!keys.isCache)
-      return subIndex(b, position, op.getPosition());
+      return addIndex(b, run.token, subIndex(b, position, run.position));
     auto narrow = [&](Value index) -> Value {
       return arith::IndexCastOp::create(b, i32, index);
     };
@@ -222,12 +237,12 @@ private:
     SmallVector<Value> words;
     for (int64_t i = 0; i < kProducts; ++i) {
       Value key = addIndex(b, addIndex(b, block, group), i * kTileColumns);
-      words.append(loadQuarter(keys.keys, {getRow(keys, key, end), kvHead}));
+      words.append(loadQuarter(keys.keys, {getRow(keys, key, end), keys.head}));
     }
     int64_t elements = headDim / kHeads;
     for (int64_t i = 0; i < kProducts * kSumsOfHead; ++i)
       words.append(loadWords(keys.values,
-                             {getRow(keys, getOwnKey(block, i), end), kvHead,
+                             {getRow(keys, getOwnKey(block, i), end), keys.head,
                               mulIndex(b, group, elements)},
                              elements));
     return words;
@@ -339,11 +354,11 @@ private:
       return memref::LoadOp::create(b, states, place);
     };
     Value top = sink;
-    for (int64_t warp = 0; warp < kWarps; ++warp)
+    for (int64_t warp = 0; warp < thread.warps(); ++warp)
       top = larger(top, load(warp, 0));
     Value sum = expBelow(sink, top);
     Value total = constantFloat(b, f32, 0.0);
-    for (int64_t warp = 0; warp < kWarps; ++warp) {
+    for (int64_t warp = 0; warp < thread.warps(); ++warp) {
       Value factor = expBelow(load(warp, 0), top);
       sum = math::FmaOp::create(b, load(warp, 1), factor, sum);
       Value place[] = {constantIndex(b, warp), number, d};
@@ -362,7 +377,8 @@ private:
   Value group, quarter;
   Value states, values;
   SmallVector<Value> query;
-  Value kvHead;
+  /// The tokens of the sequence of the token.
+  TokenRun run;
 };
 } // namespace
 
@@ -371,7 +387,7 @@ void mxfp4::launchTileAttention(AttentionOp op) {
   int64_t kvHeads = op.getKey().getType().getDimSize(1);
   Value items = mulIndex(b, getSize(b, op.getQuery(), 0), kvHeads);
   emitLaunch(
-      b, "attention", getBlocks(items, 1), kThreads,
+      b, "attention", getBlocks(items, 1), TileAttentionEmitter::getThreads(op),
       TileAttentionEmitter::getShared(op), [&](const KernelThread &thread) {
         emitForEachItemOfBlock(b, thread, items, [&](Value item) {
           TileAttentionEmitter(b, op, thread)

@@ -12,6 +12,7 @@
 
 #include "../Utils/Kernels.h"
 #include "../Utils/ScalarCode.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -53,8 +54,8 @@ struct RotaryEmbeddingOpLowering final : OpRewritePattern<RotaryEmbeddingOp> {
                                                   addIndex(b, pair, middle));
           Value position = arith::UIToFPOp::create(
               b, f32,
-              arith::IndexCastOp::create(b, b.getI64Type(),
-                                         addIndex(b, op.getPosition(), at[0])));
+              arith::IndexCastOp::create(
+                  b, b.getI64Type(), getPosition(b, op.getPosition(), at[0])));
           Value angle = arith::MulFOp::create(
               b, position, tensor::ExtractOp::create(b, table, pair));
           Value amplitude = constantFloat(b, f32, op.getYarn().getAmplitude());
@@ -94,19 +95,18 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
     if (op.getNumResults() == 0 || hasKernel(op, kernels))
       return rewriter.notifyMatchFailure(op, "is not on tensors, or a kernel");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
+    Value zero = constantIndex(b, 0);
     Value rows = tensor::DimOp::create(b, op.getInit(), zero);
     Value tokens = tensor::DimOp::create(b, op.getInput(), zero);
-    Value last = subIndex(b, addIndex(b, op.getPosition(), tokens), one);
+    int64_t kvHeads = op.getInput().getType().getDimSize(1);
     Value result = emitElementwise(
         b, op.getInit(),
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-          // The newest position that belongs in this row, if there is any.
-          Value age = arith::RemUIOp::create(
-              b, subIndex(b, addIndex(b, last, rows), at[0]), rows);
-          Value isNew =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, age, tokens);
-          Value token = subIndex(b, subIndex(b, tokens, one), age);
+          Value token = findToken(b, op, divIndex(b, at[1], kvHeads), at[0],
+                                  rows, tokens);
+          Value isNew = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                              token, tokens);
+          Value head = remIndex(b, at[1], kvHeads);
           // As bits: a processor without bf16 would round what it selects, by
           // a function that is not there.
           Type element = elements.back().getType();
@@ -116,7 +116,7 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
               [&](OpBuilder &builder, Location loc) {
                 ImplicitLocOpBuilder b(loc, builder);
                 Value fresh = tensor::ExtractOp::create(
-                    b, op.getInput(), ValueRange{token, at[1], at[2]});
+                    b, op.getInput(), ValueRange{token, head, at[2]});
                 scf::YieldOp::create(
                     b, Value(arith::BitcastOp::create(
                            b, bits, convertFloat(b, fresh, element))));
@@ -134,6 +134,41 @@ struct CacheUpdateOpLowering final : OpRewritePattern<CacheUpdateOp> {
   }
 
 private:
+  /// The last of `tokens` tokens that belongs in `row` of `sequence`, or a
+  /// number that is none.
+  static Value findToken(ImplicitLocOpBuilder &b, CacheUpdateOp op,
+                         Value sequence, Value row, Value rows, Value tokens) {
+    auto isEqual = [&](ImplicitLocOpBuilder &b, Value x, Value y) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
+    };
+    Value one = constantIndex(b, 1);
+    if (!isPerToken(op.getPosition())) {
+      Value last = subIndex(b, addIndex(b, op.getPosition(), tokens), one);
+      Value age = arith::RemUIOp::create(
+          b, subIndex(b, addIndex(b, last, rows), row), rows);
+      // Before the first token for an age that none has.
+      Value token = subIndex(b, subIndex(b, tokens, one), age);
+      Value isMine = isEqual(
+          b, sequence, getSequence(b, op.getSequence(), constantIndex(b, 0)));
+      return arith::SelectOp::create(b, isMine, token, tokens);
+    }
+    return scf::ForOp::create(
+               b, constantIndex(b, 0), tokens, one, tokens,
+               [&](OpBuilder &builder, Location loc, Value token,
+                   ValueRange carried) {
+                 ImplicitLocOpBuilder b(loc, builder);
+                 Value ofToken = arith::RemUIOp::create(
+                     b, getPosition(b, op.getPosition(), token), rows);
+                 Value isMine = arith::AndIOp::create(
+                     b, isEqual(b, ofToken, row),
+                     isEqual(b, sequence,
+                             getSequence(b, op.getSequence(), token)));
+                 scf::YieldOp::create(b, Value(arith::SelectOp::create(
+                                             b, isMine, token, carried[0])));
+               })
+        .getResult(0);
+  }
+
   Kernels kernels;
 };
 
@@ -152,42 +187,45 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     Type f32 = b.getF32Type();
     ShapedType queryType = op.getQuery().getType();
     int64_t heads = queryType.getDimSize(1);
-    int64_t group = heads / op.getKey().getType().getDimSize(1);
-    Value position = op.getPosition();
+    int64_t kvHeads = op.getKey().getType().getDimSize(1);
     Value zero = constantIndex(b, 0);
     Value tokens = tensor::DimOp::create(b, op.getQuery(), zero);
     Value rows = tensor::DimOp::create(b, op.getKeyCache(), zero);
-
-    // The first position that token 0 sees.
-    Value first = zero;
-    if (op.getWindow())
-      first = arith::MaxSIOp::create(
-          b, subIndex(b, position, constantIndex(b, *op.getWindow() - 1)),
-          zero);
-    Value span = subIndex(b, addIndex(b, position, tokens), first);
+    Value first = getFirst(b, op, zero);
+    Value span = getSpan(b, op, first, tokens);
+    // Position number j of those that a token may see.
+    auto getOther = [&](ImplicitLocOpBuilder &b, Value token, Value j) {
+      return addIndex(
+          b, isPerToken(op.getPosition()) ? getFirst(b, op, token) : first, j);
+    };
 
     auto extract = [&](ImplicitLocOpBuilder &b, Value cache, Value fresh,
-                       Value j, Value head, Value d) {
-      Value at = addIndex(b, first, j);
+                       Value token, Value j, Value head, Value d) {
+      TokenRun run =
+          getTokenRun(b, op.getPosition(), op.getSequence(), token, kvHeads);
+      Value at = getOther(b, token, j);
       Value isOld =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at, position);
-      Value kvHead = arith::DivUIOp::create(b, head, constantIndex(b, group));
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at, run.position);
+      Value kvHead = divIndex(b, head, heads / kvHeads);
       Value row = arith::SelectOp::create(
           b, isOld, arith::RemUIOp::create(b, at, rows), zero);
-      Value token =
-          arith::SelectOp::create(b, isOld, zero, subIndex(b, at, position));
-      Value old =
-          tensor::ExtractOp::create(b, cache, ValueRange{row, kvHead, d});
-      Value recent =
-          tensor::ExtractOp::create(b, fresh, ValueRange{token, kvHead, d});
+      // What a token does not see may be past those of the call.
+      Value recentToken = arith::MinUIOp::create(
+          b, addIndex(b, run.token, subIndex(b, at, run.position)),
+          subIndex(b, tokens, constantIndex(b, 1)));
+      recentToken = arith::SelectOp::create(b, isOld, zero, recentToken);
+      Value old = tensor::ExtractOp::create(
+          b, cache, ValueRange{row, addIndex(b, run.firstHead, kvHead), d});
+      Value recent = tensor::ExtractOp::create(
+          b, fresh, ValueRange{recentToken, kvHead, d});
       return arith::SelectOp::create(b, isOld, convertFloat(b, old, f32),
                                      convertFloat(b, recent, f32))
           .getResult();
     };
 
     auto isSeen = [&](ImplicitLocOpBuilder &b, Value token, Value j) -> Value {
-      Value own = addIndex(b, position, token);
-      Value other = addIndex(b, first, j);
+      Value own = getPosition(b, op.getPosition(), token);
+      Value other = getOther(b, token, j);
       Value seen =
           arith::CmpIOp::create(b, arith::CmpIPredicate::ule, other, own);
       if (!op.getWindow())
@@ -206,8 +244,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
         filledTensor(b, {tokensSize, headsSize, span}, f32, 0.0),
         {{0, 1, 3}, {0, 1, 2}},
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-          Value key =
-              extract(b, op.getKeyCache(), op.getKey(), at[2], at[1], at[3]);
+          Value key = extract(b, op.getKeyCache(), op.getKey(), at[0], at[2],
+                              at[1], at[3]);
           Value product =
               arith::MulFOp::create(b, convertFloat(b, elements[0], f32), key);
           return arith::AddFOp::create(b, elements[1], product).getResult();
@@ -262,8 +300,8 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     Value combined = emitLoops(
         b, 4, scores, filledTensor(b, sizes, f32, 0.0), {{0, 1, 3}, {0, 1, 2}},
         [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange elements) {
-          Value value = extract(b, op.getValueCache(), op.getValue(), at[3],
-                                at[1], at[2]);
+          Value value = extract(b, op.getValueCache(), op.getValue(), at[0],
+                                at[3], at[1], at[2]);
           Value weight = weightOf(b, elements[0], at.take_front(2));
           Value product = arith::MulFOp::create(b, weight, value);
           // A value that is not seen may be NaN, which a weight of 0 keeps.
@@ -285,6 +323,42 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
   }
 
 private:
+  /// The first position that `token` sees.
+  static Value getFirst(ImplicitLocOpBuilder &b, AttentionOp op, Value token) {
+    if (!op.getWindow())
+      return constantIndex(b, 0);
+    Value own = getPosition(b, op.getPosition(), token);
+    return arith::MaxSIOp::create(
+        b, subIndex(b, own, constantIndex(b, *op.getWindow() - 1)),
+        constantIndex(b, 0));
+  }
+
+  /// How many positions from the first on that a token sees are looked at: of
+  /// tokens of one sequence those that any of them sees, where `first` is of
+  /// the first one, else as many as the last position of all makes.
+  static Value getSpan(ImplicitLocOpBuilder &b, AttentionOp op, Value first,
+                       Value tokens) {
+    if (!isPerToken(op.getPosition()))
+      return subIndex(b, addIndex(b, op.getPosition(), tokens), first);
+    Value zero = constantIndex(b, 0), one = constantIndex(b, 1);
+    Value span =
+        scf::ForOp::create(
+            b, zero, tokens, one, zero,
+            [&](OpBuilder &builder, Location loc, Value token,
+                ValueRange carried) {
+              ImplicitLocOpBuilder b(loc, builder);
+              Value own = getPosition(b, op.getPosition(), token);
+              scf::YieldOp::create(
+                  b,
+                  Value(arith::MaxUIOp::create(
+                      b, carried[0], addIndex(b, own, constantIndex(b, 1)))));
+            })
+            .getResult(0);
+    if (!op.getWindow())
+      return span;
+    return arith::MinUIOp::create(b, span, constantIndex(b, *op.getWindow()));
+  }
+
   Kernels kernels;
 };
 } // namespace

@@ -14,6 +14,7 @@
 #include "../Utils/Kernels.h"
 #include "../Utils/Sampling.h"
 #include "../Utils/ScalarCode.h"
+#include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -270,7 +271,8 @@ static SmallVector<Value> lowerSample(SampleOp op, ImplicitLocOpBuilder &b) {
                   SampleSettings settings = {get(0), get(1), {get(2), get(3)}};
                   Value key = emitSampleKey(
                       b, settings, convertFloat(b, elements[0], f32), at[1],
-                      addIndex(b, op.getPosition(), at[0]));
+                      getPosition(b, op.getPosition(), at[0]),
+                      getSequence(b, op.getSequence(), at[0]));
                   return arith::MaxSIOp::create(b, elements[1], key);
                 });
   return {emitElementwise(

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Utils/TokenPlaces.h"
 #include "../Utils/VectorCode.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -45,7 +46,7 @@ void mxfp4::lowerRotaryEmbedding(RotaryEmbeddingOp op, const VectorISA &isa) {
     Value position = arith::UIToFPOp::create(
         b, f32,
         arith::IndexCastOp::create(b, b.getI64Type(),
-                                   addIndex(b, op.getPosition(), token)));
+                                   getPosition(b, op.getPosition(), token)));
     Value positions = vector::BroadcastOp::create(b, vectorType, position);
     for (int64_t pair = 0; pair < half; pair += lanes) {
       Value frequency = arith::ConstantOp::create(
@@ -83,22 +84,27 @@ void mxfp4::lowerCacheUpdate(CacheUpdateOp op, const VectorISA &isa) {
   ShapedType type = op.getInput().getType();
   Value tokens = getSize(b, op.getInput(), 0);
   Value rows = getSize(b, op.getInit(), 0);
-  Value skipped =
-      arith::MaxSIOp::create(b, subIndex(b, tokens, rows), constantIndex(b, 0));
+  int64_t kvHeads = type.getDimSize(1);
+  // Of one sequence only the last tokens stay.
+  Value skipped = constantIndex(b, 0);
+  if (!isPerToken(op.getPosition()))
+    skipped = arith::MaxSIOp::create(b, subIndex(b, tokens, rows), skipped);
   emitParallel(b, subIndex(b, tokens, skipped), [&](ValueRange indices) {
     Value token = addIndex(b, skipped, indices[0]);
-    Value row =
-        arith::RemUIOp::create(b, addIndex(b, op.getPosition(), token), rows);
-    emitFor(b, constantIndex(b, 0), constantIndex(b, type.getDimSize(1)), 1,
-            [&](Value head) {
-              emitRow(b, type.getDimSize(2), isa.lanes,
-                      [&](Value offset, Value tail) {
-                        Value x =
-                            loadF32(b, op.getInput(), {token, head, offset},
-                                    isa.lanes, tail);
-                        storeF32(b, x, op.getInit(), {row, head, offset}, tail);
-                      });
-            });
+    Value row = arith::RemUIOp::create(
+        b, getPosition(b, op.getPosition(), token), rows);
+    Value firstHead =
+        mulIndex(b, getSequence(b, op.getSequence(), token), kvHeads);
+    emitFor(
+        b, constantIndex(b, 0), constantIndex(b, kvHeads), 1, [&](Value head) {
+          Value place = addIndex(b, firstHead, head);
+          emitRow(b, type.getDimSize(2), isa.lanes,
+                  [&](Value offset, Value tail) {
+                    Value x = loadF32(b, op.getInput(), {token, head, offset},
+                                      isa.lanes, tail);
+                    storeF32(b, x, op.getInit(), {row, place, offset}, tail);
+                  });
+        });
   });
 }
 
@@ -116,7 +122,8 @@ struct QueryTile {
     heads = std::min(group, vectors * lanes);
     while (group % heads != 0)
       --heads;
-    tokens = vectors * lanes / heads;
+    // Lanes share keys, so they are of one sequence.
+    tokens = isPerToken(op.getPosition()) ? 1 : vectors * lanes / heads;
     if (!query.isDynamicDim(0))
       tokens = std::min(tokens, query.getDimSize(0));
     vectors = llvm::divideCeil(tokens * heads, lanes);
@@ -149,9 +156,11 @@ public:
         rowLanes(getDividingLanes(tile.headDim, tile.lanes)),
         firstToken(firstToken), firstHead(firstHead),
         zero(constantIndex(b, 0)) {
-    int64_t group = op.getQuery().getType().getDimSize(1) /
-                    op.getKey().getType().getDimSize(1);
+    int64_t kvHeads = op.getKey().getType().getDimSize(1);
+    int64_t group = op.getQuery().getType().getDimSize(1) / kvHeads;
     kvHead = divIndex(b, firstHead, group);
+    run =
+        getTokenRun(b, op.getPosition(), op.getSequence(), firstToken, kvHeads);
     lastToken = arith::MinSIOp::create(
         b, addIndex(b, firstToken, tile.tokens - 1),
         subIndex(b, getSize(b, op.getQuery(), 0), constantIndex(b, 1)));
@@ -167,18 +176,14 @@ public:
     sinks = allocate(width);
     loadQueries();
 
-    Value position = op.getPosition();
-    Value last = addIndex(b, position, lastToken);
+    Value own = positionOf(firstToken), last = positionOf(lastToken);
     first = zero;
     if (op.getWindow())
       first = arith::MaxSIOp::create(
-          b,
-          subIndex(b, addIndex(b, position, firstToken),
-                   constantIndex(b, *op.getWindow() - 1)),
-          zero);
+          b, subIndex(b, own, constantIndex(b, *op.getWindow() - 1)), zero);
     firstRow =
         arith::RemUIOp::create(b, first, getSize(b, op.getKeyCache(), 0));
-    setLimits(addIndex(b, position, firstToken));
+    setLimits(own);
 
     // The sink takes part in the maximum and the sum and has no value.
     SmallVector<Value> state;
@@ -201,6 +206,11 @@ private:
   /// Stack memory of `size` f32.
   Value allocate(int64_t size) {
     return allocateStack(b, size, b.getF32Type());
+  }
+
+  /// The position of a token of the tile.
+  Value positionOf(Value token) {
+    return addIndex(b, run.position, subIndex(b, token, run.token));
   }
 
   /// Lanes of `memref` from `place` on.
@@ -307,19 +317,21 @@ private:
       Value position = arith::MaxSIOp::create(
           b, arith::MinSIOp::create(b, addIndex(b, block, row), last), first);
       Value isOfCache = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                              position, op.getPosition());
-      auto copy = [&](Value key, Value value, Value source) {
-        copyRow(key, {source, kvHead}, keys, row);
-        copyRow(value, {source, kvHead}, values, row);
+                                              position, run.position);
+      auto copy = [&](Value key, Value value, ValueRange source) {
+        copyRow(key, source, keys, row);
+        copyRow(value, source, values, row);
       };
       emitIf(
           b, isOfCache,
           [&] {
-            copy(op.getKeyCache(), op.getValueCache(), getCacheRow(position));
+            copy(op.getKeyCache(), op.getValueCache(),
+                 {getCacheRow(position), addIndex(b, run.firstHead, kvHead)});
           },
           [&] {
-            copy(op.getKey(), op.getValue(),
-                 subIndex(b, position, op.getPosition()));
+            Value token =
+                addIndex(b, run.token, subIndex(b, position, run.position));
+            copy(op.getKey(), op.getValue(), {token, kvHead});
           });
     });
   }
@@ -361,12 +373,12 @@ private:
   /// True if all lanes attend to all positions from `block` on that are in it.
   Value attendsToAll(Value block) {
     Value end = addIndex(b, block, tile.lanes);
-    Value isBefore = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::sle, end,
-        addIndex(b, addIndex(b, op.getPosition(), firstToken), 1));
+    Value isBefore =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
+                              addIndex(b, positionOf(firstToken), 1));
     if (!op.getWindow())
       return isBefore;
-    Value lastFirst = subIndex(b, addIndex(b, op.getPosition(), lastToken),
+    Value lastFirst = subIndex(b, positionOf(lastToken),
                                constantIndex(b, *op.getWindow() - 1));
     return arith::AndIOp::create(
         b, isBefore,
@@ -496,6 +508,8 @@ private:
   int64_t rowLanes;
   Value firstToken, firstHead, zero;
   Value kvHead, lastToken;
+  /// The tokens of the sequence of the tile.
+  TokenRun run;
   /// On the stack: queries [width, D] and [D, width], results [D, width], the
   /// keys and values of a block [lanes, D], and sinks [width].
   Value rows, queries, results, keys, values, sinks;

@@ -17,6 +17,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace mlir::mxfp4;
 
@@ -57,20 +59,36 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   gpu::TerminatorOp::create(b);
 }
 
-KernelThread mxfp4::forget(ImplicitLocOpBuilder &b,
-                           const KernelThread &thread) {
+Value mxfp4::forget(ImplicitLocOpBuilder &b, Value number) {
   Type i32 = b.getI32Type();
   auto copy = LLVM::InlineAsmOp::create(
-      b, i32, arith::IndexCastUIOp::create(b, i32, thread.thread).getResult(),
+      b, i32, arith::IndexCastUIOp::create(b, i32, number).getResult(),
       "mov.b32 $0, $1;", "=r,r", /*has_side_effects=*/true,
       /*is_align_stack=*/false, LLVM::TailCallKind::None,
       LLVM::AsmDialectAttr(), ArrayAttr());
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), copy.getResult(0));
+}
+
+KernelThread mxfp4::forget(ImplicitLocOpBuilder &b,
+                           const KernelThread &thread) {
   KernelThread same = thread;
-  same.thread =
-      arith::IndexCastUIOp::create(b, b.getIndexType(), copy.getResult(0));
+  same.thread = forget(b, thread.thread);
   same.warp = divIndex(b, same.thread, kWarpSize);
   same.lane = remIndex(b, same.thread, kWarpSize);
   return same;
+}
+
+int64_t mxfp4::getMaxTokens(Operation *op, Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (!type.isDynamicDim(0))
+    return type.getDimSize(0);
+  auto function = dyn_cast<func::FuncOp>(op);
+  if (!function)
+    function = op->getParentOfType<func::FuncOp>();
+  auto tokens = function
+                    ? function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName)
+                    : IntegerAttr();
+  return tokens ? tokens.getInt() : std::numeric_limits<int64_t>::max();
 }
 
 MemRefType mxfp4::getSharedType(Type type, ArrayRef<int64_t> shape) {

@@ -28,6 +28,9 @@ constexpr int64_t kLoadBytes = 16;
 /// As many blocks as a device runs at the same time.
 constexpr int64_t kAnyBlocks = mx::kAnyBlocks;
 
+/// Multiprocessors of the GPUs that are built for: 132 of an H100 or H200.
+constexpr int64_t kMultiprocessors = 132;
+
 /// The thread that runs a kernel.
 struct KernelThread {
   /// Its block, and how many there are.
@@ -57,9 +60,15 @@ void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
 /// known before, and so not kept in registers for the whole kernel. For code in
 /// one of many branches.
 KernelThread forget(ImplicitLocOpBuilder &b, const KernelThread &thread);
+/// Likewise, a number below 2^32.
+Value forget(ImplicitLocOpBuilder &b, Value number);
 
 /// A memref of `elements` elements of `type` that a block has for itself.
 MemRefType getSharedType(Type type, ArrayRef<int64_t> shape);
+
+/// The most tokens that the function with `op` is for, where the leading
+/// dimension of `memref` counts them; if that is not known, the largest number.
+int64_t getMaxTokens(Operation *op, Value memref);
 
 /// Does all of [0, items), of which each block has `perBlock` at a time, and
 /// the thread number `place` of them: in a loop if there are any number of

@@ -22,14 +22,17 @@ using namespace mlir::mxfp4;
 /// at a time where there are many.
 static constexpr int64_t kThreads = 256;
 static constexpr int64_t kTokens = 4;
-/// Multiprocessors of the GPUs that are built for: 132 of an H100 or H200.
-static constexpr int64_t kMultiprocessors = 132;
 /// Blocks of one at most: with 64 registers of a thread.
 static constexpr int64_t kMaxResident = 4;
 /// Rows that a warp multiplies at a time where there are enough for all warps
 /// of a GPU, and how many that is.
 static constexpr int64_t kRows = 4;
 static constexpr int64_t kManyRows = 8192;
+/// Fewer rows than these make few blocks, and so do up to so many tokens.
+static constexpr int64_t kFewRows = 512;
+static constexpr int64_t kFewTokens = 64;
+/// Tokens whose activations warps load by themselves, where there are not more.
+static constexpr int64_t kMaxStreamed = 16;
 /// Tiles of a block, and warps that share the columns of one.
 static constexpr int64_t kTiles = 4;
 static constexpr int64_t kSplits = 2;
@@ -199,10 +202,22 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
       shape.residentBlocks());
 }
 
-/// Warps that share the columns of a weight of `outputs` rows: more where that
-/// makes more blocks of it, few where it is read often.
-static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs) {
-  return {weight, outputs >= 2 * kManyRows ? 1 : outputs >= 512 ? 2 : 8};
+/// For a weight of `outputs` rows, by which up to `maxTokens` tokens are
+/// multiplied. More warps share a row where that makes more blocks of it, so
+/// that more of it is read together, and fewer where it is read often: each
+/// block loads the activations of its own.
+static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs,
+                                  int64_t maxTokens) {
+  int64_t columnTiles = StagedShape::getColumnTiles(maxTokens);
+  if (outputs >= 2 * kManyRows)
+    return {weight, /*splits=*/1, columnTiles};
+  if (outputs < kFewRows)
+    return {weight, /*splits=*/8, /*columnTiles=*/1};
+  if (!weight.scales && maxTokens <= kMaxStreamed)
+    return {weight, /*splits=*/8, columnTiles, /*isStreamed=*/true};
+  if (!weight.scales && maxTokens <= kFewTokens)
+    return {weight, /*splits=*/4, columnTiles};
+  return {weight, /*splits=*/2, columnTiles};
 }
 
 /// A block multiplies tiles by many tokens.
@@ -210,7 +225,9 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
                        const RowWeight &weight, Value input, Value bias,
                        Value residual, Value init) {
   int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
-  StagedShape shape = getStagedShape(weight, outputs);
+  StagedShape shape =
+      getStagedShape(weight, outputs,
+                     getMaxTokens(b.getInsertionBlock()->getParentOp(), init));
   Value tokens = getSize(b, init, 0);
   int64_t columns = shape.maxColumns();
   Value columnTiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);

@@ -15,13 +15,14 @@ using namespace mlir::mxfp4;
 /// Bits of an infinite f32.
 static constexpr int64_t kInfinity = 0x7F800000;
 
-/// The first word of Philox4x32-10 for the counter (token, position, 0, 0).
+/// The first word of Philox4x32-10 for the counter (token, position, sequence,
+/// 0).
 static Value emitPhilox(ImplicitLocOpBuilder &b, const SampleSettings &settings,
-                        Value token, Value position) {
+                        Value token, Value position, Value sequence) {
   constexpr int rounds = 10;
   Type i32 = b.getI32Type();
   auto word = [&](int64_t value) { return constantInt(b, i32, value); };
-  Value counter[4] = {token, position, word(0), word(0)};
+  Value counter[4] = {token, position, sequence, word(0)};
   Value key[2] = {settings.key[0], settings.key[1]};
   auto multiply = [&](Value x, int64_t factor) {
     return arith::MulUIExtendedOp::create(b, x, word(factor));
@@ -66,11 +67,12 @@ static Value emitExponential(ImplicitLocOpBuilder &b, Value random) {
 
 Value mxfp4::emitSampleKey(ImplicitLocOpBuilder &b,
                            const SampleSettings &settings, Value logit,
-                           Value token, Value position) {
+                           Value token, Value position, Value sequence) {
   Type f32 = b.getF32Type(), i32 = b.getI32Type(), i64 = b.getI64Type();
   Value number = arith::IndexCastOp::create(b, i32, token);
   Value random = emitPhilox(b, settings, number,
-                            arith::IndexCastOp::create(b, i32, position));
+                            arith::IndexCastOp::create(b, i32, position),
+                            arith::IndexCastOp::create(b, i32, sequence));
   Value noise = arith::NegFOp::create(
       b, math::LogOp::create(b, emitExponential(b, random)));
   Value factor = arith::BitcastOp::create(b, f32, settings.factor);

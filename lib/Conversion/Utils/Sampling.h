@@ -24,9 +24,10 @@ struct SampleSettings {
 };
 
 /// The i64 of `token` (an index), which has `logit` (f32), in the row that is
-/// for `position` (an index): larger than all that are chosen after it.
+/// for `position` of `sequence` (indices): larger than all that are chosen
+/// after it.
 Value emitSampleKey(ImplicitLocOpBuilder &b, const SampleSettings &settings,
-                    Value logit, Value token, Value position);
+                    Value logit, Value token, Value position, Value sequence);
 
 /// Less than all those.
 constexpr int64_t kLowestSampleKey = std::numeric_limits<int64_t>::min();

@@ -6,7 +6,8 @@
 //
 // A stage has a few loads of the weight by each lane, all four lanes of a row
 // and all splits, and the activations for those. Both are requested when the
-// stage before begins. Activations stand in the memory of the block in the
+// stage before begins. Where activations are streamed, each lane has those that
+// it multiplies in registers. Else they stand in the memory of the block in the
 // order (split, load of the weight, chunk, column, lane), so that the 32 lanes
 // of a warp read 512 bytes in one piece; the lowest bits of their place are
 // mixed with the chunk, so that threads that store loads of a column side by
@@ -220,13 +221,14 @@ SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
   return totals;
 }
 
-/// Emits the code for so many tiles of columns. Returns whether it met large
-/// scales without being for them, and so did not finish: an i32 that is not 0
-/// then; null of a weight without scales.
-Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
-                          const Tile &tile, Value count, GetRow getRow,
-                          Finish finish) {
-  KernelThread thread = forget(b, this->thread);
+/// The sums of the split, and where code looks for large scales the largest
+/// one, for so many tiles of columns. All threads of the block stage
+/// activations.
+SmallVector<Value> StagedProduct::multiplyStaged(const KernelThread &thread,
+                                                 int64_t columnTiles,
+                                                 bool hasLargeScales,
+                                                 const Tile &tile, Value count,
+                                                 GetRow getRow) {
   Value split = remIndex(b, thread.warp, shape.splits);
   TileWeight tiles(b, thread, weight);
   StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles);
@@ -245,13 +247,12 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
     return loads;
   };
 
-  Type i32 = b.getI32Type();
   Value zero = constantIndex(b, 0);
   bool looksForLarge = weight.scales && !hasLargeScales;
   int64_t sumCount = columnTiles * kTileSums;
   SmallVector<Value> carried(sumCount, constantFloat(b, b.getF32Type(), 0.0));
   if (looksForLarge)
-    carried.push_back(constantInt(b, i32, 0));
+    carried.push_back(constantInt(b, b.getI32Type(), 0));
   int64_t loadsStart = carried.size();
   size_t loadsOfPart = tiles.loadsOfPart();
   carried.append(loadStage(zero));
@@ -293,6 +294,108 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
                 sums.append(loads);
                 return sums;
               });
+  carried.truncate(loadsStart);
+  return carried;
+}
+
+/// Likewise, where each warp loads the activations that it multiplies by
+/// itself. No warp waits for another, and a few loads of each lane are always
+/// under way.
+SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
+                                                   int64_t columnTiles,
+                                                   const Tile &tile,
+                                                   Value count, GetRow getRow) {
+  // What 128 registers of a thread hold: loads of a row by a lane at a time,
+  // and how many times as many are ahead.
+  int64_t parts = columnTiles == 1 ? 2 : 1, ahead = columnTiles == 2 ? 3 : 2;
+  Value split = remIndex(b, thread.warp, shape.splits);
+  TileWeight tiles(b, thread, weight);
+  Value last = subIndex(b, count, constantIndex(b, 1));
+  SmallVector<SmallVector<Value>> rows;
+  for (int64_t i = 0; i < columnTiles; ++i) {
+    Value column = addIndex(b, tiles.getGroup(), i * kTileColumns);
+    rows.push_back(getRow(arith::MinUIOp::create(b, column, last)));
+  }
+  int64_t loads = weight.columns / kChunk;
+  int64_t stages = llvm::divideCeil(loads, shape.splits * parts * kLanesOfRow);
+  // Weights, then activations.
+  size_t size = parts * (tiles.loadsOfPart() + columnTiles);
+  auto loadStage = [&](Value stage) {
+    SmallVector<Value> weights, activations;
+    for (int64_t part = 0; part < parts; ++part) {
+      Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
+      number = addIndex(b, mulIndex(b, number, parts), part);
+      number =
+          addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+      // Past the end of a row there are zeros.
+      Value isLoad = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                           constantIndex(b, loads));
+      number = clamp(b, number, loads - 1);
+      weights.append(tiles.load(tile, number));
+      Value first = mulIndex(b, number, kChunk);
+      for (ArrayRef<Value> row : rows)
+        activations.push_back(zeroUnless(
+            b, isLoad, tiles.loadColumns(input, atColumn(row, first))));
+    }
+    weights.append(activations);
+    return weights;
+  };
+
+  SmallVector<Value> carried(columnTiles * kTileSums,
+                             constantFloat(b, b.getF32Type(), 0.0));
+  size_t sumCount = carried.size();
+  for (int64_t i = 0; i < ahead; ++i)
+    carried.append(loadStage(constantIndex(b, i)));
+  // As many stages at a time as there are sets of registers.
+  int64_t turns = llvm::divideCeil(stages, ahead + 1);
+  // Compilers that unroll the loop have no registers for it.
+  carried = emitFor(
+      b, constantIndex(b, 0), forget(b, constantIndex(b, turns)), 1, carried,
+      [&](Value turn, ValueRange carried) {
+        SmallVector<Value> sums(carried.take_front(sumCount)),
+            queue(carried.drop_front(sumCount));
+        Value stage = mulIndex(b, turn, ahead + 1);
+        for (int64_t i = 0; i <= ahead; ++i) {
+          queue.append(loadStage(addIndex(b, stage, i + ahead)));
+          ValueRange own = ValueRange(queue).take_front(size);
+          ValueRange weights = own.take_front(parts * tiles.loadsOfPart());
+          ValueRange activations = own.drop_front(weights.size());
+          for (int64_t part = 0; part < parts; ++part)
+            sums = tiles.multiply(
+                weights.slice(part * tiles.loadsOfPart(), tiles.loadsOfPart()),
+                sums,
+                [&](int64_t, int64_t number) {
+                  return activations[part * columnTiles + number];
+                },
+                /*hasLargeScales=*/false);
+          queue.erase(queue.begin(), queue.begin() + size);
+        }
+        sums.append(queue);
+        return sums;
+      });
+  carried.truncate(sumCount);
+  return carried;
+}
+
+/// Emits the code for so many tiles of columns. Returns whether it met large
+/// scales without being for them, and so did not finish: an i32 that is not 0
+/// then; null of a weight without scales.
+Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
+                          const Tile &tile, Value count, GetRow getRow,
+                          Finish finish) {
+  KernelThread thread = forget(b, this->thread);
+  Value split = remIndex(b, thread.warp, shape.splits);
+  TileWeight tiles(b, thread, weight);
+  assert(!(shape.isStreamed && weight.scales) && "scales are for stages");
+  SmallVector<Value> carried =
+      shape.isStreamed
+          ? multiplyStreamed(thread, columnTiles, tile, count, getRow)
+          : multiplyStaged(thread, columnTiles, hasLargeScales, tile, count,
+                           getRow);
+  Type i32 = b.getI32Type();
+  Value zero = constantIndex(b, 0);
+  bool looksForLarge = weight.scales && !hasLargeScales;
+  int64_t sumCount = columnTiles * kTileSums;
 
   SmallVector<Value> sums(ArrayRef<Value>(carried).take_front(sumCount));
   if (shape.splits > 1)
@@ -352,7 +455,7 @@ Value StagedProduct::emitVariants(const Tile &tile, Value count, GetRow getRow,
       return emit(columnTiles, /*hasLargeScales=*/false, tile, count, getRow,
                   finish);
     };
-    if (columnTiles * kTileColumns == shape.maxColumns())
+    if (columnTiles == shape.columnTiles)
       return emitOwn();
     Value fits =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count,

@@ -21,30 +21,51 @@ namespace mlir::mxfp4 {
 /// How the eight warps of a block share its work: `splits` of them share the
 /// columns of the weight for each of its tiles.
 struct StagedShape {
-  StagedShape(const RowWeight &weight, int64_t splits)
-      : splits(splits), chunks(TileWeight::getChunks(weight)) {}
+  /// With up to `columnTiles`, a power of two, times kTileColumns columns at a
+  /// time: more than kMaxColumnTiles take so many registers that others of the
+  /// block are spilled.
+  StagedShape(const RowWeight &weight, int64_t splits, int64_t columnTiles,
+              bool isStreamed = false)
+      : splits(splits), columnTiles(columnTiles),
+        chunks(TileWeight::getChunks(weight)), isStreamed(isStreamed) {}
+
+  static constexpr int64_t kMaxColumnTiles = 4;
+  /// Tiles of columns for up to `maxColumns` of them.
+  static int64_t getColumnTiles(int64_t maxColumns) {
+    for (int64_t tiles = 1; tiles < kMaxColumnTiles; tiles *= 2)
+      if (maxColumns <= tiles * kTileColumns)
+        return tiles;
+    return kMaxColumnTiles;
+  }
 
   int64_t threads() const { return 8 * kWarpSize; }
   int64_t tiles() const { return threads() / kWarpSize / splits; }
   /// Rows of the weight that the block multiplies at a time, and columns at
-  /// most: more take so many registers that others of the block are spilled.
+  /// most.
   int64_t rows() const { return tiles() * 2 * kTileRows; }
-  int64_t maxColumns() const {
-    return std::min<int64_t>(tiles(), 4) * kTileColumns;
-  }
+  int64_t maxColumns() const { return columnTiles * kTileColumns; }
 
-  /// Loads of activations that the memory of a block holds, for two stages.
+  /// What the memory of a block holds, in 16 bytes: of activations those of two
+  /// stages, which have two loads of a weight without scales by each lane.
   int64_t stagedLoads() const {
-    return std::max<int64_t>(1024,
-                             2 * splits * maxColumns() * kLanesOfRow * chunks);
+    // The sums of all warps but the first that share a row.
+    if (isStreamed)
+      return (splits - 1) * tiles() * columnTiles * kWarpSize;
+    int64_t loads = splits * maxColumns() * kLanesOfRow * chunks;
+    return std::max<int64_t>(1024, (chunks == 1 ? 4 : 2) * loads);
   }
   MemRefType getShared(MLIRContext *context) const {
     return getSharedType(getWordsType(context), {stagedLoads()});
   }
 
+  /// Warps that share the columns of the weight.
   int64_t splits;
+  int64_t columnTiles;
   /// Of activations for a load of the weight.
   int64_t chunks;
+  /// Activations do not stand in the memory of the block. For weights without
+  /// scales.
+  bool isStreamed;
 };
 
 /// Blocks whose registers fit a multiprocessor.
@@ -59,8 +80,9 @@ struct StagedSums {
   Value sums[2];
 };
 
-/// Emits such products. The activations go through the memory of the block;
-/// while those of a stage are multiplied, the next are on their way.
+/// Emits such products. The activations go through the memory of the block,
+/// unless they are streamed; while those of a stage are multiplied, the next
+/// are on their way.
 class StagedProduct {
 public:
   /// The indices of the row of the input that is a column.
@@ -84,6 +106,13 @@ private:
                      Finish finish);
   Value emit(int64_t columnTiles, bool hasLargeScales, const Tile &tile,
              Value count, GetRow getRow, Finish finish);
+  SmallVector<Value> multiplyStaged(const KernelThread &thread,
+                                    int64_t columnTiles, bool hasLargeScales,
+                                    const Tile &tile, Value count,
+                                    GetRow getRow);
+  SmallVector<Value> multiplyStreamed(const KernelThread &thread,
+                                      int64_t columnTiles, const Tile &tile,
+                                      Value count, GetRow getRow);
   SmallVector<Value> addSplits(const KernelThread &thread, ValueRange sums);
 
   ImplicitLocOpBuilder &b;

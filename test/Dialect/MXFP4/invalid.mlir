@@ -456,7 +456,7 @@ func.func @argument_that_counts_layers(%a: memref<?xf32> {mxfp4.dim = "layers"})
 
 // -----
 
-// expected-error @below {{expected 'mxfp4.value' to be tokens or position or context or thread or threads or zero or invocation, but got "time"}}
+// expected-error @below {{expected 'mxfp4.value' to be tokens or position or context or sequence or thread or threads or zero or invocation, but got "time"}}
 func.func @argument_of_an_unknown_number(%a: index {mxfp4.value = "time"}) {
   return
 }

@@ -100,7 +100,7 @@ func.func @attention_over_a_matrix_of_keys(%q: tensor<?x4x64xf32>,
     %k: tensor<?x2x64xf32>, %v: tensor<?x2x64xf32>, %keys: tensor<128x64xf32>,
     %values: tensor<128x2x64xf32>, %sinks: tensor<4xbf16>, %position: index,
     %init: tensor<?x4x64xf32>) {
-  // expected-error @below {{expected 'keyCache' [C, KV, D] with static sizes after the first, but got 'tensor<128x64xf32>'}}
+  // expected-error @below {{expected 'keyCache' [C, S * KV, D] with static sizes after the first, but got 'tensor<128x64xf32>'}}
   %0 = nn.attention
       ins(%q, %k, %v, %keys, %values, %sinks, %position : tensor<?x4x64xf32>,
           tensor<?x2x64xf32>,
@@ -200,7 +200,7 @@ func.func @attention_over_keys_of_one_head(%q: tensor<?x4x64xf32>,
     %k: tensor<?x2x64xf32>, %v: tensor<?x2x64xf32>, %keys: tensor<128x1x64xf32>,
     %values: tensor<128x2x64xf32>, %sinks: tensor<4xbf16>, %position: index,
     %init: tensor<?x4x64xf32>) {
-  // expected-error @below {{expected 'keyCache' to have the shape 128x2x64 that follows from 'key', but got 'tensor<128x1x64xf32>'}}
+  // expected-error @below {{expected 'keyCache' to have 2 heads, but got 'tensor<128x1x64xf32>'}}
   %0 = nn.attention
       ins(%q, %k, %v, %keys, %values, %sinks, %position : tensor<?x4x64xf32>,
           tensor<?x2x64xf32>,
@@ -330,7 +330,7 @@ func.func @cache_update_of_a_matrix(%x: tensor<4x64xf32>, %position: index,
 
 func.func @cache_update_of_unknown_heads(%x: tensor<4x2x64xf32>,
     %position: index, %init: tensor<128x?x64xf32>) {
-  // expected-error @below {{expected 'init' [C, KV, D] with static sizes after the first, but got 'tensor<128x?x64xf32>'}}
+  // expected-error @below {{expected 'init' [C, S * KV, D] with static sizes after the first, but got 'tensor<128x?x64xf32>'}}
   %0 = nn.cache_update
       ins(%x, %position : tensor<4x2x64xf32>, index)
       outs(%init : tensor<128x?x64xf32>)
@@ -342,11 +342,63 @@ func.func @cache_update_of_unknown_heads(%x: tensor<4x2x64xf32>,
 
 func.func @cache_update_of_other_heads(%x: tensor<4x2x64xf32>, %position: index,
     %init: tensor<128x1x64xf32>) {
-  // expected-error @below {{expected 'init' to have the shape 128x2x64 that follows from 'input', but got 'tensor<128x1x64xf32>'}}
+  // expected-error @below {{expected 'init' to have 2 heads, but got 'tensor<128x1x64xf32>'}}
   %0 = nn.cache_update
       ins(%x, %position : tensor<4x2x64xf32>, index)
       outs(%init : tensor<128x1x64xf32>)
       -> tensor<128x1x64xf32>
+  return
+}
+
+// -----
+
+func.func @cache_update_of_positions_alone(%x: tensor<4x2x64xf32>,
+    %positions: tensor<4xi32>, %init: tensor<128x2x64xf32>) {
+  // expected-error @below {{expected 'sequence' where each token has a position}}
+  %0 = nn.cache_update
+      ins(%x, %positions : tensor<4x2x64xf32>, tensor<4xi32>)
+      outs(%init : tensor<128x2x64xf32>)
+      -> tensor<128x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @cache_update_of_one_sequence_and_positions(%x: tensor<4x2x64xf32>,
+    %positions: tensor<4xi32>, %sequence: index, %init: tensor<128x4x64xf32>) {
+  // expected-error @below {{expected both 'position' and 'sequence' of all tokens or both of each, but got 'tensor<4xi32>' and 'index'}}
+  %0 = nn.cache_update
+      ins(%x, %positions : tensor<4x2x64xf32>, tensor<4xi32>)
+      sequence(%sequence : index)
+      outs(%init : tensor<128x4x64xf32>)
+      -> tensor<128x4x64xf32>
+  return
+}
+
+// -----
+
+func.func @cache_update_of_other_tokens(%x: tensor<4x2x64xf32>,
+    %positions: tensor<4xi32>, %sequences: tensor<3xi32>,
+    %init: tensor<128x4x64xf32>) {
+  // expected-error @below {{expected 'sequence' to have the shape 4 that follows from 'input', but got 'tensor<3xi32>'}}
+  %0 = nn.cache_update
+      ins(%x, %positions : tensor<4x2x64xf32>, tensor<4xi32>)
+      sequence(%sequences : tensor<3xi32>)
+      outs(%init : tensor<128x4x64xf32>)
+      -> tensor<128x4x64xf32>
+  return
+}
+
+// -----
+
+func.func @cache_update_of_half_a_sequence(%x: tensor<4x2x64xf32>,
+    %position: index, %sequence: index, %init: tensor<128x5x64xf32>) {
+  // expected-error @below {{expected 'init' to have a multiple of 2 heads, but got 'tensor<128x5x64xf32>'}}
+  %0 = nn.cache_update
+      ins(%x, %position : tensor<4x2x64xf32>, index)
+      sequence(%sequence : index)
+      outs(%init : tensor<128x5x64xf32>)
+      -> tensor<128x5x64xf32>
   return
 }
 

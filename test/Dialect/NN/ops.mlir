@@ -140,6 +140,22 @@ func.func @attention_in_a_window_of_memrefs(%q: memref<1x4x64xbf16>,
   return
 }
 
+/// Two tokens of any of four sequences.
+// CHECK-LABEL: func.func @attention_of_a_batch
+// CHECK:         nn.attention ins({{.*}}, tensor<2xi32>) sequence(%{{.+}} : tensor<2xi32>) outs({{.*}}) {scale = 1.250000e-01 : f32} -> tensor<2x4x64xf32>
+func.func @attention_of_a_batch(%q: tensor<2x4x64xf32>, %k: tensor<2x2x64xf32>,
+    %v: tensor<2x2x64xf32>, %keys: tensor<?x8x64xf32>, %values: tensor<?x8x64xf32>,
+    %sinks: tensor<4xbf16>, %positions: tensor<2xi32>, %sequences: tensor<2xi32>,
+    %init: tensor<2x4x64xf32>) -> tensor<2x4x64xf32> {
+  %0 = nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %positions : tensor<2x4x64xf32>,
+          tensor<2x2x64xf32>, tensor<2x2x64xf32>, tensor<?x8x64xf32>,
+          tensor<?x8x64xf32>, tensor<4xbf16>, tensor<2xi32>)
+      sequence(%sequences : tensor<2xi32>)
+      outs(%init : tensor<2x4x64xf32>) {scale = 0.125 : f32} -> tensor<2x4x64xf32>
+  return %0 : tensor<2x4x64xf32>
+}
+
 // CHECK-LABEL: func.func @cache_update
 // CHECK:         nn.cache_update ins(%{{.+}}, %{{.+}} : tensor<?x2x64xf32>, index) outs(%{{.+}} : tensor<128x2x64xbf16>) -> tensor<128x2x64xbf16>
 func.func @cache_update(%k: tensor<?x2x64xf32>, %position: index,
@@ -156,6 +172,17 @@ func.func @cache_update_of_memrefs(%k: memref<1x2x64xf32>, %position: index,
   nn.cache_update ins(%k, %position : memref<1x2x64xf32>, index)
       outs(%keys : memref<?x2x64xf32>)
   return
+}
+
+/// All tokens of one of 64 sequences.
+// CHECK-LABEL: func.func @cache_update_of_a_sequence
+// CHECK:         nn.cache_update ins(%{{.+}}, %{{.+}} : tensor<?x2x64xf32>, index) sequence(%{{.+}} : index) outs(%{{.+}} : tensor<128x128x64xf32>)
+func.func @cache_update_of_a_sequence(%k: tensor<?x2x64xf32>, %position: index,
+    %sequence: index, %keys: tensor<128x128x64xf32>) -> tensor<128x128x64xf32> {
+  %0 = nn.cache_update ins(%k, %position : tensor<?x2x64xf32>, index)
+      sequence(%sequence : index)
+      outs(%keys : tensor<128x128x64xf32>) -> tensor<128x128x64xf32>
+  return %0 : tensor<128x128x64xf32>
 }
 
 // CHECK-LABEL: func.func @route_top_k
@@ -236,6 +263,18 @@ func.func @combine_experts_of_memrefs(%x: memref<1x4x12xf32>,
 func.func @sample(%x: tensor<?x8xf32>, %settings: tensor<4xi32>, %position: index,
                   %init: tensor<?xi32>) -> tensor<?xi32> {
   %0 = nn.sample ins(%x, %settings, %position : tensor<?x8xf32>, tensor<4xi32>, index)
+      outs(%init : tensor<?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+
+// CHECK-LABEL: func.func @sample_of_a_batch
+// CHECK:         nn.sample ins({{.*}}, tensor<?xi32>) sequence(%{{.+}} : tensor<?xi32>) outs(%{{.+}} : tensor<?xi32>) -> tensor<?xi32>
+func.func @sample_of_a_batch(%x: tensor<?x8xf32>, %settings: tensor<4xi32>,
+    %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %init: tensor<?xi32>)
+    -> tensor<?xi32> {
+  %0 = nn.sample
+      ins(%x, %settings, %positions : tensor<?x8xf32>, tensor<4xi32>, tensor<?xi32>)
+      sequence(%sequences : tensor<?xi32>)
       outs(%init : tensor<?xi32>) -> tensor<?xi32>
   return %0 : tensor<?xi32>
 }

@@ -50,6 +50,7 @@ static Program makeProgram() {
   program.vocabSize = 2048;
   program.maxPositions = 1024;
   program.maxRewind = 16;
+  program.sequences = 8;
   Buffer weight;
   weight.name = "lm_head.weight";
   weight.bytes = 2048 * 192 * 2;
@@ -66,7 +67,7 @@ static Program makeProgram() {
   op.function = "decode_experts";
   op.name = "nn.linear";
   op.weight = "router_weight";
-  op.cost = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  op.cost = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   program.ops = {op, {}};
   program.entries = {{"prefill", "mx_prefill", 128, {0, 1}, {24, 1}},
                      {"decode", "mx_decode", 1, {}, {0, 0}}};
@@ -134,6 +135,7 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(loaded->vocabSize, saved.vocabSize);
   EXPECT_EQ(loaded->maxPositions, saved.maxPositions);
   EXPECT_EQ(loaded->maxRewind, saved.maxRewind);
+  EXPECT_EQ(loaded->sequences, saved.sequences);
   EXPECT_EQ(loaded->overlapsLaunches, saved.overlapsLaunches);
   expectSameLaunches(loaded->entries, saved.entries);
   expectSameLaunches(loaded->prepares, saved.prepares);
@@ -168,6 +170,7 @@ TEST_F(ProgramTest, RoundTrip) {
   EXPECT_EQ(cost.flopsPerToken, 8);
   EXPECT_EQ(cost.flopsPerPair, 9);
   EXPECT_EQ(cost.window, 10);
+  EXPECT_EQ(cost.ownSequences, 11);
   EXPECT_EQ(loaded->code, saved.code);
 }
 
@@ -218,6 +221,26 @@ TEST(OpCostTest, CountsThePositionsThatTokensAttendTo) {
       }
     }
   }
+}
+
+TEST(OpCostTest, EachTokenOfABatchHasPositionsOfItsOwn) {
+  OpCost cost;
+  cost.bytesPerPosition = 1;
+  cost.flopsPerPair = 1;
+  cost.ownSequences = 1;
+  EXPECT_EQ(cost.bytesOf(3, 20), 3 * 21);
+  EXPECT_EQ(cost.flopsOf(3, 20), 3 * 21);
+  cost.window = 5;
+  EXPECT_EQ(cost.bytesOf(3, 20), 3 * 5);
+  EXPECT_EQ(cost.flopsOf(3, 2), 3 * 3);
+}
+
+TEST_F(ProgramTest, SequencesAreBounded) {
+  Program program = makeProgram();
+  program.sequences = kMaxSequences + 1;
+  ASSERT_TRUE(saveProgram(program, path));
+  EXPECT_EQ(loadError(), path + ": expected sequences to be in [1, 1024], but "
+                                "found 1025");
 }
 
 TEST_F(ProgramTest, EveryChangedByteIsFound) {

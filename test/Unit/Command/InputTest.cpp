@@ -41,8 +41,10 @@ TEST(InputTest, ParsesIds) {
 }
 
 /// readIds for a model of 50 tokens and 8 positions.
-static Result<Ids> readSmallIds(const std::string &ids, int64_t context = 0) {
+static Result<Ids> readSmallIds(const std::string &ids, int64_t context = 0,
+                                int64_t batch = 1) {
   LogitsFlags flags;
+  flags.batch = batch;
   flags.ids = ids;
   flags.session.context = context;
   ModelConfig config;
@@ -58,8 +60,9 @@ TEST(InputTest, ReadsIds) {
 }
 
 TEST(InputTest, ChecksIdsForTheModel) {
-  auto error = [](const std::string &ids, int64_t context = 0) {
-    Result<Ids> result = readSmallIds(ids, context);
+  auto error = [](const std::string &ids, int64_t context = 0,
+                  int64_t batch = 1) {
+    Result<Ids> result = readSmallIds(ids, context, batch);
     return result ? "" : result.error().message;
   };
   EXPECT_EQ(error("4,five"), "--ids: expected a token id, but found 'five'");
@@ -75,4 +78,8 @@ TEST(InputTest, ChecksIdsForTheModel) {
   EXPECT_EQ(error("1 2 3", 9),
             "expected a context of 1 to 8 positions, for which the model was "
             "made, but got 9");
+  EXPECT_EQ(error("1 2 3 4 5 6 7 8 9 10", 0, 2), "");
+  EXPECT_EQ(error("1 2 3", 0, 2),
+            "--ids: expected as many token ids for each of the 2 sequences of "
+            "--batch, but there are 3");
 }

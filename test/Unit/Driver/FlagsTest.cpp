@@ -79,13 +79,14 @@ TEST(FlagsTest, CompileFlags) {
   addCompileFlags(app, options);
   ASSERT_TRUE(parse(app, {"--target", "cpu:x86-64-v3", "--activations", "f32",
                           "--dense", "mxfp8", "--reference", "--no-fusion",
-                          "--prefill-tokens", "64"}));
+                          "--prefill-tokens", "64", "--sequences", "8"}));
   EXPECT_EQ(options.target, "cpu:x86-64-v3");
   EXPECT_EQ(options.activations, "f32");
   EXPECT_EQ(options.dense, "mxfp8");
   EXPECT_TRUE(options.reference);
   EXPECT_FALSE(options.fuse);
   EXPECT_EQ(options.prefillTokens, 64);
+  EXPECT_EQ(options.sequences, 8);
 }
 
 TEST(FlagsTest, DefaultsAreThoseOfTheLibraries) {

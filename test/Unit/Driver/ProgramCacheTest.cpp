@@ -100,7 +100,10 @@ TEST_F(ProgramCacheTest, KeyDependsOnAllThatDecidesAProgram) {
   other = options;
   other.prefillTokens = 7;
   keys.insert(cacheKey("build", config, other));
-  EXPECT_EQ(keys.size(), 8u);
+  other = options;
+  other.sequences = 2;
+  keys.insert(cacheKey("build", config, other));
+  EXPECT_EQ(keys.size(), 9u);
 }
 
 TEST_F(ProgramCacheTest, CompilesOnceAndReplacesDamagedEntries) {

@@ -31,9 +31,10 @@ TEST(BenchTest, StandardDeviationOfASample) {
 }
 
 TEST(BenchTest, NamesAreThoseOfLlamaBench) {
-  EXPECT_EQ((BenchResult{512, 0, 0, {}}).name(), "pp512");
-  EXPECT_EQ((BenchResult{0, 128, 0, {}}).name(), "tg128");
-  EXPECT_EQ((BenchResult{0, 128, 4096, {}}).name(), "tg128 @ d4096");
+  EXPECT_EQ((BenchResult{512, 0, 0, 1, {}}).name(), "pp512");
+  EXPECT_EQ((BenchResult{0, 128, 0, 1, {}}).name(), "tg128");
+  EXPECT_EQ((BenchResult{0, 128, 4096, 1, {}}).name(), "tg128 @ d4096");
+  EXPECT_EQ((BenchResult{0, 128, 512, 8, {}}).name(), "tg128 x8 @ d512");
 }
 
 TEST(BenchTest, ContextHoldsTheLongestTest) {

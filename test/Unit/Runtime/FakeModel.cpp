@@ -62,6 +62,19 @@ Program makeFakeProgram(bool samples) {
   return program;
 }
 
+Program makeFakeBatchProgram() {
+  Program program = makeFakeProgram(/*samples=*/true);
+  program.sequences = kFakeBatch;
+  program.buffers[kFakeHistory].bytesPerPosition = 4 * kFakeBatch;
+  for (const char *name : {"positions", "sequences"})
+    program.buffers.push_back(
+        makeBuffer(name, BufferKind::Input, kFakeBatch * 4));
+  program.entries.push_back(
+      {"decode_batch", "fake_decode_batch", kFakeBatch, {}});
+  program.entries.push_back({"sample_batch", "fake_sample", kFakeBatch, {}});
+  return program;
+}
+
 int32_t expectedNext(const std::vector<int32_t> &tokens) {
   int64_t sum = 0;
   for (size_t i = 0; i < tokens.size(); ++i)

@@ -27,20 +27,45 @@ struct Range {
 };
 } // namespace
 
+/// The tokens so far of a sequence.
+static int32_t *getHistory(const MXInvocation *call, int64_t sequence) {
+  auto *history = static_cast<int32_t *>(call->buffers[kFakeHistory]);
+  return history + sequence * call->context;
+}
+
+/// The hidden state at a position.
+static float getHidden(const int32_t *history, int64_t position) {
+  int64_t sum = 0;
+  for (int64_t p = 0; p <= position; ++p)
+    sum += (p + 1) * history[p];
+  return float(sum % kFakeVocab);
+}
+
 /// Hidden states of all rows of the call.
 static void embed(const MXInvocation *call) {
-  auto *history = static_cast<int32_t *>(call->buffers[kFakeHistory]);
+  int32_t *history = getHistory(call, call->sequence);
   auto *tokens = static_cast<const int32_t *>(call->buffers[kFakeTokens]);
   auto *hidden = static_cast<float *>(call->buffers[kFakeHidden]);
   Range range(call, call->tokens);
   for (int64_t row = range.begin; row < range.end; ++row)
     history[call->position + row] = tokens[row];
   call->barrier(call->team, 0);
+  for (int64_t row = range.begin; row < range.end; ++row)
+    hidden[row] = getHidden(history, call->position + row);
+  call->barrier(call->team, 1);
+}
+
+/// The same of rows of different sequences.
+static void embedBatch(const MXInvocation *call) {
+  auto *tokens = static_cast<const int32_t *>(call->buffers[kFakeTokens]);
+  auto *positions = static_cast<const int32_t *>(call->buffers[kFakePositions]);
+  auto *sequences = static_cast<const int32_t *>(call->buffers[kFakeSequences]);
+  auto *hidden = static_cast<float *>(call->buffers[kFakeHidden]);
+  Range range(call, call->tokens);
   for (int64_t row = range.begin; row < range.end; ++row) {
-    int64_t sum = 0;
-    for (int64_t p = 0; p <= call->position + row; ++p)
-      sum += (p + 1) * history[p];
-    hidden[row] = float(sum % kFakeVocab);
+    int32_t *history = getHistory(call, sequences[row]);
+    history[positions[row]] = tokens[row];
+    hidden[row] = getHidden(history, positions[row]);
   }
   call->barrier(call->team, 1);
 }
@@ -67,6 +92,11 @@ void fake_unembed(const MXInvocation *call) {
 void fake_decode(const MXInvocation *call) {
   embed(call);
   project(call, 0, 1);
+}
+
+void fake_decode_batch(const MXInvocation *call) {
+  embedBatch(call);
+  project(call, 0, call->tokens);
 }
 
 void fake_sample(const MXInvocation *call) {

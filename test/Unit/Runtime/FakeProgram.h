@@ -33,12 +33,17 @@ enum FakeBuffer {
   kFakeHidden,
   kFakeLogits,
   kFakeSettings,
-  kFakeSampled
+  kFakeSampled,
+  kFakePositions,
+  kFakeSequences
 };
 
 /// The fake program, for all processors; on request with "sample", which
 /// chooses the largest logit, and with a seed of 1 the token after it.
 mx::Program makeFakeProgram(bool samples = false);
+/// The same for some sequences, which chooses tokens.
+mx::Program makeFakeBatchProgram();
+constexpr int64_t kFakeBatch = 3;
 
 /// The folder of the model whose weights the fake program takes.
 std::string fakeModel();

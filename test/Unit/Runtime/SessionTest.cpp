@@ -256,6 +256,96 @@ TEST_F(SessionTest, ChoosingDoesNotAllocate) {
   EXPECT_EQ(countAllocations(), before);
 }
 
+TEST_F(SessionTest, SequencesHaveTokensOfTheirOwn) {
+  program = makeFakeBatchProgram();
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->sequences(), kFakeBatch);
+  SamplerOptions greedy;
+  greedy.temperature = 0;
+  ASSERT_TRUE(session->setSampling(greedy, kFakeVocab));
+  std::vector<std::vector<int32_t>> texts;
+  for (int64_t i = 0; i < kFakeBatch; ++i) {
+    texts.push_back(countUp(3 * i));
+    ASSERT_TRUE(session->select(i));
+    ASSERT_TRUE(session->prefill(texts.back().data(), 3 * i, Rows::None));
+  }
+  for (const std::vector<int32_t> &ids :
+       std::vector<std::vector<int32_t>>{{2, 0}, {1}, {0, 1, 2}, {1, 2, 0}}) {
+    std::vector<int32_t> tokens, expected;
+    for (int32_t id : ids) {
+      std::vector<int32_t> &text = texts[size_t(id)];
+      tokens.push_back(int32_t(11 * id + int64_t(text.size())));
+      text.push_back(tokens.back());
+      expected.push_back(expectedNext(text));
+    }
+    int64_t count = int64_t(ids.size());
+    if (count == 2) {
+      Result<const float *> logits =
+          session->decodeBatch(tokens.data(), ids.data(), count);
+      ASSERT_TRUE(logits) << logits.error().message;
+      for (size_t row = 0; row < ids.size(); ++row)
+        expectRow(*logits + row * kFakeVocab, texts[size_t(ids[row])]);
+      continue;
+    }
+    Result<const int32_t *> next =
+        session->decodeBatchAndSample(tokens.data(), ids.data(), count);
+    ASSERT_TRUE(next) << next.error().message;
+    EXPECT_EQ(std::vector<int32_t>(*next, *next + count), expected);
+  }
+  // One after the other, too; and anew.
+  ASSERT_TRUE(session->select(1));
+  EXPECT_EQ(session->position(), int64_t(texts[1].size()));
+  Result<int32_t> next = session->decodeAndSample(7);
+  texts[1].push_back(7);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(*next, expectedNext(texts[1]));
+  session->reset();
+  EXPECT_EQ(session->position(), 0);
+  ASSERT_TRUE(session->select(2));
+  EXPECT_EQ(session->position(), int64_t(texts[2].size()));
+}
+
+TEST_F(SessionTest, BatchesDoNotAllocate) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer has allocations of its own";
+#endif
+  program = makeFakeBatchProgram();
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(session->setSampling({}, kFakeVocab));
+  int32_t tokens[kFakeBatch] = {1, 2, 3}, ids[kFakeBatch] = {0, 1, 2};
+  int64_t before = countAllocations();
+  for (int i = 0; i < 20; ++i)
+    if (!session->decodeBatchAndSample(tokens, ids, kFakeBatch))
+      FAIL();
+  EXPECT_EQ(countAllocations(), before);
+}
+
+TEST_F(SessionTest, BatchProgramsAreChecked) {
+  program = makeFakeBatchProgram();
+  program.entries.back().maxTokens = 2;
+  EXPECT_EQ(creationError(),
+            "expected entry point 'sample_batch' to take the 3 "
+            "rows of the sequences of the program, but it "
+            "takes 2");
+  program.entries.pop_back();
+  EXPECT_EQ(creationError(), "the program has no entry point 'sample_batch'");
+  program = makeFakeBatchProgram();
+  program.buffers[kFakePositions].bytes = 8;
+  EXPECT_EQ(creationError(), "expected buffer 'positions' of the program to "
+                             "have at least 12 bytes, but it has 8");
+  program = makeFakeProgram();
+  program.sequences = 2;
+  EXPECT_EQ(creationError(), "the program has no entry point 'decode_batch'");
+  EXPECT_EQ(checkBatch(program, 3).error().message,
+            "expected a program for 3 sequences (--batch), but it has caches "
+            "for 2; compile it with --sequences 3 or more");
+  program.sequences = 1;
+  std::unique_ptr<Session> session = makeSession();
+  EXPECT_EQ(session->decodeAndSample(1).error().message,
+            "the program cannot choose tokens");
+}
+
 TEST_F(SessionTest, VisitorStopsThePrefill) {
   std::unique_ptr<Session> session = makeSession();
   std::vector<int32_t> tokens = countUp(20);

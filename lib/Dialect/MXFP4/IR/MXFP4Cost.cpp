@@ -80,7 +80,8 @@ static constexpr CostField kFields[] = {
     {"flops", &Cost::flops},
     {"flops_per_token", &Cost::flopsPerToken},
     {"flops_per_pair", &Cost::flopsPerPair},
-    {"window", &Cost::window}};
+    {"window", &Cost::window},
+    {"own_sequences", &Cost::ownSequences}};
 
 DictionaryAttr Cost::getAttr(MLIRContext *context) const {
   Builder builder(context);

@@ -140,8 +140,8 @@ LogicalResult MXFP4Dialect::verifyRegionArgAttribute(Operation *op,
       return op->emitOpError() << "expected 'mxfp4.value' on a number, but got "
                                << function.getArgumentTypes()[argument];
     return verifyWord(op, attribute,
-                      {"tokens", "position", "context", "thread", "threads",
-                       "zero", "invocation"});
+                      {"tokens", "position", "context", "sequence", "thread",
+                       "threads", "zero", "invocation"});
   }
   if (name == kSourceAttrName)
     return verifySource(op, attribute);

@@ -252,11 +252,11 @@ private:
       return std::nullopt;
     unsigned index = argument.getArgNumber();
     bool isNumber = !isMemRef(argument);
-    if (auto tokens =
-            function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName)) {
+    if (function->hasAttr(kEntryAttrName)) {
+      auto tokens = function->getAttrOfType<IntegerAttr>(kMaxTokensAttrName);
       auto meaning = function.getArgAttrOfType<StringAttr>(
           index, isNumber ? kValueAttrName : kDimAttrName);
-      if (meaning && meaning.getValue() == "tokens")
+      if (tokens && meaning && meaning.getValue() == "tokens")
         return tokens.getInt();
       return std::nullopt;
     }

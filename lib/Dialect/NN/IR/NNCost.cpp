@@ -10,6 +10,8 @@
 
 #include "mxfp4/Dialect/NN/IR/NN.h"
 
+#include "mlir/IR/TypeUtilities.h"
+
 using namespace mlir;
 using namespace mlir::nn;
 using mxfp4::Cost;
@@ -38,16 +40,16 @@ Cost AttentionOp::getCost() {
   // Each position is read once, from the caches or from this call.
   Cost cost = mxfp4::getOperandCost(
       *this, {getKey(), getValue(), getKeyCache(), getValueCache()});
-  for (Value cache : {getKeyCache(), getValueCache()}) {
-    auto type = cast<ShapedType>(cache.getType());
+  ShapedType key = getKey().getType();
+  for (Value cache : {getKeyCache(), getValueCache()})
     cost.addBytesPerPosition(
-        multiplySizes(multiplySizes(type.getDimSize(1), type.getDimSize(2)),
-                      mxfp4::getElementBytes(type.getElementType())));
-  }
+        multiplySizes(multiplySizes(key.getDimSize(1), key.getDimSize(2)),
+                      mxfp4::getElementBytes(getElementTypeOrSelf(cache))));
   // The products with keys and with values.
   cost.flopsPerPair = multiplySizes(
       2, mxfp4::getRowFlops(query.getDimSize(1), query.getDimSize(2)));
   cost.window = getWindow().value_or(0);
+  cost.ownSequences = !isa<IndexType>(getPosition().getType());
   return cost;
 }
 

@@ -38,6 +38,45 @@ static LogicalResult verifyForm(Operation *op, StringRef name, ShapedType type,
                            << ", but got " << type;
 }
 
+/// Fails unless `position` and `sequence`, which may be null, are of all tokens
+/// or of each one that `input` has.
+static LogicalResult verifyPlaces(Operation *op, StringRef nameOfInput,
+                                  ShapedType input, Value position,
+                                  Value sequence = {}) {
+  auto verify = [&](StringRef name, Value places) {
+    auto type = places ? dyn_cast<ShapedType>(places.getType()) : ShapedType();
+    return type ? verifySameShape(op, name, type, nameOfInput,
+                                  input.getDimSize(0))
+                : success();
+  };
+  if (sequence &&
+      isa<IndexType>(sequence.getType()) != isa<IndexType>(position.getType()))
+    return op->emitOpError()
+           << "expected both 'position' and 'sequence' of all tokens or both "
+              "of "
+              "each, but got "
+           << position.getType() << " and " << sequence.getType();
+  if (failed(verify("position", position)))
+    return failure();
+  return verify("sequence", sequence);
+}
+
+/// Fails unless a cache has `kvHeads` heads, or as many for each of some
+/// sequences where tokens tell theirs, which those with a position each must.
+static LogicalResult verifySequences(Operation *op, StringRef name,
+                                     ShapedType cache, int64_t kvHeads,
+                                     Value position, Value sequence) {
+  if (!sequence && !isa<IndexType>(position.getType()))
+    return op->emitOpError(
+        "expected 'sequence' where each token has a position");
+  int64_t heads = cache.getDimSize(1);
+  if (heads == kvHeads || (sequence && kvHeads != 0 && heads % kvHeads == 0))
+    return success();
+  return op->emitOpError() << "expected '" << name << "' to have "
+                           << (sequence ? "a multiple of " : "") << kvHeads
+                           << " heads, but got " << cache;
+}
+
 LogicalResult EmbeddingOp::verify() {
   if (failed(verifyForm(*this, "ids", getIds().getType(), 1, "[T]")) ||
       failed(verifyForm(*this, "table", getTable().getType(), 2, "[V, H]", 0)))
@@ -103,6 +142,8 @@ LogicalResult RotaryEmbeddingOp::verify() {
   if (input.getDimSize(2) % 2 != 0)
     return emitOpError() << "expected an even head size, but got "
                          << input.getDimSize(2);
+  if (failed(verifyPlaces(*this, "input", input, getPosition())))
+    return failure();
   return verifySameShape(*this, "init", getInit().getType(), "input",
                          input.getShape());
 }
@@ -112,7 +153,7 @@ LogicalResult AttentionOp::verify() {
   ShapedType cache = getKeyCache().getType();
   if (failed(verifyForm(*this, "query", query, 3, "[T, heads, D]")) ||
       failed(verifyForm(*this, "key", key, 3, "[T, KV, D]")) ||
-      failed(verifyForm(*this, "keyCache", cache, 3, "[C, KV, D]")))
+      failed(verifyForm(*this, "keyCache", cache, 3, "[C, S * KV, D]")))
     return failure();
   int64_t heads = query.getDimSize(1), kvHeads = key.getDimSize(1);
   if (kvHeads == 0 || heads % kvHeads != 0)
@@ -124,13 +165,17 @@ LogicalResult AttentionOp::verify() {
           {query.getDimSize(0), kvHeads, query.getDimSize(2)})) ||
       failed(verifySameShape(*this, "value", getValue().getType(), "key",
                              key.getShape())) ||
-      failed(
-          verifySameShape(*this, "keyCache", cache, "key",
-                          {cache.getDimSize(0), kvHeads, key.getDimSize(2)})) ||
+      failed(verifySequences(*this, "keyCache", cache, kvHeads, getPosition(),
+                             getSequence())) ||
+      failed(verifySameShape(
+          *this, "keyCache", cache, "key",
+          {cache.getDimSize(0), cache.getDimSize(1), key.getDimSize(2)})) ||
       failed(verifySameShape(*this, "valueCache", getValueCache().getType(),
                              "keyCache", cache.getShape())) ||
       failed(verifySameShape(*this, "sinks", getSinks().getType(), "query",
                              {heads})))
+    return failure();
+  if (failed(verifyPlaces(*this, "query", query, getPosition(), getSequence())))
     return failure();
   int64_t window = getWindow().value_or(1);
   if (window < 1)
@@ -147,13 +192,18 @@ LogicalResult AttentionOp::verify() {
 LogicalResult CacheUpdateOp::verify() {
   ShapedType input = getInput().getType(), init = getInit().getType();
   if (failed(verifyForm(*this, "input", input, 3, "[T, KV, D]")) ||
-      failed(verifyForm(*this, "init", init, 3, "[C, KV, D]")))
+      failed(verifyForm(*this, "init", init, 3, "[C, S * KV, D]")))
     return failure();
   if (init.getDimSize(0) == 0)
     return emitOpError("expected a cache of at least 1 row, but got 0");
+  if (failed(
+          verifyPlaces(*this, "input", input, getPosition(), getSequence())) ||
+      failed(verifySequences(*this, "init", init, input.getDimSize(1),
+                             getPosition(), getSequence())))
+    return failure();
   return verifySameShape(
       *this, "init", init, "input",
-      {init.getDimSize(0), input.getDimSize(1), input.getDimSize(2)});
+      {init.getDimSize(0), init.getDimSize(1), input.getDimSize(2)});
 }
 
 LogicalResult RouteTopKOp::verify() {
@@ -221,6 +271,9 @@ LogicalResult SampleOp::verify() {
   if (settings.getShape() != ArrayRef<int64_t>{4})
     return emitOpError() << "expected 'settings' to have 4 words, but got "
                          << settings;
+  if (failed(
+          verifyPlaces(*this, "logits", logits, getPosition(), getSequence())))
+    return failure();
   return verifySameShape(*this, "init", getInit().getType(), "logits",
                          {logits.getDimSize(0)});
 }

@@ -43,7 +43,8 @@ def MXFP4_Dialect : Dialect {
     - `mxfp4.entry = "decode"` marks a function that the runtime, and nothing
       else, calls.
     - `mxfp4.max_tokens` on an entry, which must have it, bounds every dynamic
-      dimension that counts tokens.
+      dimension that counts tokens. On another function it says for how many
+      tokens kernels are chosen there; they take more, too.
     - `mxfp4.entry = "prepare"` marks a function that the runtime calls once for
       each weight whose `mxfp4.prepare` names it. Its arguments are the weight as
       in the checkpoint and the buffer to fill, and it needs no `mxfp4.max_tokens`.
@@ -52,8 +53,8 @@ def MXFP4_Dialect : Dialect {
       `input`, `output`, `arena`), and `mxfp4.dim` what its dynamic leading
       dimension counts (`tokens` or `context`).
     - `mxfp4.value = "position"` binds an index argument of an entry to a
-      number of the call: `tokens`, `position`, `context`, `thread`, `threads`
-      or `zero`; `invocation` is the pointer to all of them.
+      number of the call: `tokens`, `position`, `context`, `sequence`, `thread`,
+      `threads` or `zero`; `invocation` is the pointer to all of them.
     - `mxfp4.source` is the type a weight has in the checkpoint and
       `mxfp4.prepare` the function that rearranges it.
     - `mxfp4.arguments` on an entry that was lowered lists the buffers of its

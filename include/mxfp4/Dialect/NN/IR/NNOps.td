@@ -26,6 +26,12 @@ def NN_Dialect : Dialect {
     All ops are in destination style: they read their `ins` and write `outs`,
     whose values before do not matter (`nn.cache_update` excepted). Arithmetic
     is done in f32; a result of another type is rounded once. T counts tokens.
+
+    A `position` that is an index is that of the first token, and the others
+    follow it in the same sequence: `p[t] = position + t`. One that is i32 `[T]`
+    has that of each token, `p[t] = position[t]`, which are of sequences of their
+    own. A `sequence` says which: all tokens' number as an index, or each
+    token's, `s[t]`, as i32 `[T]`. It is 0 where it is not given.
   }];
   let dependentDialects = ["::mlir::mxfp4::MXFP4Dialect"];
   let useDefaultAttributePrinterParser = 1;
@@ -61,6 +67,9 @@ def NN_YarnAttr : AttrDef<NN_Dialect, "Yarn"> {
     float getAmplitude() const;
   }];
 }
+
+/// Positions or sequences of tokens: one for all of them or one for each.
+def NN_Places : AnyTypeOf<[Index, MXFP4_Indices]>;
 
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : MXFP4_DestinationStyleOp<NN_Dialect, mnemonic, traits>;
@@ -140,9 +149,9 @@ def NN_LinearOp : NN_CostOp<"linear", [AttrSizedOperandSegments]> {
 def NN_RotaryEmbeddingOp : NN_Op<"rotary_embedding"> {
   let summary = "Rotate heads by their position";
   let description = [{
-    For token t at position `p = position + t` and pair i of each head (half
-    split: elements i and i + D / 2), with `c = cos(p * f[i])` and
-    `s = sin(p * f[i])`, both multiplied by the amplitude:
+    For token t at position `p = p[t]` and pair i of each head (half split:
+    elements i and i + D / 2), with `c = cos(p * f[i])` and `s = sin(p * f[i])`,
+    both multiplied by the amplitude:
     `result[i] = x[i] * c - x[i + D/2] * s` and
     `result[i + D/2] = x[i + D/2] * c + x[i] * s`. The angle is formed in f32.
 
@@ -156,7 +165,7 @@ def NN_RotaryEmbeddingOp : NN_Op<"rotary_embedding"> {
           original_length = 4096, truncate = false>} -> tensor<?x64x64xf32>
     ```
   }];
-  let arguments = (ins MXFP4_Floats:$input, Index:$position, MXFP4_Floats:$init,
+  let arguments = (ins MXFP4_Floats:$input, NN_Places:$position, MXFP4_Floats:$init,
                        NN_YarnAttr:$yarn);
   let assemblyFormat = [{
     `ins` `(` $input `,` $position `:` type($input) `,` type($position) `)`
@@ -167,19 +176,21 @@ def NN_RotaryEmbeddingOp : NN_Op<"rotary_embedding"> {
 def NN_AttentionOp : NN_CostOp<"attention"> {
   let summary = "Grouped-query attention with sinks over a cache";
   let description = [{
-    Token t stands at position `p = position + t`. It attends to positions j
-    from 0 (or from `p - window + 1`) to p. Keys and values of positions before
-    `position` are read from the caches `[C, KV, D]`, where position j is in
-    row `j mod C`; those of this call from `key` and `value` `[T, KV, D]`.
-    The caches are not changed (see `nn.cache_update`). Query head h of
-    `[T, heads, D]` uses KV head `h / (heads / KV)`.
+    Token t stands at position `p = p[t]` of its sequence. It attends to
+    positions j from 0 (or from `p - window + 1`) to p. Keys and values of
+    positions before this call are read from the caches `[C, S * KV, D]`, which
+    have S sequences: position j is in row `j mod C`, and KV head i of sequence
+    `s[t]` is head `s[t] * KV + i`. Those of this call are read from `key` and
+    `value` `[T, KV, D]`. The caches are not changed (see `nn.cache_update`).
+    Query head h of `[T, heads, D]` uses KV head `h / (heads / KV)`.
 
     With `z[j] = scale * dot(query, key[j])` the weights are
     `exp(z[j]) / (exp(sink[h]) + sum of exp(z))`: the sink of a head takes part in
     the sum and has no value.
 
-    Without `window` a cache must have more than `position` rows, with it at
-    least `min(position, window - 1)` rows.
+    If n is the most positions that one of the sequences had before this call, a
+    cache must have more than n rows, or with `window` at least
+    `min(n, window - 1)`.
 
     Example:
 
@@ -191,16 +202,30 @@ def NN_AttentionOp : NN_CostOp<"attention"> {
         outs(%init : tensor<?x64x64xf32>)
         {scale = 0.125 : f32, window = 128 : i64} -> tensor<?x64x64xf32>
     ```
+
+    Four tokens of any four of 16 sequences:
+
+    ```mlir
+    %y = nn.attention
+        ins(%q, %k, %v, %keys, %values, %sinks, %positions : tensor<4x64x64xf32>,
+            tensor<4x8x64xf32>, tensor<4x8x64xf32>, tensor<128x128x64xf32>,
+            tensor<128x128x64xf32>, tensor<64xbf16>, tensor<4xi32>)
+        sequence(%sequences : tensor<4xi32>)
+        outs(%init : tensor<4x64x64xf32>)
+        {scale = 0.125 : f32, window = 128 : i64} -> tensor<4x64x64xf32>
+    ```
   }];
   let arguments = (ins MXFP4_Floats:$query, MXFP4_Floats:$key, MXFP4_Floats:$value,
                        MXFP4_Floats:$keyCache, MXFP4_Floats:$valueCache,
-                       MXFP4_Floats:$sinks, Index:$position, MXFP4_Floats:$init,
+                       MXFP4_Floats:$sinks, NN_Places:$position,
+                       Optional<NN_Places>:$sequence, MXFP4_Floats:$init,
                        F32Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `,` $keyCache `,` $valueCache `,`
     $sinks `,` $position `:` type($query) `,` type($key) `,` type($value)
     `,` type($keyCache) `,` type($valueCache) `,` type($sinks) `,`
     type($position) `)`
+    (`sequence` `(` $sequence^ `:` type($sequence) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
   }];
 }
@@ -208,9 +233,10 @@ def NN_AttentionOp : NN_CostOp<"attention"> {
 def NN_CacheUpdateOp : NN_CostOp<"cache_update"> {
   let summary = "Write the newest positions into a cache";
   let description = [{
-    The row `(position + t) mod C` of the cache `[C, KV, D]` becomes
-    `input[t]`; other rows stay. If there are more than C tokens, the last C
-    are written. A cache of the size of the window so keeps the window.
+    Row `p[t] mod C` of sequence `s[t]` in the cache `[C, S * KV, D]`, which is
+    heads `s[t] * KV` to `s[t] * KV + KV - 1`, becomes `input[t]`; all others
+    stay. If there are more than C tokens of a sequence, the last C are written.
+    A cache of the size of the window so keeps the window.
 
     Example:
 
@@ -219,9 +245,11 @@ def NN_CacheUpdateOp : NN_CostOp<"cache_update"> {
         outs(%keys : tensor<128x8x64xf32>) -> tensor<128x8x64xf32>
     ```
   }];
-  let arguments = (ins MXFP4_Floats:$input, Index:$position, MXFP4_Floats:$init);
+  let arguments = (ins MXFP4_Floats:$input, NN_Places:$position,
+                       Optional<NN_Places>:$sequence, MXFP4_Floats:$init);
   let assemblyFormat = [{
     `ins` `(` $input `,` $position `:` type($input) `,` type($position) `)`
+    (`sequence` `(` $sequence^ `:` type($sequence) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
   }];
   // The old rows are kept.
@@ -339,8 +367,8 @@ def NN_SampleOp : NN_Op<"sample"> {
     which is one over the temperature, if u is random between 0 and 1.
 
     `u[t, v]` is 1 - (r + 0.5) / 2^32 with the first word r that Philox4x32-10
-    makes of the counter `(v, position + t, 0, 0)` and the key. A `position` is
-    taken modulo 2^32. If a logit among those is NaN, the largest score infinite,
+    makes of the counter `(v, p[t], s[t], 0)`, where p[t] and s[t] are taken modulo
+    2^32, and the key. If a logit among those is NaN, the largest score infinite,
     or there are none, the result is -1.
 
     Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (Philox),
@@ -355,10 +383,12 @@ def NN_SampleOp : NN_Op<"sample"> {
     ```
   }];
   let arguments = (ins MXFP4_Floats:$logits, MXFP4_Indices:$settings,
-                       Index:$position, MXFP4_Indices:$init);
+                       NN_Places:$position, Optional<NN_Places>:$sequence,
+                       MXFP4_Indices:$init);
   let assemblyFormat = [{
     `ins` `(` $logits `,` $settings `,` $position `:` type($logits) `,`
     type($settings) `,` type($position) `)`
+    (`sequence` `(` $sequence^ `:` type($sequence) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
   }];
 }
