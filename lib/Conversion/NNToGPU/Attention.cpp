@@ -56,7 +56,7 @@ public:
     int64_t kvHeads = op.getKey().getType().getDimSize(1);
     kvHead = divIndex(b, head, op.getQuery().getType().getDimSize(1) / kvHeads);
     run = getTokenRun(b, op.getPosition(), op.getSequence(), token, kvHeads);
-    own = getPosition(b, op.getPosition(), token);
+    own = getPosition(b, run, token);
     first = constantIndex(b, 0);
     if (op.getWindow())
       first = arith::MaxSIOp::create(

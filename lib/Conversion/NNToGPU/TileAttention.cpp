@@ -87,7 +87,7 @@ public:
   void emit(Value token, Value kvHead) {
     run = getTokenRun(b, op.getPosition(), op.getSequence(), token,
                       op.getKey().getType().getDimSize(1));
-    Value own = getPosition(b, op.getPosition(), token);
+    Value own = getPosition(b, run, token);
     Value first = constantIndex(b, 0);
     if (op.getWindow())
       first = arith::MaxSIOp::create(

@@ -191,12 +191,13 @@ struct AttentionOpLowering final : OpRewritePattern<AttentionOp> {
     Value zero = constantIndex(b, 0);
     Value tokens = tensor::DimOp::create(b, op.getQuery(), zero);
     Value rows = tensor::DimOp::create(b, op.getKeyCache(), zero);
-    Value first = getFirst(b, op, zero);
+    // Of a batch each token has its own.
+    Value first =
+        isPerToken(op.getPosition()) ? Value() : getFirst(b, op, zero);
     Value span = getSpan(b, op, first, tokens);
     // Position number j of those that a token may see.
     auto getOther = [&](ImplicitLocOpBuilder &b, Value token, Value j) {
-      return addIndex(
-          b, isPerToken(op.getPosition()) ? getFirst(b, op, token) : first, j);
+      return addIndex(b, first ? first : getFirst(b, op, token), j);
     };
 
     auto extract = [&](ImplicitLocOpBuilder &b, Value cache, Value fresh,

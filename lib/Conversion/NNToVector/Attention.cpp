@@ -176,7 +176,8 @@ public:
     sinks = allocate(width);
     loadQueries();
 
-    Value own = positionOf(firstToken), last = positionOf(lastToken);
+    Value own = getPosition(b, run, firstToken),
+          last = getPosition(b, run, lastToken);
     first = zero;
     if (op.getWindow())
       first = arith::MaxSIOp::create(
@@ -206,11 +207,6 @@ private:
   /// Stack memory of `size` f32.
   Value allocate(int64_t size) {
     return allocateStack(b, size, b.getF32Type());
-  }
-
-  /// The position of a token of the tile.
-  Value positionOf(Value token) {
-    return addIndex(b, run.position, subIndex(b, token, run.token));
   }
 
   /// Lanes of `memref` from `place` on.
@@ -375,10 +371,10 @@ private:
     Value end = addIndex(b, block, tile.lanes);
     Value isBefore =
         arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
-                              addIndex(b, positionOf(firstToken), 1));
+                              addIndex(b, getPosition(b, run, firstToken), 1));
     if (!op.getWindow())
       return isBefore;
-    Value lastFirst = subIndex(b, positionOf(lastToken),
+    Value lastFirst = subIndex(b, getPosition(b, run, lastToken),
                                constantIndex(b, *op.getWindow() - 1));
     return arith::AndIOp::create(
         b, isBefore,

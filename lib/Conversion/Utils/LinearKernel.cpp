@@ -28,7 +28,8 @@ static constexpr int64_t kMaxResident = 4;
 /// of a GPU, and how many that is.
 static constexpr int64_t kRows = 4;
 static constexpr int64_t kManyRows = 8192;
-/// Fewer rows than these make few blocks, and so do up to so many tokens.
+/// Of fewer rows all warps of a block share each, so that there are some blocks;
+/// up to so many tokens more warps than else share those of dense weights.
 static constexpr int64_t kFewRows = 512;
 static constexpr int64_t kFewTokens = 64;
 /// Tokens whose activations warps load by themselves, where there are not more.

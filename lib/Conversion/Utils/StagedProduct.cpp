@@ -221,6 +221,15 @@ SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
   return totals;
 }
 
+/// The number in its row of load `part` of the `parts` that the lane makes in a
+/// stage.
+Value StagedProduct::getLoad(const TileWeight &tiles, Value split, Value stage,
+                             int64_t parts, int64_t part) {
+  Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
+  number = addIndex(b, mulIndex(b, number, parts), part);
+  return addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+}
+
 /// The sums of the split, and where code looks for large scales the largest
 /// one, for so many tiles of columns. All threads of the block stage
 /// activations.
@@ -238,10 +247,7 @@ SmallVector<Value> StagedProduct::multiplyStaged(const KernelThread &thread,
   auto loadStage = [&](Value stage) {
     SmallVector<Value> loads;
     for (int64_t part = 0; part < parts; ++part) {
-      Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
-      number = addIndex(b, mulIndex(b, number, parts), part);
-      number =
-          addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+      Value number = getLoad(tiles, split, stage, parts, part);
       loads.append(tiles.load(tile, clamp(b, number, last)));
     }
     return loads;
@@ -323,10 +329,7 @@ SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
   auto loadStage = [&](Value stage) {
     SmallVector<Value> weights, activations;
     for (int64_t part = 0; part < parts; ++part) {
-      Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
-      number = addIndex(b, mulIndex(b, number, parts), part);
-      number =
-          addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+      Value number = getLoad(tiles, split, stage, parts, part);
       // Past the end of a row there are zeros.
       Value isLoad = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
                                            constantIndex(b, loads));

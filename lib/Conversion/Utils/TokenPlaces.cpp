@@ -32,6 +32,11 @@ Value mxfp4::getSequence(ImplicitLocOpBuilder &b, Value sequence, Value token) {
   return isPerToken(sequence) ? readPlace(b, sequence, token) : sequence;
 }
 
+Value mxfp4::getPosition(ImplicitLocOpBuilder &b, const TokenRun &run,
+                         Value token) {
+  return addIndex(b, run.position, subIndex(b, token, run.token));
+}
+
 TokenRun mxfp4::getTokenRun(ImplicitLocOpBuilder &b, Value position,
                             Value sequence, Value token, int64_t kvHeads) {
   Value firstHead = mulIndex(b, getSequence(b, sequence, token), kvHeads);

@@ -33,6 +33,9 @@ struct TokenRun {
   Value firstHead;
 };
 
+/// The position of `token`, which is one of them.
+Value getPosition(ImplicitLocOpBuilder &b, const TokenRun &run, Value token);
+
 /// The run of `token`, where a sequence has `kvHeads` heads in caches.
 TokenRun getTokenRun(ImplicitLocOpBuilder &b, Value position, Value sequence,
                      Value token, int64_t kvHeads);
