@@ -17,6 +17,27 @@ cd "$(dirname "$0")/.."
 : "${BUILD_DIR:=build}"
 model=models/tiny-shakespeare
 
+# Gives some blocks of zeros in a file scales that kernels have code of their own for.
+add_large_scales() {
+  python3 - "$1" <<'PYTHON'
+import json, struct, sys
+file = open(sys.argv[1], "r+b")
+size, = struct.unpack("<Q", file.read(8))
+tensors = json.loads(file.read(size))
+for name in tensors:
+    if not name.endswith("_scales"):
+        continue
+    scales, blocks = (8 + size + tensors[name.removesuffix("scales") + part]
+                      ["data_offsets"][0] for part in ("scales", "blocks"))
+    begin, end = tensors[name]["data_offsets"]
+    for block in range(5, end - begin, 37):
+        file.seek(scales + block)
+        file.write(bytes([200]))
+        file.seek(blocks + 16 * block)
+        file.write(bytes(16))
+PYTHON
+}
+
 # Programs of the shipped model, and synthetic models with theirs: hidden size,
 # intermediate size and vocabulary, such that rows are an odd number of whole stages
 # of the kernels for many tokens, or end within one. All experts are chosen, so that
@@ -45,6 +66,7 @@ config.update(hidden_size=hidden, intermediate_size=intermediate, vocab_size=voc
 json.dump(config, sys.stdout)
 PYTHON
     "$BUILD_DIR/bin/mxfp4" synth --config "$folder/config.json" -o "$folder/$name"
+    [ "$name" != 256-384-600 ] || add_large_scales "$folder/$name/model.safetensors"
     "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --reference --target cpu:x86-64-v3 \
       -o "$folder/$name.reference"
     for chip in sm_80 sm_90; do

@@ -11,6 +11,7 @@
 
 #include "mxfp4/Format/Layout.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <string>
@@ -20,6 +21,9 @@ using namespace mx;
 /// The largest number of rows, columns, lanes or elements in a lane. Sums and
 /// products of two of them fit 63 bits.
 static constexpr int64_t kMaxExtent = INT32_MAX;
+
+/// 4-bit elements in a word of a tiled layout.
+static constexpr int64_t kWordElements = 8;
 
 /// `numerator / denominator`, rounded up.
 static int64_t divideUp(int64_t numerator, int64_t denominator) {
@@ -51,7 +55,12 @@ Status InterleavedLayout::check(int64_t rows, int64_t columns,
     return Error{"expected 'depth' elements of " + std::to_string(bits) +
                  " bits to fill whole bytes, but 'depth' is " +
                  std::to_string(depth)};
-  if (columns % depth != 0)
+  if (tiled && bits == 4 &&
+      (depth % kWordElements != 0 || columns % kWordElements != 0))
+    return Error{"expected a multiple of 8 'columns' in runs of a multiple of "
+                 "8 for words of 4-bit elements, but got " +
+                 std::to_string(columns) + " and " + std::to_string(depth)};
+  if (!tiled && columns % depth != 0)
     return Error{"expected 'columns' to be a multiple of 'depth', " +
                  std::to_string(depth) + ", but got " +
                  std::to_string(columns)};
@@ -82,22 +91,54 @@ int64_t InterleavedLayout::byteCount(int64_t rows, int64_t columns,
   return groups(rows) * lanes * (columns * bits / 8);
 }
 
+uint32_t mx::encodeTileWord(uint32_t elements) {
+  // Pair i: elements i and i + 4 with their sign and their other bits where
+  // bf16 has the sign and the end of the exponent.
+  constexpr uint32_t mask = 0x81C081C0;
+  uint32_t pairs[4];
+  for (int i = 0; i < 4; ++i)
+    pairs[i] = ((elements >> 4 * i & 0x000F000F) * 0x1040) & mask;
+  uint32_t word = pairs[0] | pairs[1] >> 6 | pairs[2] >> 12 | pairs[2] << 20;
+  // What is missing of the last in (word >> 6 ^ word << 2) goes to the bits
+  // that are left; those of the signs and of bit 7 are in the next sum, too.
+  uint32_t missing = pairs[3] ^ ((word >> 6 ^ word << 2) & mask);
+  uint32_t chain = missing & 0x80808080;
+  chain ^= chain >> 8;
+  chain ^= chain >> 16;
+  return word | chain >> 2 | (missing & 0x01000100) << 6 |
+         (missing & 0x00400040) >> 2;
+}
+
+/// Encodes the words of `bytes` bytes (F25).
+static void encodeWords(uint8_t *words, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 4) {
+    uint32_t word = 0;
+    for (int k = 0; k < 4; ++k)
+      word |= uint32_t(words[i + k]) << 8 * k;
+    word = mx::encodeTileWord(word);
+    for (int k = 0; k < 4; ++k)
+      words[i + k] = uint8_t(word >> 8 * k);
+  }
+}
+
 void mx::packInterleaved(const InterleavedLayout &layout, const uint8_t *source,
                          int64_t rows, int64_t columns, int64_t bits,
                          uint8_t *packed) {
   assert(layout.check(rows, columns, bits) && "not a layout of this matrix");
-  int64_t runBytes = layout.depth * bits / 8;
-  int64_t runs = columns / layout.depth;
+  int64_t rowBytes = columns * bits / 8, runBytes = layout.depth * bits / 8;
   int64_t groups = layout.groups(rows);
   for (int64_t group = 0; group < groups; ++group) {
-    for (int64_t run = 0; run < runs; ++run) {
+    for (int64_t first = 0; first < rowBytes; first += runBytes) {
+      int64_t bytes = std::min(runBytes, rowBytes - first);
       for (int64_t lane = 0; lane < layout.lanes; ++lane) {
         int64_t row = layout.rowOf(rows, group, lane);
         if (row < 0)
-          std::memset(packed, 0, runBytes); // F19
+          std::memset(packed, 0, bytes); // F19
         else
-          std::memcpy(packed, source + (row * runs + run) * runBytes, runBytes);
-        packed += runBytes;
+          std::memcpy(packed, source + row * rowBytes + first, bytes);
+        if (layout.tiled && bits == 4)
+          encodeWords(packed, bytes);
+        packed += bytes;
       }
     }
   }

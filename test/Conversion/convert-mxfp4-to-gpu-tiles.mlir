@@ -21,8 +21,8 @@
 // CHECK:         memref.store %{{.*}}, %[[SLOTS]]
 // CHECK:         gpu.barrier
 // CHECK:         scf.for
-// CHECK:           vector.load {{.*}} {alignment = 16 : i64} : memref<32x720x90x128xi8>, vector<16xi8>
-// CHECK:           memref.load {{.*}} : memref<32x720x90x8xf8E8M0FNU>
+// CHECK:           vector.load {{.*}} {alignment = 16 : i64} : memref<32x720x11520xi8>, vector<16xi8>
+// CHECK:           memref.load {{.*}} : memref<32x720x720xf8E8M0FNU>
 // CHECK:           vector.load {{.*}} : memref<?x2880xbf16>, vector<8xbf16>
 // CHECK:           gpu.barrier
 // CHECK:           llvm.fmul {{.*}} : vector<2xbf16>
@@ -36,16 +36,16 @@
 // CHECK:         nvvm.barrier #nvvm.reduction<or>
 // CHECK-COUNT-8: math.exp
 // CHECK-NOT:   mxfp4.matmul_by_expert
-func.func @slots(%x: memref<?x2880xbf16>, %values: memref<32x720x90x128xi8>,
-                 %scales: memref<32x720x90x8xf8E8M0FNU>, %experts: memref<?x4xi32>,
+func.func @slots(%x: memref<?x2880xbf16>, %values: memref<32x720x11520xi8>,
+                 %scales: memref<32x720x720xf8E8M0FNU>, %experts: memref<?x4xi32>,
                  %bias: memref<32x5760xbf16>, %y: memref<?x4x2880xbf16>) {
   mxfp4.matmul_by_expert
-      ins(%x, %values, %scales, %experts : memref<?x2880xbf16>, memref<32x720x90x128xi8>,
-          memref<32x720x90x8xf8E8M0FNU>, memref<?x4xi32>)
+      ins(%x, %values, %scales, %experts : memref<?x2880xbf16>, memref<32x720x11520xi8>,
+          memref<32x720x720xf8E8M0FNU>, memref<?x4xi32>)
       bias(%bias : memref<32x5760xbf16>)
       activation(#mxfp4.swiglu<alpha = 1.702 : f32, limit = 7.0 : f32>)
       outs(%y : memref<?x4x2880xbf16>)
-      {layout = #mxfp4.layout<lanes = 8, depth = 32, paired = true>}
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, paired = true, tiled = true>}
   return
 }
 
@@ -58,38 +58,55 @@ func.func @slots(%x: memref<?x2880xbf16>, %values: memref<32x720x90x128xi8>,
 // CHECK:       scf.parallel
 // CHECK-COUNT-4: memref.load %[[PRODUCTS]]
 // CHECK:         memref.store %{{.*}} : memref<?x2880xf32>
-func.func @added_slots(%x: memref<?x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
-                       %scales: memref<32x360x90x8xf8E8M0FNU>, %experts: memref<?x4xi32>,
+func.func @added_slots(%x: memref<?x4x2880xbf16>, %values: memref<32x360x11520xi8>,
+                       %scales: memref<32x360x720xf8E8M0FNU>, %experts: memref<?x4xi32>,
                        %weights: memref<?x4xf32>, %y: memref<?x2880xf32>) {
   mxfp4.matmul_by_expert
-      ins(%x, %values, %scales, %experts : memref<?x4x2880xbf16>, memref<32x360x90x128xi8>,
-          memref<32x360x90x8xf8E8M0FNU>, memref<?x4xi32>)
+      ins(%x, %values, %scales, %experts : memref<?x4x2880xbf16>, memref<32x360x11520xi8>,
+          memref<32x360x720xf8E8M0FNU>, memref<?x4xi32>)
       weights(%weights : memref<?x4xf32>)
       outs(%y : memref<?x2880xf32>)
-      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
   return
 }
 
-// Of one token a block has all four slots, which are columns; a tile has the same
-// rows of two of them. Scales above 2 and NaN, found by a vote of the warp, take a
-// way of their own.
+// Of one token a block has all four slots; a tile has the same rows of two of
+// them. A column of a product has the activations of a block of one half, and
+// zeros of all others, so that sums are scaled. Scales from 2^65 on, NaN, and
+// activations as large, found at the end, take a way of their own, which scales
+// elements first.
 
 // CHECK-LABEL: func @sums
-// CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%{{.*}} : memref<2x4x16x8xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<4x4x96xvector<4xi32>, #gpu.address_space<workgroup>>)
-// CHECK:         nvvm.vote.sync any
-// CHECK:         scf.if
+// CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%[[SUMS:.*]] : memref<2x4x16xf32, #gpu.address_space<workgroup>>, %[[INPUT:.*]] : memref<4x4x98xvector<4xi32>, #gpu.address_space<workgroup>>)
+// CHECK:         llvm.fmul {{.*}} : vector<2xbf16>
+// CHECK:         memref.store %{{.*}}, %[[INPUT]]
+// CHECK:         gpu.barrier
+// CHECK:         vector.load {{.*}} : memref<32x360x11520xi8>, vector<16xi8>
+// CHECK:         vector.load {{.*}} : memref<32x360x720xf8E8M0FNU>, vector<2xf8E8M0FNU>
+// CHECK:         scf.for
+// CHECK-NOT:       llvm.fmul
+// CHECK:           memref.load %[[INPUT]]
 // CHECK:           nvvm.mma.sync
+// CHECK:           math.fma
+// CHECK:         memref.store %{{.*}}, %[[SUMS]]
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
+// CHECK:         scf.if
+// CHECK:           scf.for
+// CHECK:             vector.load {{.*}} : memref<1x4x2880xbf16>, vector<8xbf16>
+// CHECK:             llvm.fmul {{.*}} : vector<2xbf16>
+// CHECK:             nvvm.mma.sync
+// CHECK:           memref.store %{{.*}}, %[[SUMS]]
 // CHECK-COUNT-4: memref.load {{.*}} : memref<1x4xf32>
 // CHECK:         memref.store {{.*}} : memref<1x2880xf32>
-func.func @sums(%x: memref<1x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
-                %scales: memref<32x360x90x8xf8E8M0FNU>, %experts: memref<1x4xi32>,
+func.func @sums(%x: memref<1x4x2880xbf16>, %values: memref<32x360x11520xi8>,
+                %scales: memref<32x360x720xf8E8M0FNU>, %experts: memref<1x4xi32>,
                 %weights: memref<1x4xf32>, %y: memref<1x2880xf32>) {
   mxfp4.matmul_by_expert
-      ins(%x, %values, %scales, %experts : memref<1x4x2880xbf16>, memref<32x360x90x128xi8>,
-          memref<32x360x90x8xf8E8M0FNU>, memref<1x4xi32>)
+      ins(%x, %values, %scales, %experts : memref<1x4x2880xbf16>, memref<32x360x11520xi8>,
+          memref<32x360x720xf8E8M0FNU>, memref<1x4xi32>)
       weights(%weights : memref<1x4xf32>)
       outs(%y : memref<1x2880xf32>)
-      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
   return
 }
 
@@ -107,12 +124,12 @@ func.func @sums(%x: memref<1x4x2880xbf16>, %values: memref<32x360x90x128xi8>,
 // CHECK:         arith.addf
 // CHECK:         memref.store %{{.*}} : memref<?x64xf32>
 // CHECK:       mxfp4.matmul
-func.func @tokens(%x: memref<?x4096xbf16>, %values: memref<8x128x128xi8>,
-                  %scales: memref<8x128x8xf8E8M0FNU>, %others: memref<4x512x64xi8>,
+func.func @tokens(%x: memref<?x4096xbf16>, %values: memref<8x16384xi8>,
+                  %scales: memref<8x1024xf8E8M0FNU>, %others: memref<4x512x64xi8>,
                   %theirs: memref<4x128x16xf8E8M0FNU>, %y: memref<?x64xf32>) {
-  mxfp4.matmul ins(%x, %values, %scales : memref<?x4096xbf16>, memref<8x128x128xi8>,
-                   memref<8x128x8xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
-      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x4096xbf16>, memref<8x16384xi8>,
+                   memref<8x1024xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
   mxfp4.matmul ins(%x, %others, %theirs : memref<?x4096xbf16>, memref<4x512x64xi8>,
                    memref<4x128x16xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
       {layout = #mxfp4.layout<lanes = 16, depth = 8>}
@@ -128,10 +145,10 @@ func.func @tokens(%x: memref<?x4096xbf16>, %values: memref<8x128x128xi8>,
 // CHECK:         arith.minui %{{.*}} : i32
 // CHECK:         vector.load {{.*}} : memref<?x3072xbf16>, vector<8xbf16>
 // CHECK:         arith.select %[[IS_COLUMN]], %{{.*}} : vector<4xi32>
-func.func @odd_stages(%x: memref<?x3072xbf16>, %values: memref<8x96x128xi8>,
-                      %scales: memref<8x96x8xf8E8M0FNU>, %y: memref<?x64xf32>) {
-  mxfp4.matmul ins(%x, %values, %scales : memref<?x3072xbf16>, memref<8x96x128xi8>,
-                   memref<8x96x8xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
-      {layout = #mxfp4.layout<lanes = 8, depth = 32>}
+func.func @odd_stages(%x: memref<?x3072xbf16>, %values: memref<8x12288xi8>,
+                      %scales: memref<8x768xf8E8M0FNU>, %y: memref<?x64xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<?x3072xbf16>, memref<8x12288xi8>,
+                   memref<8x768xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
   return
 }

@@ -189,6 +189,41 @@ func.func @pack_in_pairs(%source: tensor<16x4xf8E8M0FNU>, %init: tensor<2x4x8xf8
   return %0 : tensor<2x4x8xf8E8M0FNU>
 }
 
+/// Words are made of four bytes, of the row and column that a place in a run of
+/// a tiled layout is of; no other kernel does that.
+// CHECK-LABEL: func.func @pack_in_tiles
+// SLOW-LABEL:  func.func @pack_in_tiles
+// CHECK-SAME:    %[[SOURCE:[^:]+]]: tensor<12x80xi8>
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// CHECK:           %[[WIDTH:.+]] = arith.minui %c64{{.*}}, %{{.+}} : index
+// CHECK:           arith.divui %{{.+}}, %[[WIDTH]]
+// CHECK-COUNT-4:   tensor.extract %[[SOURCE]]
+// CHECK:           arith.muli %{{.+}}, %c4160_i32
+// CHECK:           arith.shrui %{{.+}}, %c12_i32
+// CHECK:           arith.trunci %{{.+}} : i32 to i8
+// SLOW-NOT:      mxfp4.pack
+// SLOW:          return
+func.func @pack_in_tiles(%source: tensor<12x80xi8>, %init: tensor<2x640xi8>)
+    -> tensor<2x640xi8> {
+  %0 = mxfp4.pack ins(%source : tensor<12x80xi8>) outs(%init : tensor<2x640xi8>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>} -> tensor<2x640xi8>
+  return %0 : tensor<2x640xi8>
+}
+
+/// Elements of words are found by what decodes them.
+// CHECK-LABEL: func.func @matmul_of_tiles
+// CHECK-COUNT-8: arith.shli
+// CHECK:         arith.xori
+// CHECK-NOT:     mxfp4.
+func.func @matmul_of_tiles(%x: tensor<?x160xf32>, %values: tensor<2x640xi8>,
+    %scales: tensor<2x40xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x160xf32>, tensor<2x640xi8>,
+                        tensor<2x40xf8E8M0FNU>)
+      outs(%init : tensor<?x12xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
+      -> tensor<?x12xf32>
+  return %0 : tensor<?x12xf32>
+}
+
 /// The carry of the rule, and a border that moves with the random byte.
 // CHECK-LABEL: func.func @quantize_stochastic
 // CHECK-SAME:    %{{[^:]+}}: tensor<4x32xf32>, %[[RANDOM:[^:]+]]: tensor<4x32xi8>

@@ -267,6 +267,10 @@ TEST(MatmulByExpert, ArrangedForOtherKernels) {
     std::string pairs = isPaired ? ", paired = true" : "";
     kernels.back().arrange("v", "lanes = 4, depth = 8" + pairs);
     kernels.back().arrange("s", "lanes = 4, depth = 1" + pairs);
+    c.columns = 160;
+    kernels.push_back(makeExperts(random, c));
+    kernels.back().arrange("v", "lanes = 8, depth = 128, tiled = true" + pairs);
+    kernels.back().arrange("s", "lanes = 8, depth = 4, tiled = true" + pairs);
   }
   checkKernels(kernels, {exactPath()});
 }

@@ -454,6 +454,16 @@ TEST(Matmul, ArrangedForOtherKernels) {
     kernels.push_back(makeMatmul(random, c));
     kernels.back().arrange("v", by + std::to_string(depth));
   }
+  // For tiles: whole runs of four blocks, and shorter ones.
+  for (int64_t blocks : {1, 3, 4, 6}) {
+    MatmulCase c;
+    c.rows = random.integer(1, 40);
+    c.columns = 32 * blocks;
+    c.tokens = {2};
+    kernels.push_back(makeMatmul(random, c));
+    kernels.back().arrange("v", "lanes = 8, depth = 128, tiled = true");
+    kernels.back().arrange("s", "lanes = 8, depth = 4, tiled = true");
+  }
   checkKernels(kernels, {exactPath()});
 }
 

@@ -30,6 +30,10 @@ struct InterleavedLayout {
   /// True if even and odd rows of the matrix are gate and up rows, which then
   /// go to groups of their own: even groups hold gate, odd groups up (F18).
   bool paired = false;
+  /// True for the tiles of tensor cores: the last elements of a row are fewer
+  /// than `depth` where that does not divide the columns, and words of eight
+  /// 4-bit elements are encoded (F25).
+  bool tiled = false;
 
   /// Whether a matrix of elements of `bits` bits can be arranged so. The other
   /// functions may be called only where it can.
@@ -44,6 +48,10 @@ struct InterleavedLayout {
   /// Bytes of the arranged matrix, with its padding.
   int64_t byteCount(int64_t rows, int64_t columns, int64_t bits) const;
 };
+
+/// Eight 4-bit elements as a tiled layout stores them, from a word with the
+/// first in its low bits (F25).
+uint32_t encodeTileWord(uint32_t elements);
 
 /// Arranges `source`, [rows, columns] elements of 4, 8 or 16 bits, row-major
 /// and with the even element of a byte in its low four bits (F2). `packed` is

@@ -222,10 +222,9 @@ private:
   int64_t outputsOfWarp;
 };
 
-/// For one token. A block has outputs of a few tiles for one slot, which is
-/// their only column; or, where slots are added up, of all slots: then a tile
-/// has the same outputs for two slots, one in each half, and slot s has column
-/// s.
+/// For one token. A block has outputs of a few tiles for one slot; or, where
+/// slots are added up, of all slots: then a tile has the same outputs for two
+/// slots, one in each half.
 class ExpertTileEmitter : ExpertEmitter {
 public:
   explicit ExpertTileEmitter(MatmulByExpertOp op)
@@ -233,34 +232,19 @@ public:
         outputsOfTile((addsUp || rowsOfOutput == 2 ? 1 : 2) * kTileRows),
         tiles(addsUp ? llvm::divideCeil(slots, 2) : kTiles),
         outputsOfBlock(addsUp ? outputsOfTile : tiles * outputsOfTile),
-        hasOneInput(addsUp || op.getInput().getType().getRank() == 2),
         shape(weight, tiles, kThreads / kWarpSize / tiles, addsUp ? slots : 1) {
   }
 
   void emit() {
     int64_t groups = llvm::divideCeil(outputs, outputsOfBlock);
-    Value items = constantIndex(b, groups * (addsUp ? 1 : slots));
     emitLaunch(
-        b, "matmul_by_expert", getBlocks(items, 1), shape.threads(),
+        b, "matmul_by_expert", groups * (addsUp ? 1 : slots), shape.threads(),
         shape.getShared(b.getContext()),
         [&](const KernelThread &thread) {
-          TileProduct product(b, thread, shape, weight, op.getInput());
           token = constantIndex(b, 0);
-          auto setInput = [&](Value slot) {
-            product.setInput([&](Value column) {
-              return getInputRow(token, addsUp ? column : slot);
-            });
-          };
-          if (hasOneInput)
-            setInput(token);
-          emitForEachItemOfBlock(b, thread, items, [&](Value item) {
-            Value first =
-                mulIndex(b, remIndex(b, item, groups), outputsOfBlock);
-            Value slot = divIndex(b, item, groups);
-            if (!hasOneInput)
-              setInput(slot);
-            emitItem(thread, product, slot, first);
-          });
+          emitBlock(
+              thread, divIndex(b, thread.block, groups),
+              mulIndex(b, remIndex(b, thread.block, groups), outputsOfBlock));
         },
         shape.residentBlocks());
   }
@@ -269,8 +253,8 @@ private:
   /// Tiles of a block where they are of different outputs.
   static constexpr int64_t kTiles = 4;
 
-  void emitItem(const KernelThread &thread, TileProduct &product, Value slot,
-                Value first) {
+  void emitBlock(const KernelThread &thread, Value slot, Value first) {
+    TileProduct product(b, thread, shape, weight, op.getInput());
     Tile tile;
     for (int64_t half = 0; half < 2; ++half)
       tile.rows[half] = getRows(product, slot, first, half);
@@ -285,7 +269,9 @@ private:
       biases.push_back(loadBiases(
           getExpert(token, addsUp ? constantIndex(b, s) : slot), known));
     Value residual = addsUp ? loadResidual(token, known) : Value();
-    product.multiply(tile);
+    product.multiply(tile, [&](Value input) {
+      return getInputRow(token, addsUp ? input : slot);
+    });
     Value isMine =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
                               constantIndex(b, outputsOfBlock));
@@ -299,8 +285,7 @@ private:
         for (int64_t r = 0; r < rowsOfOutput; ++r)
           sums.push_back(product.getSum(
               numberOfTile,
-              addIndex(b, place, (addsUp ? s % 2 : r) * kTileRows),
-              constantIndex(b, addsUp ? s : 0)));
+              addIndex(b, place, (addsUp ? s % 2 : r) * kTileRows)));
         finished.push_back(finish(sums, biases[s]));
       }
       if (addsUp)
@@ -324,8 +309,6 @@ private:
   }
 
   int64_t outputsOfTile, tiles, outputsOfBlock;
-  /// True if all blocks multiply the same rows of activations.
-  bool hasOneInput;
   TileShape shape;
   Value token;
 };

@@ -12,6 +12,7 @@
 #include "mxfp4/Conversion/Passes.h"
 
 #include "../Utils/BlockCode.h"
+#include "../Utils/TileWords.h"
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -79,6 +80,23 @@ Value mxfp4::extractCode(ImplicitLocOpBuilder &b, Value values,
                                constantInt(b, i32, 15));
 }
 
+Value mxfp4::extractTileCode(ImplicitLocOpBuilder &b, Value values,
+                             ArrayRef<Value> indices) {
+  Type i32 = b.getI32Type();
+  SmallVector<Value> at(indices);
+  Value first =
+      mulIndex(b, divIndex(b, at.back(), kTileWordElements), kTileWordElements);
+  Value word = constantInt(b, i32, 0);
+  for (int64_t i = 0; i < kTileWordElements; ++i) {
+    at.back() = addIndex(b, first, i);
+    Value bits = arith::ShLIOp::create(b, extractCode(b, values, at),
+                                       constantInt(b, i32, 4 * i));
+    word = arith::OrIOp::create(b, word, bits);
+  }
+  return extractFromTileWord(b, word,
+                             remIndex(b, indices.back(), kTileWordElements));
+}
+
 Value mxfp4::extractByte(ImplicitLocOpBuilder &b, Value scales,
                          ArrayRef<Value> indices) {
   Value scale = tensor::ExtractOp::create(b, scales, indices);
@@ -102,10 +120,17 @@ struct Weight {
                 LayoutAttr layout = {}) const {
     SmallVector<Value> block(indices);
     block.back() = divIndex(b, indices.back(), format.blockSize);
-    if (layout)
-      block = getArrangedIndices(b, block, layout.getScalesLayout());
+    int64_t columns = 0;
+    if (layout) {
+      columns = getColumns(layout);
+      block = getArrangedIndices(b, block, columns / format.blockSize,
+                                 layout.getScalesLayout());
+    }
     Value byte = extractByte(b, scales, block);
-    Value code = extractCode(b, values, getArrangedIndices(b, indices, layout));
+    SmallVector<Value> at = getArrangedIndices(b, indices, columns, layout);
+    Value code = layout && layout.getTiled() && format.element.bits == 4
+                     ? extractTileCode(b, values, at)
+                     : extractCode(b, values, at);
     Value product =
         arith::MulFOp::create(b, decodeElement(b, format.element, code),
                               decodeScale(b, format.scale, byte));
@@ -113,6 +138,14 @@ struct Weight {
       return product;
     return arith::MulFOp::create(b, product,
                                  extractTensorScale(b, tensorScale, indices));
+  }
+
+  /// Columns of the weight that `layout` arranged.
+  int64_t getColumns(LayoutAttr layout) const {
+    SmallVector<int64_t> shape =
+        getElementShape(cast<ShapedType>(values.getType()));
+    int64_t last = shape.back() / layout.getLanes();
+    return layout.getTiled() ? last : last * shape[shape.size() - 2];
   }
 
   Value values, scales, tensorScale;
@@ -149,50 +182,6 @@ struct DequantizeLowering final : OpRewritePattern<OpTy> {
 
 private:
   Kernels kernels;
-};
-
-/// Looks for each place of the result which element belongs there.
-struct PackOpLowering final : OpRewritePattern<PackOp> {
-  using Base::Base;
-
-  LogicalResult matchAndRewrite(PackOp op,
-                                PatternRewriter &rewriter) const override {
-    if (op.getNumResults() == 0 || !op.getLayout())
-      return rewriter.notifyMatchFailure(op, "layout is not resolved");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    LayoutAttr layout = *op.getLayout();
-    ShapedType source = op.getSource().getType();
-    int64_t lanes = layout.getLanes();
-    // In the elements that are stored.
-    int64_t depth = op.getInit().getType().getShape().back() / lanes;
-    int64_t rows = source.getDimSize(source.getRank() - 2);
-    Type element = source.getElementType();
-    Type bits = b.getIntegerType(element.getIntOrFloatBitWidth());
-    Value result = emitElementwise(
-        b, op.getInit(),
-        [&](ImplicitLocOpBuilder &b, ValueRange at, ValueRange) -> Value {
-          ValueRange place = at.take_back(3);
-          Value group = place[0];
-          Value lane = divIndex(b, place[2], depth);
-          Value row = getArrangedRow(b, group, lane, layout);
-          Value isRow = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row,
-                                              constantIndex(b, rows));
-          SmallVector<Value> from(at.drop_back(3));
-          from.append(
-              {arith::SelectOp::create(b, isRow, row, constantIndex(b, 0)),
-               addIndex(b, mulIndex(b, place[1], depth),
-                        remIndex(b, place[2], depth))});
-          Value found = arith::BitcastOp::create(
-              b, bits, tensor::ExtractOp::create(b, op.getSource(), from));
-          // F19: rows that only fill a group have no bit set.
-          return arith::BitcastOp::create(
-              b, element,
-              arith::SelectOp::create(b, isRow, found,
-                                      constantInt(b, bits, 0)));
-        });
-    rewriter.replaceOp(op, result);
-    return success();
-  }
 };
 
 /// The `input` of a matmul as its products take it: as it is, or rounded to
@@ -366,8 +355,7 @@ struct ConvertMXFP4ToLinalgPass final
                  DequantizeLowering<DequantizeIntoOp>, MatmulOpLowering,
                  MatmulByExpertOpLowering>(&getContext(), kernels);
     populateQuantizePatterns(patterns, kernels);
-    if (kernels != Kernels::Vector)
-      patterns.add<PackOpLowering>(&getContext());
+    populatePackPatterns(patterns, kernels);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

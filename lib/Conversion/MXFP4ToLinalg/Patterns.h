@@ -20,6 +20,9 @@ namespace mlir::mxfp4 {
 /// Makes blocks, and the scales of NVFP4 from those of MXFP4.
 void populateQuantizePatterns(RewritePatternSet &patterns, Kernels kernels);
 
+/// Arranges weights.
+void populatePackPatterns(RewritePatternSet &patterns, Kernels kernels);
+
 /// The tensors that the results of `op` are written into: its destinations, or
 /// empty ones. Fails on an op that is not on tensors, and on one with
 /// destinations if such ops have a kernel that is to be used.
@@ -33,6 +36,11 @@ void replaceWithCasts(PatternRewriter &rewriter, Operation *op,
 /// The code of the element at `indices` (in elements) of `values` as an i32.
 Value extractCode(ImplicitLocOpBuilder &b, Value values,
                   ArrayRef<Value> indices);
+
+/// Likewise, where `values` are encoded words of a tiled layout (F25), of an
+/// element at `indices` of that.
+Value extractTileCode(ImplicitLocOpBuilder &b, Value values,
+                      ArrayRef<Value> indices);
 
 /// The scale byte at `indices` as an i32.
 Value extractByte(ImplicitLocOpBuilder &b, Value scales,

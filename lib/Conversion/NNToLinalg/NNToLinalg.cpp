@@ -109,7 +109,9 @@ static SmallVector<Value> lowerLinear(LinearOp op, ImplicitLocOpBuilder &b) {
           ValueRange elements) -> Value {
         Value weight = extractF32(
             b, op.getWeight(),
-            getArrangedIndices(b, at.drop_front(), op.getLayoutAttr()));
+            getArrangedIndices(b, at.drop_front(),
+                               op.getInput().getType().getShape().back(),
+                               op.getLayoutAttr()));
         Value product =
             arith::MulFOp::create(b, convertFloat(b, elements[0], f32), weight);
         return arith::AddFOp::create(b, elements[1], product);

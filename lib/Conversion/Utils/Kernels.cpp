@@ -22,8 +22,12 @@ using namespace mlir::mxfp4;
 /// Weights are arranged for the lanes of a vector; all other ops have one.
 static bool hasVectorKernel(Operation *op) {
   return TypeSwitch<Operation *, bool>(op)
-      .Case<MatmulOp, MatmulByExpertOp, nn::LinearOp>(
-          [](auto matmul) { return matmul.getLayout().has_value(); })
+      .Case<MatmulOp, MatmulByExpertOp, nn::LinearOp>([](auto matmul) {
+        return matmul.getLayout() && !matmul.getLayout()->getTiled();
+      })
+      .Case([](PackOp pack) {
+        return !pack.getLayout() || !pack.getLayout()->getTiled();
+      })
       .Case([](nn::SampleOp) { return false; })
       .Default([](Operation *) { return true; });
 }
@@ -39,7 +43,8 @@ static bool hasWholeLoads(ShapedType type) {
 
 /// True for the layout that mxfp4-assign-layouts gives weights of tiles.
 static bool isForTiles(LayoutAttr layout) {
-  return layout.getLanes() == kTileRows && layout.getDepth() == mx::kBlockSize;
+  return layout.getTiled() && layout.getLanes() == kTileRows &&
+         layout.getDepth() == kTileDepth;
 }
 
 /// Weights in row-major order, as they are in the checkpoint, or arranged for

@@ -28,8 +28,9 @@ static constexpr int64_t kMaxResident = 4;
 /// of a GPU, and how many that is.
 static constexpr int64_t kRows = 4;
 static constexpr int64_t kManyRows = 8192;
-/// Of fewer rows all warps of a block share each, so that there are some blocks;
-/// up to so many tokens more warps than else share those of dense weights.
+/// Of fewer rows all warps of a block share each, so that there are some
+/// blocks; up to so many tokens more warps than else share those of dense
+/// weights.
 static constexpr int64_t kFewRows = 512;
 static constexpr int64_t kFewTokens = 64;
 /// Tokens whose activations warps load by themselves, where there are not more.
@@ -170,34 +171,30 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
                           const RowWeight &weight, Value input, Value bias,
                           Value residual, Value init) {
   int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
-  TileShape shape(weight, kTiles, kSplits, /*columns=*/1);
-  constexpr int64_t rows = kTiles * 2 * kTileRows;
-  Value items = constantIndex(b, llvm::divideCeil(outputs, rows));
+  TileShape shape(weight, kTiles, kSplits, /*inputs=*/1);
+  constexpr int64_t rowsOfTile = 2 * kTileRows, rows = kTiles * rowsOfTile;
   Value zero = constantIndex(b, 0);
   emitLaunch(
-      b, name, getBlocks(items, 1), shape.threads(),
+      b, name, llvm::divideCeil(outputs, rows), shape.threads(),
       shape.getShared(b.getContext()),
       [&](const KernelThread &thread) {
         TileProduct product(b, thread, shape, weight, input);
-        product.setInput([&](Value) -> SmallVector<Value> { return {zero}; });
-        emitForEachItemOfBlock(b, thread, items, [&](Value item) {
-          Value firstRow = mulIndex(b, item, rows);
-          Value rowOfTile = addIndex(
-              b, firstRow, mulIndex(b, product.getTile(), 2 * kTileRows));
-          product.multiply(
-              getTile(b, weight, rowOfTile, /*group=*/Value(), outputs));
-          // Thread i finishes output i.
-          Value row = addIndex(b, firstRow, thread.thread);
-          Value isOutput = arith::AndIOp::create(
-              b, isBelow(b, thread.thread, constantIndex(b, rows)),
-              isBelow(b, row, constantIndex(b, outputs)));
-          emitIf(b, isOutput, [&] {
-            Value sum =
-                product.getSum(divIndex(b, thread.thread, 2 * kTileRows),
-                               remIndex(b, thread.thread, 2 * kTileRows), zero);
-            storeOutput(b, sum, bias ? loadScalar(b, bias, row) : Value(),
-                        residual, init, {zero, row});
-          });
+        Value firstRow = mulIndex(b, thread.block, rows);
+        Value rowOfTile =
+            addIndex(b, firstRow, mulIndex(b, product.getTile(), rowsOfTile));
+        product.multiply(
+            getTile(b, weight, rowOfTile, /*group=*/Value(), outputs),
+            [&](Value) -> SmallVector<Value> { return {zero}; });
+        // Thread i finishes output i.
+        Value row = addIndex(b, firstRow, thread.thread);
+        Value isOutput = arith::AndIOp::create(
+            b, isBelow(b, thread.thread, constantIndex(b, rows)),
+            isBelow(b, row, constantIndex(b, outputs)));
+        emitIf(b, isOutput, [&] {
+          Value sum = product.getSum(divIndex(b, thread.thread, rowsOfTile),
+                                     remIndex(b, thread.thread, rowsOfTile));
+          storeOutput(b, sum, bias ? loadScalar(b, bias, row) : Value(),
+                      residual, init, {zero, row});
         });
       },
       shape.residentBlocks());

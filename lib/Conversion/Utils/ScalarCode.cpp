@@ -339,6 +339,7 @@ Value mxfp4::extractTensorScale(ImplicitLocOpBuilder &b, Value scales,
 
 SmallVector<Value> mxfp4::getArrangedIndices(ImplicitLocOpBuilder &b,
                                              ValueRange indices,
+                                             int64_t columns,
                                              LayoutAttr layout) {
   if (!layout)
     return SmallVector<Value>(indices);
@@ -349,6 +350,16 @@ SmallVector<Value> mxfp4::getArrangedIndices(ImplicitLocOpBuilder &b,
   if (layout.getPaired())
     group = addIndex(b, mulIndex(b, group, 2), remIndex(b, row, 2));
   SmallVector<Value> at(indices.drop_back(2));
+  if (layout.getTiled()) {
+    Value first = mulIndex(b, divIndex(b, column, depth), depth);
+    Value width =
+        arith::MinUIOp::create(b, constantIndex(b, depth),
+                               subIndex(b, constantIndex(b, columns), first));
+    Value ofLane = addIndex(b, arith::MulIOp::create(b, lane, width),
+                            remIndex(b, column, depth));
+    at.append({group, addIndex(b, mulIndex(b, first, lanes), ofLane)});
+    return at;
+  }
   at.append(
       {group, divIndex(b, column, depth),
        addIndex(b, mulIndex(b, lane, depth), remIndex(b, column, depth))});

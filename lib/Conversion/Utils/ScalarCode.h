@@ -94,10 +94,12 @@ Value extractIndex(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 Value extractTensorScale(ImplicitLocOpBuilder &b, Value scales,
                          ValueRange indices);
 
-/// Where the element `indices` (row and column last) of a weight stands that
-/// `layout` arranges (F17, F18). Without one that is `indices`.
+/// Where the element `indices` (row and column last) of a weight of `columns`
+/// columns stands that `layout` arranges (F17, F18, F25). Without one that is
+/// `indices`.
 SmallVector<Value> getArrangedIndices(ImplicitLocOpBuilder &b,
-                                      ValueRange indices, LayoutAttr layout);
+                                      ValueRange indices, int64_t columns,
+                                      LayoutAttr layout);
 
 /// The row that is in `lane` of `group`, which may be one past the last (F18).
 Value getArrangedRow(ImplicitLocOpBuilder &b, Value group, Value lane,

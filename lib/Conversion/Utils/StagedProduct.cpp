@@ -26,15 +26,6 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// `index`, or `last` if that is smaller, of numbers that fit 32 bits.
-static Value clamp(ImplicitLocOpBuilder &b, Value index, int64_t last) {
-  Type i32 = b.getI32Type();
-  Value smaller =
-      arith::MinUIOp::create(b, arith::IndexCastUIOp::create(b, i32, index),
-                             constantInt(b, i32, last));
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), smaller);
-}
-
 namespace {
 /// The activations of columnTiles * kTileColumns columns in the memory of a
 /// block.
@@ -88,13 +79,13 @@ public:
     SmallVector<Value> words;
     for (const Load &load : loads) {
       Value first = addIndex(b, load.first, before);
-      // Past the end of a row there are zeros; see TileProduct::loadFragment.
+      // Past the end of a row there are zeros; see TileProduct::getColumns.
       // The stage after the last two is requested, too, but not multiplied.
       Value isColumn;
       if (rows.columns % (2 * columnsOfStage()) != 0)
         isColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first,
                                          constantIndex(b, rows.columns));
-      first = clamp(b, first, rows.columns - kChunk);
+      first = clampTo(b, first, rows.columns - kChunk);
       words.push_back(zeroUnless(
           b, isColumn, weight.loadColumns(input, atColumn(load.row, first))));
     }
@@ -221,13 +212,12 @@ SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
   return totals;
 }
 
-/// The number in its row of load `part` of the `parts` that the lane makes in a
-/// stage.
-Value StagedProduct::getLoad(const TileWeight &tiles, Value split, Value stage,
-                             int64_t parts, int64_t part) {
+/// The number among those of its row of the four loads that the lanes of a row
+/// make of part `part` of the `parts` of a stage.
+Value StagedProduct::getQuad(Value split, Value stage, int64_t parts,
+                             int64_t part) {
   Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
-  number = addIndex(b, mulIndex(b, number, parts), part);
-  return addIndex(b, mulIndex(b, number, kLanesOfRow), tiles.getQuarter());
+  return addIndex(b, mulIndex(b, number, parts), part);
 }
 
 /// The sums of the split, and where code looks for large scales the largest
@@ -243,13 +233,10 @@ SmallVector<Value> StagedProduct::multiplyStaged(const KernelThread &thread,
   StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles);
   staged.setRows(count, getRow);
   int64_t parts = staged.getParts(), stages = staged.getStages();
-  int64_t last = weight.columns / (shape.chunks * kChunk) - 1;
   auto loadStage = [&](Value stage) {
     SmallVector<Value> loads;
-    for (int64_t part = 0; part < parts; ++part) {
-      Value number = getLoad(tiles, split, stage, parts, part);
-      loads.append(tiles.load(tile, clamp(b, number, last)));
-    }
+    for (int64_t part = 0; part < parts; ++part)
+      loads.append(tiles.load(tile, getQuad(split, stage, parts, part)));
     return loads;
   };
 
@@ -329,13 +316,14 @@ SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
   auto loadStage = [&](Value stage) {
     SmallVector<Value> weights, activations;
     for (int64_t part = 0; part < parts; ++part) {
-      Value number = getLoad(tiles, split, stage, parts, part);
+      Value quad = getQuad(split, stage, parts, part);
+      weights.append(tiles.load(tile, quad));
+      Value number =
+          addIndex(b, mulIndex(b, quad, kLanesOfRow), tiles.getQuarter());
       // Past the end of a row there are zeros.
       Value isLoad = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
                                            constantIndex(b, loads));
-      number = clamp(b, number, loads - 1);
-      weights.append(tiles.load(tile, number));
-      Value first = mulIndex(b, number, kChunk);
+      Value first = mulIndex(b, clampTo(b, number, loads - 1), kChunk);
       for (ArrayRef<Value> row : rows)
         activations.push_back(zeroUnless(
             b, isLoad, tiles.loadColumns(input, atColumn(row, first))));

@@ -106,8 +106,7 @@ private:
                      Finish finish);
   Value emit(int64_t columnTiles, bool hasLargeScales, const Tile &tile,
              Value count, GetRow getRow, Finish finish);
-  Value getLoad(const TileWeight &tiles, Value split, Value stage,
-                int64_t parts, int64_t part);
+  Value getQuad(Value split, Value stage, int64_t parts, int64_t part);
   SmallVector<Value> multiplyStaged(const KernelThread &thread,
                                     int64_t columnTiles, bool hasLargeScales,
                                     const Tile &tile, Value count,

@@ -3,6 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// One token leaves seven of the eight columns of mma.m16n8k16 empty. So each
+// column has the activations of a block of its own, and sums of products with
+// elements are scaled, rather than each element.
+//
+//===----------------------------------------------------------------------===//
 
 #include "TileProduct.h"
 
@@ -14,26 +20,29 @@ using namespace mlir::mxfp4;
 
 /// Columns of the weight that a load has: a block.
 static constexpr int64_t kColumnsOfLoad = mx::kBlockSize;
-/// Loads of a row that a lane has under way at most.
+/// Fours of loads of a row that a warp has under way at most.
 static constexpr int64_t kMaxSteps = 2;
 /// Bytes of activations that a block keeps at most.
 static constexpr int64_t kMaxInputBytes = 32768;
+/// Sums of a lane.
+static constexpr int64_t kSums = 2;
 
 TileShape::TileShape(const RowWeight &weight, int64_t tiles, int64_t splits,
-                     int64_t columns)
-    : tiles(tiles), splits(splits), columns(columns),
+                     int64_t inputs)
+    : tiles(tiles), splits(splits), inputs(inputs),
       parts(weight.columns / kColumnsOfLoad) {
   int64_t needed = llvm::divideCeil(parts, kLanesOfRow * splits);
   passes = llvm::divideCeil(needed, kMaxSteps);
   steps = llvm::divideCeil(needed, passes);
 }
 
-int64_t TileShape::paddedParts() const {
-  return passes * steps * splits * kLanesOfRow;
+int64_t TileShape::places() const {
+  // Two places of four chunks side by side are in different banks.
+  return llvm::alignTo(passes * steps * splits * kLanesOfRow, 8) + 2;
 }
 
 bool TileShape::keepsInput() const {
-  return columns * paddedParts() * kColumnsOfLoad * 2 <= kMaxInputBytes;
+  return inputs * places() * kColumnsOfLoad * 2 <= kMaxInputBytes;
 }
 
 int64_t TileShape::residentBlocks() const {
@@ -44,11 +53,11 @@ int64_t TileShape::residentBlocks() const {
 }
 
 SmallVector<MemRefType> TileShape::getShared(MLIRContext *context) const {
-  SmallVector<MemRefType> types = {getSharedType(
-      Float32Type::get(context), {tiles, splits, 2 * kTileRows, kTileColumns})};
+  SmallVector<MemRefType> types = {
+      getSharedType(Float32Type::get(context), {tiles, splits, 2 * kTileRows})};
   if (keepsInput())
-    types.push_back(getSharedType(getWordsType(context),
-                                  {columns, kWordsOfLoad, paddedParts()}));
+    types.push_back(
+        getSharedType(getWordsType(context), {inputs, kWordsOfLoad, places()}));
   return types;
 }
 
@@ -59,110 +68,149 @@ TileProduct::TileProduct(ImplicitLocOpBuilder &b, const KernelThread &thread,
       input(input) {
   tile = divIndex(b, thread.warp, shape.splits);
   split = remIndex(b, thread.warp, shape.splits);
-  column = arith::MinUIOp::create(b, this->weight.getGroup(),
-                                  constantIndex(b, shape.columns - 1));
+  Value group = this->weight.getGroup();
+  isSupplier = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                     remIndex(b, group, kLanesOfRow),
+                                     this->weight.getQuarter());
+  Value half = divIndex(b, group, kLanesOfRow);
+  inputNumber =
+      shape.inputs == 1
+          ? constantIndex(b, 0)
+          : arith::MinUIOp::create(b, addIndex(b, mulIndex(b, tile, 2), half),
+                                   constantIndex(b, shape.inputs - 1))
+                .getResult();
+  large = constantInt(b, b.getI32Type(), 0);
 }
 
-/// The activations for 8 columns of load number `part` of a row of the weight.
-Value TileProduct::loadInput(ArrayRef<Value> row, Value part, int64_t chunk) {
-  Value first = addIndex(b, mulIndex(b, part, kColumnsOfLoad), chunk * kChunk);
-  return weight.loadColumns(input, atColumn(row, first));
+/// Remembers whether any of `bits` is set.
+void TileProduct::noteLarge(Value bits) {
+  large = arith::OrIOp::create(b, large, bits);
 }
 
-void TileProduct::setInput(function_ref<SmallVector<Value>(Value)> getRow) {
-  if (!shape.keepsInput()) {
-    inputRow = getRow(column);
-    return;
+Value TileProduct::getQuad(Value pass, int64_t step) {
+  Value turn = addIndex(b, mulIndex(b, pass, shape.steps), step);
+  return addIndex(b, mulIndex(b, turn, shape.splits), split);
+}
+
+/// A chunk of the activations for load number `part` of a row of the weight, or
+/// zeros if there is no such load.
+Value TileProduct::loadInput(ArrayRef<Value> row, Value part, Value chunk) {
+  Value last = constantIndex(b, shape.parts - 1);
+  Value isPart =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, part, last);
+  Value first = addIndex(
+      b, mulIndex(b, arith::MinUIOp::create(b, part, last), kColumnsOfLoad),
+      mulIndex(b, chunk, kChunk));
+  return zeroUnless(b, isPart, weight.loadColumns(input, atColumn(row, first)));
+}
+
+/// Takes all activations to the memory of the block, scaled.
+void TileProduct::keepInput(function_ref<SmallVector<Value>(Value)> getRow) {
+  int64_t chunksOfRow = shape.places() * kWordsOfLoad;
+  int64_t items = shape.inputs * chunksOfRow;
+  // All is requested at once, and threads side by side load side by side.
+  SmallVector<SmallVector<Value>> places;
+  SmallVector<Value> loads, conditions;
+  for (int64_t done = 0; done < items; done += thread.threads) {
+    Value number = addIndex(b, thread.thread, done), isItem;
+    if (items - done < thread.threads) {
+      isItem = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                     constantIndex(b, items));
+      number = arith::MinUIOp::create(b, number, constantIndex(b, items - 1));
+    }
+    Value ofInput = divIndex(b, number, chunksOfRow);
+    Value ofRow = remIndex(b, number, chunksOfRow);
+    Value part = divIndex(b, ofRow, kWordsOfLoad);
+    Value chunk = remIndex(b, ofRow, kWordsOfLoad);
+    loads.push_back(loadInput(getRow(ofInput), part, chunk));
+    places.push_back({ofInput, chunk, part});
+    conditions.push_back(isItem);
   }
-  // The products before must be done.
-  gpu::BarrierOp::create(b);
-  int64_t parts = shape.paddedParts();
-  Value end = constantIndex(b, shape.columns * parts);
-  emitFor(b, thread.thread, end, shape.threads(), [&](Value item) {
-    Value ofColumn = divIndex(b, item, parts);
-    Value place = remIndex(b, item, parts);
-    Value isPart = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place,
-                                         constantIndex(b, shape.parts));
-    Value part =
-        arith::MinUIOp::create(b, place, constantIndex(b, shape.parts - 1));
-    SmallVector<Value> row = getRow(ofColumn);
-    for (int64_t i = 0; i < kWordsOfLoad; ++i)
-      memref::StoreOp::create(b, zeroUnless(b, isPart, loadInput(row, part, i)),
-                              thread.shared[1],
-                              ValueRange{ofColumn, constantIndex(b, i), place});
-  });
+  for (auto [place, words, isItem] : llvm::zip(places, loads, conditions)) {
+    noteLarge(weight.findLargeColumns(words));
+    auto store = [&] {
+      memref::StoreOp::create(b, weight.scaleColumns(words), thread.shared[1],
+                              place);
+    };
+    if (isItem)
+      emitIf(b, isItem, store);
+    else
+      store();
+  }
   gpu::BarrierOp::create(b);
 }
 
-/// The activations for eight columns of a load of a row, two words for each
-/// product.
-Value TileProduct::loadFragment(const Part &part, int64_t chunk) {
-  // Past the end of a row there are zeros, for which the last block of the
-  // weight is taken again: a row where that is infinite gets infinity or NaN.
-  if (!shape.keepsInput())
-    return zeroUnless(b, part.isPart, loadInput(inputRow, part.part, chunk));
-  Value place[] = {column, constantIndex(b, chunk), part.place};
+/// A chunk of the activations that the lane supplies for four loads of a row,
+/// as they are in the memory of the block.
+Value TileProduct::getKept(Value quad, int64_t chunk) {
+  Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
+  Value zeros = constantIndex(b, shape.places() - 1);
+  Value place[] = {inputNumber, constantIndex(b, chunk),
+                   arith::SelectOp::create(b, isSupplier, part, zeros)};
   return memref::LoadOp::create(b, thread.shared[1], place);
 }
 
-TileProduct::Part TileProduct::getPart(Value pass, int64_t step) {
-  Value turn = addIndex(b, mulIndex(b, pass, shape.steps), step);
-  Value quad = addIndex(b, mulIndex(b, turn, shape.splits), split);
-  Value place =
-      addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
-  if (shape.parts == shape.paddedParts())
-    return {place, place, Value()};
-  Value last = constantIndex(b, shape.parts - 1);
-  return {place, arith::MinUIOp::create(b, place, last),
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ule, place, last)};
+/// Likewise, as they are in `input`.
+Value TileProduct::getColumns(Value quad, int64_t chunk) {
+  // Past the end of a row there are zeros, for which other blocks of it are
+  // taken again: a row where those are infinite gets infinity or NaN.
+  Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
+  return zeroUnless(b, isSupplier,
+                    loadInput(inputRow, part, constantIndex(b, chunk)));
 }
 
-/// What a lane loads of the weight in a step.
-SmallVector<Value> TileProduct::load(Value pass, int64_t step,
-                                     const Tile &tile) {
-  return weight.load(tile, getPart(pass, step).part);
+void TileProduct::storeSums(ValueRange sums) {
+  Value sum = arith::AddFOp::create(b, sums[0], sums[1]);
+  sum = reduceWarp(
+      b, sum,
+      [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, x, y); },
+      /*lanes=*/2);
+  Value quarter = weight.getQuarter();
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                            remIndex(b, quarter, 2), constantIndex(b, 0));
+  emitIf(b, isFirst, [&] {
+    Value row = addIndex(b, mulIndex(b, divIndex(b, quarter, 2), kTileRows),
+                         weight.getGroup());
+    memref::StoreOp::create(b, sum, thread.shared[0],
+                            ValueRange{tile, split, row});
+  });
 }
 
-void TileProduct::multiply(const Tile &tile) {
-  // While a load is multiplied, that of the next pass is on its way.
+/// While a load is multiplied, that of the next pass is on its way.
+void TileProduct::multiplyAhead(const Tile &tile) {
   Value zero = constantIndex(b, 0);
-  SmallVector<Value> carried(kTileSums, constantFloat(b, b.getF32Type(), 0.0));
+  SmallVector<Value> carried(kSums, constantFloat(b, b.getF32Type(), 0.0));
+  carried.push_back(large);
+  size_t first = carried.size();
+  auto load = [&](Value pass, int64_t step) {
+    return weight.loadBlocks(tile, getQuad(pass, step));
+  };
   for (int64_t step = 0; step < shape.steps; ++step)
-    carried.append(load(zero, step, tile));
-  size_t loadsOfStep = weight.loadsOfPart();
+    carried.append(load(zero, step));
   auto emitPass = [&](Value pass, ValueRange carried, bool isLast) {
-    SmallVector<Value> sums(carried.take_front(kTileSums)), ahead;
+    SmallVector<Value> sums(carried.take_front(kSums)), ahead;
+    large = carried[kSums];
     for (int64_t step = 0; step < shape.steps; ++step) {
       ValueRange loads =
-          carried.slice(kTileSums + step * loadsOfStep, loadsOfStep);
-      Part part = getPart(pass, step);
-      // Large scales are code of their own.
-      Type i32 = b.getI32Type();
-      Value isLarge = arith::CmpIOp::create(
-          b, arith::CmpIPredicate::ugt,
-          weight.getLargestScale(loads, constantInt(b, i32, 0)),
-          constantInt(b, i32, kLargestScale));
-      Value isAnyLarge =
-          NVVM::VoteSyncOp::create(b, b.getI1Type(), constantInt(b, i32, -1),
-                                   isLarge, NVVM::VoteSyncKind::any);
-      auto branch =
-          scf::IfOp::create(b, TypeRange(ValueRange(sums)), isAnyLarge,
-                            /*addThenBlock=*/true, /*addElseBlock=*/true);
-      for (bool isLarge : {false, true}) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(isLarge ? branch.thenBlock()
-                                           : branch.elseBlock());
-        scf::YieldOp::create(b, weight.multiply(
-                                    loads, sums,
-                                    [&](int64_t chunk, int64_t) {
-                                      return loadFragment(part, chunk);
-                                    },
-                                    isLarge));
-      }
-      sums = branch.getResults();
+          carried.slice(first + step * TileWeight::kLoadsOfBlocks,
+                        TileWeight::kLoadsOfBlocks);
+      Value quad = getQuad(pass, step);
+      noteLarge(weight.findLargeScales(loads));
+      sums = weight.multiplyBlocks(
+          loads, sums,
+          [&](int64_t chunk) -> Value {
+            if (shape.keepsInput())
+              return getKept(quad, chunk);
+            Value words = getColumns(quad, chunk);
+            noteLarge(weight.findLargeColumns(words));
+            return weight.scaleColumns(words);
+          },
+          /*isExact=*/false);
       if (!isLast)
-        ahead.append(load(addIndex(b, pass, 1), step, tile));
+        ahead.append(load(addIndex(b, pass, 1), step));
     }
+    sums.push_back(large);
     sums.append(ahead);
     return sums;
   };
@@ -173,23 +221,52 @@ void TileProduct::multiply(const Tile &tile) {
           return emitPass(pass, carried, /*isLast=*/false);
         });
   SmallVector<Value> sums = emitPass(last, carried, /*isLast=*/true);
-
-  // The sums of the product before must have been read.
-  gpu::BarrierOp::create(b);
-  for (int64_t half = 0; half < 2; ++half)
-    for (int64_t c = 0; c < 2; ++c) {
-      Value place[] = {this->tile, split,
-                       addIndex(b, weight.getGroup(), half * kTileRows),
-                       addIndex(b, mulIndex(b, weight.getQuarter(), 2), c)};
-      memref::StoreOp::create(b, sums[2 * half + c], thread.shared[0], place);
-    }
-  gpu::BarrierOp::create(b);
+  storeSums(ValueRange(sums).take_front(kSums));
 }
 
-Value TileProduct::getSum(Value tile, Value row, Value column) {
+/// Multiplies all again, whatever the scales and activations are.
+void TileProduct::multiplyExactly(const Tile &tile) {
+  SmallVector<Value> sums(kSums, constantFloat(b, b.getF32Type(), 0.0));
+  sums = emitFor(
+      b, constantIndex(b, 0), constantIndex(b, shape.passes * shape.steps), 1,
+      sums, [&](Value turn, ValueRange sums) {
+        Value quad = addIndex(b, mulIndex(b, turn, shape.splits), split);
+        return weight.multiplyBlocks(
+            weight.loadBlocks(tile, quad), sums,
+            [&](int64_t chunk) { return getColumns(quad, chunk); },
+            /*isExact=*/true);
+      });
+  storeSums(sums);
+}
+
+void TileProduct::multiply(const Tile &tile,
+                           function_ref<SmallVector<Value>(Value)> getRow) {
+  inputRow = getRow(inputNumber);
+  if (shape.keepsInput())
+    keepInput(getRow);
+  multiplyAhead(tile);
+  Type i32 = b.getI32Type();
+  Value zero = constantInt(b, i32, 0);
+  auto isNotZero = [&](Value value) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, value, zero);
+  };
+  Value isAnyLarge =
+      NVVM::BarrierOp::create(b, i32, /*barrierId=*/Value(),
+                              /*numberOfThreads=*/Value(),
+                              NVVM::BarrierReductionAttr::get(
+                                  b.getContext(), NVVM::BarrierReduction::OR),
+                              arith::ExtUIOp::create(b, i32, isNotZero(large)))
+          .getRes();
+  emitIf(b, isNotZero(isAnyLarge), [&] {
+    multiplyExactly(tile);
+    gpu::BarrierOp::create(b);
+  });
+}
+
+Value TileProduct::getSum(Value tile, Value row) {
   Value sum;
   for (int64_t split = 0; split < shape.splits; ++split) {
-    Value place[] = {tile, constantIndex(b, split), row, column};
+    Value place[] = {tile, constantIndex(b, split), row};
     Value part = memref::LoadOp::create(b, thread.shared[0], place);
     sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
   }

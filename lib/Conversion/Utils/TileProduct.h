@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The product that matmuls of one token on a GPU with tensor cores are made of:
-// a block multiplies tiles of 16 rows of an MXFP4 weight by up to 8 columns,
-// which are rows of bf16 activations.
+// a block multiplies tiles of 16 rows of an MXFP4 weight by a row of bf16
+// activations, or by one for each half of a tile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,35 +17,37 @@
 
 namespace mlir::mxfp4 {
 
-/// How a block multiplies tiles: `tiles` at a time, each by `splits` warps that
-/// share the columns of the weight.
+/// How a block multiplies `tiles` tiles, each by `splits` warps that share the
+/// columns of the weight.
 struct TileShape {
-  /// `columns` columns of a tile differ; the others repeat the last of them.
+  /// With `inputs` rows of activations: one for all tiles, or one for each
+  /// half.
   TileShape(const RowWeight &weight, int64_t tiles, int64_t splits,
-            int64_t columns);
+            int64_t inputs);
 
   int64_t threads() const { return tiles * splits * kWarpSize; }
 
   /// The memory of a block: sums, and the activations where they fit.
   SmallVector<MemRefType> getShared(MLIRContext *context) const;
 
-  /// Loads of a row that there are lanes for.
-  int64_t paddedParts() const;
+  /// Words of activations in that for each row and chunk of a load, by loads of
+  /// a row of the weight, with places of zeros from `parts` on.
+  int64_t places() const;
 
   bool keepsInput() const;
 
   /// Blocks whose registers fit a multiprocessor.
   int64_t residentBlocks() const;
 
-  int64_t tiles, splits, columns;
+  int64_t tiles, splits, inputs;
   /// How many loads make a row.
   int64_t parts;
-  /// Loads of a row that a lane has under way, and how often.
+  /// Fours of them that a warp has under way, and how often.
   int64_t steps, passes;
 };
 
-/// Emits products of tiles. Lane 4g + t of a warp takes every fourth load of
-/// row g of each half, from the t-th on, and of the activations of column g.
+/// Emits a product of tiles. Lane 4g + t of a warp takes every fourth load of
+/// row g of each half, from the t-th on.
 class TileProduct {
 public:
   /// For a block that has the memory of `shape`.
@@ -55,38 +57,40 @@ public:
   /// The number of the tile of the lane that runs the code.
   Value getTile() const { return tile; }
 
-  /// Takes the rows of `input` whose indices `getRow` gives for a column, for
-  /// the products that follow. All threads of the block take part.
-  void setInput(function_ref<SmallVector<Value>(Value)> getRow);
+  /// Multiplies the tile of each warp by the rows of `input` whose indices
+  /// `getRow` gives. All threads of the block take part, and getSum knows the
+  /// results then.
+  void multiply(const Tile &tile,
+                function_ref<SmallVector<Value>(Value input)> getRow);
 
-  /// Multiplies the tile of each warp. All threads of the block take part, and
-  /// getSum knows the results until the next call.
-  void multiply(const Tile &tile);
-
-  /// The product of row `row` of the 16 of tile number `tile` and `column`, in
-  /// f32.
-  Value getSum(Value tile, Value row, Value column);
+  /// The product of row `row` of the 16 of tile number `tile`, in f32.
+  Value getSum(Value tile, Value row);
 
 private:
-  /// Where a load of a lane is: its number, that or the last that there is, and
-  /// whether they are the same; null if they always are.
-  struct Part {
-    Value place, part, isPart;
-  };
+  using GetColumns = function_ref<Value(Value quad, int64_t chunk)>;
 
-  Part getPart(Value pass, int64_t step);
-  Value loadInput(ArrayRef<Value> row, Value part, int64_t chunk);
-  Value loadFragment(const Part &part, int64_t chunk);
-  SmallVector<Value> load(Value pass, int64_t step, const Tile &tile);
+  Value getQuad(Value pass, int64_t step);
+  Value loadInput(ArrayRef<Value> row, Value part, Value chunk);
+  void keepInput(function_ref<SmallVector<Value>(Value)> getRow);
+  Value getKept(Value quad, int64_t chunk);
+  Value getColumns(Value quad, int64_t chunk);
+  void multiplyAhead(const Tile &tile);
+  void multiplyExactly(const Tile &tile);
+  void storeSums(ValueRange sums);
+  void noteLarge(Value bits);
 
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
   TileShape shape;
   TileWeight weight;
   Value input;
-  Value tile, split, column;
-  /// Where the input is not kept: the indices of the row of the lane's column.
+  Value tile, split;
+  /// Where the lane supplies activations: the number of their row, and its
+  /// indices.
+  Value isSupplier, inputNumber;
   SmallVector<Value> inputRow;
+  /// Not 0 if the thread met numbers that are multiplied exactly only.
+  Value large;
 };
 
 } // namespace mlir::mxfp4

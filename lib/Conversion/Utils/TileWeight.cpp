@@ -14,17 +14,23 @@
 
 #include "TileWeight.h"
 
+#include "TileWords.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// The lowest bit of E2M1 elements as bf16, whose value is 2^-kElementShift of
-/// theirs then. Up to the scale kLargestScale both make one factor.
-static constexpr int64_t kMantissaEnd = 6;
+/// Elements of MXFP4 as bf16 are 2^-kElementShift of their value. Up to the
+/// scale kLargestScale both make one factor.
 static constexpr int64_t kElementShift = 126;
+/// Of the factor for that activations get the one part and scales the other,
+/// each so that what is below kLargeBlockScale stays finite.
+static constexpr int64_t kColumnShift = kElementShift / 2;
+static constexpr int64_t kBias = 127;
 static constexpr int64_t kNaNScale = 255;
 static constexpr int64_t kNaN = 0x7FC0;
 
@@ -77,38 +83,108 @@ static Value toWords(ImplicitLocOpBuilder &b, Value vector) {
 TileWeight::TileWeight(ImplicitLocOpBuilder &b, const KernelThread &thread,
                        const RowWeight &weight)
     : b(b), weight(weight), group(divIndex(b, thread.lane, kLanesOfRow)),
-      quarter(remIndex(b, thread.lane, kLanesOfRow)) {}
+      quarter(remIndex(b, thread.lane, kLanesOfRow)),
+      parts(weight.columns / (getChunks(weight) * kChunk)) {}
 
 Value TileWeight::makeWord(int64_t value) {
   return constantInt(b, b.getI32Type(), value);
 }
 
-Value TileWeight::loadElements(ArrayRef<Value> row, Value part) {
-  if (!weight.scales)
-    return loadVector(b, weight.values,
-                      atColumn(row, mulIndex(b, part, kChunk)), kChunk);
-  return loadVector(
-      b, weight.values,
-      atColumn(atColumn(row, part), mulIndex(b, group, kLoadBytes)),
-      kLoadBytes);
+Value mxfp4::clampTo(ImplicitLocOpBuilder &b, Value index, int64_t last) {
+  Type i32 = b.getI32Type();
+  Value smaller =
+      arith::MinUIOp::create(b, arith::IndexCastUIOp::create(b, i32, index),
+                             constantInt(b, i32, last));
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), smaller);
 }
 
-Value TileWeight::loadScale(ArrayRef<Value> row, Value part) {
-  return memref::LoadOp::create(b, weight.scales,
-                                atColumn(atColumn(row, part), group));
+/// Where the blocks of a group of rows from number 4 * `quad` on begin;
+/// `isLast` is null if all are four.
+TileWeight::Place TileWeight::getPlace(Value quad) {
+  int64_t last = llvm::divideCeil(parts, kLanesOfRow) - 1;
+  quad = clampTo(b, quad, last);
+  Value isLast;
+  if (parts % kLanesOfRow != 0)
+    isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, quad,
+                                   constantIndex(b, last));
+  return {quad, isLast};
 }
 
-SmallVector<Value> TileWeight::load(const Tile &tile, Value part) {
+/// The number of block `ofQuad` of four of the lane's row in its group, the
+/// first of `count`; or of the last so many if there are fewer than four.
+Value TileWeight::getBlock(const Place &place, Value ofQuad, int64_t count) {
+  Value block = addIndex(b, mulIndex(b, group, kLanesOfRow), ofQuad);
+  if (place.isLast) {
+    int64_t width = parts % kLanesOfRow;
+    Value known =
+        arith::MinUIOp::create(b, ofQuad, constantIndex(b, width - count));
+    block = arith::SelectOp::create(
+        b, place.isLast, addIndex(b, mulIndex(b, group, width), known), block);
+  }
+  return addIndex(b, mulIndex(b, place.quad, kTileRows * kLanesOfRow), block);
+}
+
+Value TileWeight::loadElements(ArrayRef<Value> row, Value block) {
+  return loadVector(b, weight.values,
+                    atColumn(row, mulIndex(b, block, kLoadBytes)), kLoadBytes);
+}
+
+Value TileWeight::loadScale(ArrayRef<Value> row, Value block) {
+  return memref::LoadOp::create(b, weight.scales, atColumn(row, block));
+}
+
+SmallVector<Value> TileWeight::load(const Tile &tile, Value quad) {
   SmallVector<Value> loads;
+  if (!weight.scales) {
+    Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), quarter);
+    Value first = mulIndex(b, clampTo(b, part, parts - 1), kChunk);
+    for (ArrayRef<Value> row : tile.rows)
+      loads.push_back(
+          loadVector(b, weight.values, atColumn(row, first), kChunk));
+    return loads;
+  }
+  Value block = getBlock(getPlace(quad), quarter);
   for (ArrayRef<Value> row : tile.rows)
-    loads.push_back(loadElements(row, part));
+    loads.push_back(loadElements(row, block));
   for (ArrayRef<Value> row : tile.rows)
-    if (weight.scales)
-      loads.push_back(loadScale(row, part));
+    loads.push_back(loadScale(row, block));
   return loads;
 }
 
-/// Words of eight activations as decodePairs has their weights: i and i + 4
+/// The scales of two blocks of the lane's row of half t / 2: of t % 2 the first
+/// or the last two of four.
+Value TileWeight::loadScalePair(const Tile &tile, const Place &place) {
+  Value isUpper = isUpperHalf();
+  SmallVector<Value> row;
+  for (auto [lower, upper] : llvm::zip(tile.rows[0], tile.rows[1]))
+    row.push_back(arith::SelectOp::create(b, isUpper, upper, lower));
+  Value first = mulIndex(b, remIndex(b, quarter, 2), 2);
+  Type i32 = b.getI32Type();
+  if (parts % 2 == 0) {
+    Type pair = VectorType::get({1}, b.getIntegerType(16));
+    Value both = vector::BitCastOp::create(
+        b, cast<VectorType>(pair),
+        loadVector(b, weight.scales,
+                   atColumn(row, getBlock(place, first, /*count=*/2)), 2));
+    return arith::ExtUIOp::create(b, i32,
+                                  vector::ExtractOp::create(b, both, 0));
+  }
+  Value bytes[2];
+  for (int64_t i = 0; i < 2; ++i)
+    bytes[i] =
+        getScaleByte(loadScale(row, getBlock(place, addIndex(b, first, i))));
+  return arith::OrIOp::create(b, bytes[0],
+                              arith::ShLIOp::create(b, bytes[1], makeWord(8)));
+}
+
+SmallVector<Value> TileWeight::loadBlocks(const Tile &tile, Value quad) {
+  Place place = getPlace(quad);
+  Value block = getBlock(place, quarter);
+  return {loadElements(tile.rows[0], block), loadElements(tile.rows[1], block),
+          loadScalePair(tile, place)};
+}
+
+/// Words of eight activations as decodeTileWord has their weights: i and i + 4
 /// together, for each i.
 Value TileWeight::orderPairs(Value words) {
   Type i32 = b.getI32Type();
@@ -129,24 +205,6 @@ Value TileWeight::orderPairs(Value words) {
 Value TileWeight::loadColumns(Value input, ValueRange place) {
   Value words = toWords(b, loadVector(b, input, place, kChunk));
   return weight.scales ? orderPairs(words) : words;
-}
-
-/// Elements i and i + 4 of the eight in `word`, for each i, as bf16 by 2^126.
-SmallVector<Value> TileWeight::decodePairs(Value word) {
-  Type i32 = b.getI32Type();
-  auto number = [&](int64_t value) { return constantInt(b, i32, value); };
-  SmallVector<Value> pairs;
-  for (int64_t i = 0; i < 4; ++i) {
-    Value source =
-        i < 2 ? word : arith::ShRUIOp::create(b, word, number(8)).getResult();
-    int64_t shift = 4 * (i % 2);
-    // One multiplication moves both the sign and the rest where they belong.
-    Value codes = arith::AndIOp::create(b, source, number(0x000F000F << shift));
-    Value moved = arith::MulIOp::create(
-        b, codes, number((1 << (kMantissaEnd - shift)) + (1 << (12 - shift))));
-    pairs.push_back(arith::AndIOp::create(b, moved, number(0x81C081C0)));
-  }
-  return pairs;
 }
 
 Value TileWeight::multiplyPair(Value pair, Value factor) {
@@ -210,7 +268,7 @@ TileWeight::multiply(ValueRange loads, ValueRange sums,
         pairs[half] = words[half];
         continue;
       }
-      for (Value pair : decodePairs(words[half][chunk])) {
+      for (Value pair : decodeTileWord(b, words[half][chunk])) {
         for (Value factor : factors[half])
           pair = multiplyPair(pair, factor);
         pairs[half].push_back(pair);
@@ -226,6 +284,107 @@ TileWeight::multiply(ValueRange loads, ValueRange sums,
                            ValueRange(columns).slice(k, 2), own),
                    own.begin());
     }
+  }
+  return results;
+}
+
+/// True in lanes that scale sums of the second half.
+Value TileWeight::isUpperHalf() {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::uge, quarter,
+                               constantIndex(b, kLanesOfRow / 2));
+}
+
+/// 2^`exponent` as two bf16.
+Value TileWeight::makePowers(int64_t exponent) {
+  int64_t bits = (kBias + exponent) << 7;
+  return makeWord(bits | bits << 16);
+}
+
+/// Multiplies each word by two bf16.
+Value TileWeight::multiplyWords(Value words, Value factor) {
+  SmallVector<Value> products;
+  for (Value word : splitWords(b, words))
+    products.push_back(multiplyPair(word, factor));
+  return vector::FromElementsOp::create(b, cast<VectorType>(words.getType()),
+                                        products);
+}
+
+Value TileWeight::scaleColumns(Value words) {
+  return multiplyWords(words, makePowers(kColumnShift));
+}
+
+/// Bits `mask` of `word` that are set where the bit below is set, too.
+Value TileWeight::findTwoBits(Value word, int64_t mask) {
+  Value both = arith::AndIOp::create(
+      b, word, arith::ShLIOp::create(b, word, makeWord(1)));
+  return arith::AndIOp::create(b, both, makeWord(mask));
+}
+
+Value TileWeight::findLargeColumns(Value words) {
+  Value found = makeWord(0);
+  for (Value word : splitWords(b, words))
+    found = arith::OrIOp::create(b, found, findTwoBits(word, 0x40004000));
+  return found;
+}
+
+Value TileWeight::findLargeScales(ValueRange loads) {
+  return findTwoBits(loads[2], 0x8080);
+}
+
+/// The scale `byte` as an f32, by 2^(kElementShift - kColumnShift) unless
+/// `isExact`.
+Value TileWeight::makeScale(Value byte, bool isExact) {
+  auto place = [&](Value exponent) -> Value {
+    return arith::ShLIOp::create(b, exponent, makeWord(23));
+  };
+  Value bits;
+  if (!isExact) {
+    bits = place(
+        arith::AddIOp::create(b, byte, makeWord(kElementShift - kColumnShift)));
+  } else {
+    auto is = [&](int64_t value) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
+                                   makeWord(value));
+    };
+    bits = arith::SelectOp::create(b, is(kNaNScale), makeWord(kNaN << 16),
+                                   place(byte));
+    // 2^-127 is not normal.
+    bits = arith::SelectOp::create(b, is(0), makeWord(1 << 22), bits);
+  }
+  return arith::BitcastOp::create(b, b.getF32Type(), bits);
+}
+
+SmallVector<Value>
+TileWeight::multiplyBlocks(ValueRange loads, ValueRange sums,
+                           function_ref<Value(int64_t)> getColumns,
+                           bool isExact) {
+  // A column of the products belongs to a block of one half: 0 to 3 to those of
+  // the first, 4 to 7 to those of the second. So they are scaled afterwards.
+  SmallVector<Value> words[2];
+  for (int64_t half = 0; half < 2; ++half)
+    words[half] = splitWords(b, toWords(b, loads[half]));
+  SmallVector<Value> products(kTileSums, constantFloat(b, b.getF32Type(), 0.0));
+  for (int64_t chunk = 0; chunk < getChunks(weight); ++chunk) {
+    SmallVector<Value> pairs[2];
+    for (int64_t half = 0; half < 2; ++half)
+      for (Value pair : decodeTileWord(b, words[half][chunk]))
+        pairs[half].push_back(
+            isExact ? multiplyPair(pair, makePowers(kElementShift)) : pair);
+    SmallVector<Value> columns = splitWords(b, getColumns(chunk));
+    for (int64_t k = 0; k < kWordsOfLoad; k += 2)
+      products = emitMMA(
+          b, {pairs[0][k], pairs[1][k], pairs[0][k + 1], pairs[1][k + 1]},
+          ValueRange(columns).slice(k, 2), products);
+  }
+  Value isUpper = isUpperHalf();
+  Value bytes[] = {arith::AndIOp::create(b, loads[2], makeWord(255)),
+                   arith::ShRUIOp::create(b, loads[2], makeWord(8))};
+  SmallVector<Value> results;
+  for (int64_t i = 0; i < 2; ++i) {
+    Value product =
+        arith::SelectOp::create(b, isUpper, products[2 + i], products[i]);
+    results.push_back(
+        math::FmaOp::create(b, makeScale(bytes[i], isExact), product, sums[i]));
   }
   return results;
 }

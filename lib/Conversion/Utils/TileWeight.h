@@ -13,7 +13,7 @@
 #define MXFP4_LIB_CONVERSION_UTILS_TILEWEIGHT_H
 
 #include "RowProduct.h"
-#include "mxfp4/Dialect/MXFP4/Transforms/Passes.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 namespace mlir::mxfp4 {
 
@@ -26,6 +26,9 @@ constexpr int64_t kTileSums = 4;
 /// The largest scale of MXFP4, 2, whose product with an element of 2^-126 of
 /// its value is one of bf16.
 constexpr int64_t kLargestScale = 128;
+/// The lowest scale that multiplyBlocks multiplies right only if `isExact`; so
+/// are activations from 2^(kLargeBlockScale - 127) on.
+constexpr int64_t kLargeBlockScale = 192;
 /// Words of a load, and activations of bf16 that a load has.
 constexpr int64_t kWordsOfLoad = kLoadBytes / 4;
 constexpr int64_t kChunk = kLoadBytes / 2;
@@ -54,6 +57,9 @@ SmallVector<Value> splitWords(ImplicitLocOpBuilder &b, Value words);
 /// `value`, or zeros where `condition`, which may be null, does not hold.
 Value zeroUnless(ImplicitLocOpBuilder &b, Value condition, Value value);
 
+/// `index`, or `last` if that is smaller, of numbers that fit 32 bits.
+Value clampTo(ImplicitLocOpBuilder &b, Value index, int64_t last);
+
 /// Loads and multiplies a weight. Lane 4g + t of a warp has loads of row g of
 /// each half of a tile, and multiplies them by the activations of column g of
 /// each kTileColumns columns. Its sums are those of row g of the first half and
@@ -72,10 +78,16 @@ public:
     return weight.scales ? mx::kBlockSize / kChunk : 1;
   }
 
-  /// Load number `part` of the rows of `tile`, for both halves: elements, then
-  /// scales.
-  SmallVector<Value> load(const Tile &tile, Value part);
+  /// The lane's of the four loads from number 4 * `quad` on of the rows of
+  /// `tile`, for both halves: elements, then scales. Past the end of a row
+  /// these are others of it.
+  SmallVector<Value> load(const Tile &tile, Value quad);
   size_t loadsOfPart() const { return weight.scales ? 4 : 2; }
+
+  /// Likewise of MXFP4, for multiplyBlocks: elements of both halves, then two
+  /// scales in an i32.
+  SmallVector<Value> loadBlocks(const Tile &tile, Value quad);
+  static constexpr size_t kLoadsOfBlocks = 3;
 
   /// kChunk activations at `place` of `input` as words that multiply takes.
   Value loadColumns(Value input, ValueRange place);
@@ -89,23 +101,53 @@ public:
            function_ref<Value(int64_t chunk, int64_t number)> getColumns,
            bool hasLargeScales);
 
+  /// Adds to `sums`, two of each lane, the products of what `loadBlocks` loaded
+  /// by one row of activations for each half. Those of lane 4g + t are of row g
+  /// of half t / 2, and are added up over t % 2 and both sums at the end.
+  /// `getColumns` gives the words for a chunk: in lane 4g + t with t = g % 4
+  /// the activations for its load of half g / 4, in others zeros. Unless
+  /// `isExact` these are scaled by scaleColumns, and scales are below
+  /// kLargeBlockScale.
+  SmallVector<Value>
+  multiplyBlocks(ValueRange loads, ValueRange sums,
+                 function_ref<Value(int64_t chunk)> getColumns, bool isExact);
+  /// `words` of activations as multiplyBlocks takes them unless `isExact`.
+  Value scaleColumns(Value words);
+  /// Bits that are not 0 where `words` of activations, or the scales among
+  /// `loads`, are too large for that.
+  Value findLargeColumns(Value words);
+  Value findLargeScales(ValueRange loads);
+
   /// The largest of `largest`, an i32, and the scales among `loads`; above
   /// kLargestScale it needs that.
   Value getLargestScale(ValueRange loads, Value largest);
 
 private:
-  Value loadElements(ArrayRef<Value> row, Value part);
-  Value loadScale(ArrayRef<Value> row, Value part);
+  struct Place {
+    Value quad, isLast;
+  };
+
+  Place getPlace(Value quad);
+  Value getBlock(const Place &place, Value ofQuad, int64_t count = 1);
+  Value loadElements(ArrayRef<Value> row, Value block);
+  Value loadScale(ArrayRef<Value> row, Value block);
+  Value loadScalePair(const Tile &tile, const Place &place);
   Value orderPairs(Value words);
-  SmallVector<Value> decodePairs(Value word);
   Value multiplyPair(Value pair, Value factor);
   Value getScaleByte(Value scale);
   SmallVector<Value> makeFactors(Value byte, bool isLarge);
   Value makeWord(int64_t value);
+  Value makePowers(int64_t exponent);
+  Value multiplyWords(Value words, Value factor);
+  Value findTwoBits(Value word, int64_t mask);
+  Value makeScale(Value byte, bool isExact);
+  Value isUpperHalf();
 
   ImplicitLocOpBuilder &b;
   RowWeight weight;
   Value group, quarter;
+  /// Loads of a row.
+  int64_t parts;
 };
 
 } // namespace mlir::mxfp4

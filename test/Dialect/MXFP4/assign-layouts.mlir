@@ -169,8 +169,8 @@ func.func @mxfp6(%values: tensor<12x64xf6E2M3FN>, %scales: tensor<12x2xf8E8M0FNU
 /// is bf16.
 // CHECK-LABEL: func.func @tiles
 // TILES-LABEL: func.func @tiles
-// TILES:         %[[VALUES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x64xf4E2M1FN>) outs(%{{.+}} : tensor<64x64xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 32>>)
-// TILES:         %[[SCALES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x2xf8E8M0FNU>) outs(%{{.+}} : tensor<64x2xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 1>>)
+// TILES:         %[[VALUES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x64xf4E2M1FN>) outs(%{{.+}} : tensor<64x64xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 128, tiled = true>>)
+// TILES:         %[[SCALES:.+]] = mxfp4.pack ins(%{{.+}} : tensor<64x2xf8E8M0FNU>) outs(%{{.+}} : tensor<64x2xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 4, tiled = true>>)
 // TILES:         mxfp4.matmul ins(%{{.+}}, %[[VALUES]], %[[SCALES]] :
 // TILES-NOT:     mxfp4.pack
 // TILES:         return

@@ -340,6 +340,18 @@ func.func private @layout_of_no_depth(
 
 // -----
 
+func.func private @tiled_layout_of_no_depth(
+    // expected-error @below {{expected a depth that divides 128, but got 0}}
+    tensor<4x8xf32, #mxfp4.layout<lanes = 4, depth = 0, tiled = true>>)
+
+// -----
+
+func.func private @tiled_layout_of_half_words(
+    // expected-error @below {{expected a multiple of 8 columns and as depth for words of 4-bit elements, but got 12 and 128}}
+    tensor<4x12xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 128, tiled = true>>)
+
+// -----
+
 func.func private @layout_of_depth_three(
     // expected-error @below {{expected a depth that divides 32, but got 3}}
     tensor<4x9xf32, #mxfp4.layout<lanes = 4, depth = 3>>)

@@ -186,6 +186,79 @@ TEST(Layout, F20ScalesGoWithTheirElements) {
       }
 }
 
+/// Bit `bit` of element `element` of the word `word`, by F25.
+static uint32_t tileWordBit(uint32_t word, int element, int bit) {
+  static constexpr int kPlaces[] = {6, 7, 8, 15};
+  int at = kPlaces[bit] + (element >= 4 ? 16 : 0);
+  switch (element % 4) {
+  case 0:
+    return word >> at & 1;
+  case 1:
+    return word << 6 >> at & 1;
+  case 2:
+    return (word << 12 | word >> 20) >> at & 1;
+  default:
+    return (word >> 6 ^ word << 2) >> at & 1;
+  }
+}
+
+static uint32_t decodeTileWord(uint32_t word) {
+  uint32_t elements = 0;
+  for (int element = 0; element < 8; ++element)
+    for (int bit = 0; bit < 4; ++bit)
+      elements |= tileWordBit(word, element, bit) << (4 * element + bit);
+  return elements;
+}
+
+TEST(Layout, F25WordsOfElements) {
+  // Encoding is linear, so that these are all cases.
+  EXPECT_EQ(encodeTileWord(0), 0u);
+  for (int bit = 0; bit < 32; ++bit)
+    EXPECT_EQ(decodeTileWord(encodeTileWord(1u << bit)), 1u << bit);
+  std::mt19937 random(7);
+  for (int i = 0; i < 100; ++i) {
+    uint32_t x = random(), y = random();
+    EXPECT_EQ(encodeTileWord(x ^ y), encodeTileWord(x) ^ encodeTileWord(y));
+  }
+}
+
+TEST(Layout, F25RunsOfRowsInTiles) {
+  for (bool paired : {false, true})
+    for (int64_t rows : {6, 16, 50})
+      for (int64_t blocks : {1, 2, 3, 4, 7, 90})
+        for (int64_t bits : {4, 8}) {
+          int64_t perBlock = bits == 4 ? kBlockSize : 1;
+          int64_t columns = blocks * perBlock, depth = 4 * perBlock;
+          InterleavedLayout layout{8, depth, paired, true};
+          std::vector<uint8_t> source = randomBytes(rows * columns * bits / 8);
+          std::vector<uint8_t> packed =
+              pack(layout, source, rows, columns, bits);
+          ASSERT_EQ(int64_t(packed.size()),
+                    layout.groups(rows) * 8 * columns * bits / 8);
+          for (int64_t g = 0; g < layout.groups(rows); ++g)
+            for (int64_t l = 0; l < 8; ++l)
+              for (int64_t c = 0; c < columns; ++c) {
+                int64_t first = c / depth * depth;
+                int64_t width = std::min(depth, columns - first);
+                int64_t index = g * 8 * columns + 8 * first + l * width +
+                                c - first;
+                int64_t row = layout.rowOf(rows, g, l);
+                uint32_t expected =
+                    row < 0 ? 0 : elementAt(source, bits, row * columns + c);
+                uint32_t found;
+                if (bits == 8) {
+                  found = elementAt(packed, 8, index);
+                } else {
+                  uint32_t word = 0;
+                  for (int k = 0; k < 4; ++k)
+                    word |= uint32_t(packed[index / 8 * 4 + k]) << 8 * k;
+                  found = decodeTileWord(word) >> 4 * (index % 8) & 15;
+                }
+                ASSERT_EQ(found, expected) << g << " " << l << " " << c;
+              }
+        }
+}
+
 TEST(Layout, WhatCannotBeArranged) {
   auto message = [](InterleavedLayout layout, int64_t rows, int64_t columns,
                     int64_t bits) {
@@ -210,6 +283,10 @@ TEST(Layout, WhatCannotBeArranged) {
             "'depth' is 3");
   EXPECT_EQ(message({8, 32, false}, 8, 90, 8),
             "expected 'columns' to be a multiple of 'depth', 32, but got 90");
+  EXPECT_EQ(message({8, 128, false, true}, 8, 96, 4), "");
+  EXPECT_EQ(message({8, 128, false, true}, 8, 90, 4),
+            "expected a multiple of 8 'columns' in runs of a multiple of 8 for "
+            "words of 4-bit elements, but got 90 and 128");
   EXPECT_EQ(message({INT32_MAX, 1, true}, INT32_MAX, INT32_MAX, 16),
             "expected an arranged size below 2^63 bits, but got 4294967294 "
             "rows of 34359738352");

@@ -17,11 +17,13 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 int64_t lanes, int64_t depth, bool paired) {
+                                 int64_t lanes, int64_t depth, bool paired,
+                                 bool tiled) {
   if (lanes < 1 || lanes > 64)
     return emitError() << "expected 1 to 64 lanes, but got " << lanes;
-  if (depth < 1 || depth > mx::kBlockSize || mx::kBlockSize % depth != 0)
-    return emitError() << "expected a depth that divides " << mx::kBlockSize
+  int64_t most = tiled ? kTileDepth : mx::kBlockSize;
+  if (depth < 1 || most % depth != 0)
+    return emitError() << "expected a depth that divides " << most
                        << ", but got " << depth;
   return success();
 }
@@ -43,7 +45,13 @@ LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
   uint64_t columns = shape.back(); // twice as many do not overflow
   if (elementType.isInteger(8))
     columns *= 2; // F2
-  if (columns % getDepth() != 0)
+  if (getTiled() && halfBytes &&
+      (columns % kTileWordElements != 0 || getDepth() % kTileWordElements != 0))
+    return emitError() << "expected a multiple of " << kTileWordElements
+                       << " columns and as depth for words of 4-bit elements, "
+                          "but got "
+                       << columns << " and " << getDepth();
+  if (!getTiled() && columns % getDepth() != 0)
     return emitError() << "expected a multiple of the depth " << getDepth()
                        << " columns, but got " << columns;
   if (getPaired() && rows % 2 != 0)
@@ -59,13 +67,18 @@ int64_t LayoutAttr::getGroups(int64_t rows) const {
 }
 
 LayoutAttr LayoutAttr::getScalesLayout() const {
-  return get(getContext(), getLanes(), /*depth=*/1, getPaired());
+  int64_t depth = getTiled() ? llvm::divideCeil(getDepth(), mx::kBlockSize) : 1;
+  return get(getContext(), getLanes(), depth, getPaired(), getTiled());
 }
 
 SmallVector<int64_t> LayoutAttr::getPackedShape(ArrayRef<int64_t> shape) const {
   int64_t rows = shape[shape.size() - 2];
   SmallVector<int64_t> packed(shape.drop_back(2));
   packed.push_back(getGroups(rows));
+  if (getTiled()) {
+    packed.push_back(getLanes() * shape.back());
+    return packed;
+  }
   packed.push_back(shape.back() / getDepth());
   packed.push_back(getLanes() * getDepth());
   return packed;

@@ -106,7 +106,8 @@ private:
     if (type.getDimSize(1) % depth != 0)
       return;
     packOperand(builder, op.getWeightMutable(),
-                LayoutAttr::get(&getContext(), lanes, depth, false));
+                LayoutAttr::get(&getContext(), lanes, depth,
+                                /*paired=*/false, /*tiled=*/false));
   }
 
   template <typename OpTy>
@@ -122,7 +123,8 @@ private:
       if (!isForTiles(op))
         return;
       auto layout =
-          LayoutAttr::get(&getContext(), kTileRows, mx::kBlockSize, paired);
+          LayoutAttr::get(&getContext(), kTileRows, kTileDepth, paired,
+                          /*tiled=*/true);
       packOperand(builder, op.getValuesMutable(), layout);
       packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
       return;
@@ -130,7 +132,8 @@ private:
     // 8-bit elements of a column stand together, so that a vector of them has
     // one in each lane.
     auto layout = LayoutAttr::get(&getContext(), lanes,
-                                  bits == 8 ? 1 : kLaneBits / bits, paired);
+                                  bits == 8 ? 1 : kLaneBits / bits, paired,
+                                  /*tiled=*/false);
     packOperand(builder, op.getValuesMutable(), layout);
     packOperand(builder, op.getScalesMutable(), layout.getScalesLayout());
   }

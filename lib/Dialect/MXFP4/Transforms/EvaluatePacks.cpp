@@ -37,7 +37,7 @@ static DenseElementsAttr evaluatePack(PackOp op, DenseElementsAttr source) {
     return {};
   LayoutAttr attr = *op.getLayout();
   mx::InterleavedLayout layout{attr.getLanes(), attr.getDepth(),
-                               attr.getPaired()};
+                               attr.getPaired(), attr.getTiled()};
   SmallVector<int64_t> shape = getElementShape(source.getType());
   int64_t columns = shape.pop_back_val(), rows = shape.pop_back_val();
   int64_t matrices = ShapedType::getNumElements(shape);

@@ -40,6 +40,11 @@ def MXFP4_LayoutAttr
     group 2p holds the even rows `2 * (p * lanes + lane)` and group 2p + 1 the
     odd rows `2 * (p * lanes + lane) + 1`.
 
+    With `tiled`, for the tiles of tensor cores, the weight is
+    `[..., groups, lanes * columns]`: `depth` may be up to four blocks and need
+    not divide the columns, so that the last elements of a row may be fewer, and
+    words of eight 4-bit elements are encoded (F25).
+
     As the encoding of a tensor type it says how the tensor will be arranged, so
     the tensor has static rows and columns that can be arranged this way;
     `mxfp4-resolve-layouts` makes that its shape, and the attribute `layout` of
@@ -52,7 +57,8 @@ def MXFP4_LayoutAttr
     ```
   }];
   let parameters = (ins "int64_t":$lanes, "int64_t":$depth,
-                        DefaultValuedParameter<"bool", "false">:$paired);
+                        DefaultValuedParameter<"bool", "false">:$paired,
+                        DefaultValuedParameter<"bool", "false">:$tiled);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

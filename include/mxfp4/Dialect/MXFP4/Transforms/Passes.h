@@ -16,9 +16,6 @@
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::mxfp4 {
-/// Rows of a weight for tiles that stand side by side, a block of each.
-constexpr int64_t kTileRows = 8;
-
 #define GEN_PASS_DECL
 #include "mxfp4/Dialect/MXFP4/Transforms/Passes.h.inc"
 
