@@ -78,6 +78,7 @@ LogicalResult Lowering::lower(ModuleOp module, Stage stage) const {
     NVVMPipelineOptions gpuOptions;
     gpuOptions.overlap = gpu->overlapsLaunches;
     gpuOptions.tensorCores = gpu->hasTensorCores;
+    gpuOptions.clusters = gpu->hasClusters;
     if (stage >= Stage::Vector)
       buildLaunchPipeline(manager, gpuOptions);
     if (stage >= Stage::LLVM)

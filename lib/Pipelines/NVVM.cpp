@@ -40,7 +40,7 @@ void mxfp4::buildLaunchPipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToGPUPass({options.tensorCores}));
   manager.addNestedPass<func::FuncOp>(
-      createConvertNNToGPUPass({options.tensorCores}));
+      createConvertNNToGPUPass({options.tensorCores, options.clusters}));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createMapLoopsToGPUPass());

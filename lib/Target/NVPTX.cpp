@@ -22,9 +22,12 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 static const GPUTarget kTable[] = {
-    {"sm_75", "ptx70", false, false}, {"sm_80", "ptx70", false, true},
-    {"sm_86", "ptx71", false, true},  {"sm_89", "ptx78", false, true},
-    {"sm_90", "ptx78", true, true},   {"sm_90a", "ptx80", true, true},
+    {"sm_75", "ptx70", false, false, false},
+    {"sm_80", "ptx70", false, true, false},
+    {"sm_86", "ptx71", false, true, false},
+    {"sm_89", "ptx78", false, true, false},
+    {"sm_90", "ptx78", true, true, true},
+    {"sm_90a", "ptx80", true, true, true},
 };
 
 static constexpr StringLiteral kPrefix = "nvptx";

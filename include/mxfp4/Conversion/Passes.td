@@ -80,11 +80,12 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TensorCoresOption
+    : Option<"tensorCores", "tensor-cores", "bool", /*default=*/"false",
+             "Multiply tiles of bf16, as chips from sm_80 on can">;
+
 class ToGPUPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
-  let options = [
-    Option<"tensorCores", "tensor-cores", "bool", /*default=*/"false",
-           "Multiply tiles of bf16, as chips from sm_80 on can">,
-  ];
+  let options = [TensorCoresOption];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
@@ -117,7 +118,14 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
     to `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
     products of several tokens, and attention with heads of 32 or 64 elements and
     at most 8 query heads of a head of keys, multiply tiles where all are bf16.
+    With `clusters` blocks of a cluster divide the keys of one token.
   }];
+  let options = [
+    TensorCoresOption,
+    Option<"clusters", "clusters", "bool", /*default=*/"false",
+           "Divide work among blocks that reach each other's memory, as those of "
+           "chips from sm_90 on can">,
+  ];
 }
 
 def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {

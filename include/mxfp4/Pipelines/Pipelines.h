@@ -40,6 +40,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "tensor-cores",
       llvm::cl::desc("Multiply tiles of bf16, from sm_80 on"),
       llvm::cl::init(false)};
+  Option<bool> clusters{
+      *this, "clusters",
+      llvm::cl::desc("Divide work among blocks that reach each other's memory, "
+                     "from sm_90 on"),
+      llvm::cl::init(false)};
 };
 
 struct AdoptionPipelineOptions : PassPipelineOptions<AdoptionPipelineOptions> {

@@ -29,6 +29,8 @@ struct GPUTarget {
   bool overlapsLaunches;
   /// True if it multiplies tiles of bf16.
   bool hasTensorCores;
+  /// True if blocks of a cluster reach each other's memory.
+  bool hasClusters;
 
   /// "nvptx:sm_90", for example.
   std::string describe() const;

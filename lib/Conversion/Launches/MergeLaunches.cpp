@@ -69,7 +69,7 @@ static int64_t getBytes(ArrayRef<MemRefType> types) {
   return bytes;
 }
 
-/// True for a launch as emitLaunch makes it.
+/// True for a launch as emitLaunch makes it, without clusters.
 static bool isPlain(gpu::LaunchOp launch) {
   auto isOne = [](Value value) { return getConstantIntValue(value) == 1; };
   return getConstantIntValue(launch.getGridSizeX()) &&
@@ -77,6 +77,7 @@ static bool isPlain(gpu::LaunchOp launch) {
          isOne(launch.getGridSizeY()) && isOne(launch.getGridSizeZ()) &&
          isOne(launch.getBlockSizeY()) && isOne(launch.getBlockSizeZ()) &&
          !launch.getDynamicSharedMemorySize() && !launch.hasClusterSize() &&
+         !launch->hasAttr(NVVM::NVVMDialect::getClusterDimAttrName()) &&
          launch.getPrivateAttributions().empty() &&
          launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }

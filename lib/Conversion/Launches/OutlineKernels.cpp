@@ -94,6 +94,9 @@ private:
     StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
     Attribute number = launch->getDiscardableAttr(resident);
     kernel->setAttr(resident, number ? number : builder.getI32IntegerAttr(1));
+    StringRef cluster = NVVM::NVVMDialect::getClusterDimAttrName();
+    if (Attribute blocks = launch->getDiscardableAttr(cluster))
+      kernel->setAttr(cluster, blocks);
 
     Block &entry = kernel.getBody().front();
     OpBuilder body = OpBuilder::atBlockBegin(&entry);
@@ -187,11 +190,13 @@ private:
   /// The first kernel that does the same as `kernel`, perhaps itself.
   gpu::GPUFuncOp findSame(gpu::GPUFuncOp kernel) {
     StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
+    StringRef cluster = NVVM::NVVMDialect::getClusterDimAttrName();
     for (auto other : kernels.getOps<gpu::GPUFuncOp>())
       if (other == kernel ||
           (other.getFunctionType() == kernel.getFunctionType() &&
            other.getKnownBlockSizeAttr() == kernel.getKnownBlockSizeAttr() &&
            other->getAttr(resident) == kernel->getAttr(resident) &&
+           other->getAttr(cluster) == kernel->getAttr(cluster) &&
            OperationEquivalence::isRegionEquivalentTo(
                &other.getBody(), &kernel.getBody(),
                OperationEquivalence::IgnoreLocations)))

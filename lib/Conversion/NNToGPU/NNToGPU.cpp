@@ -286,7 +286,7 @@ private:
         })
         .Case([&](AttentionOp op) {
           if (tensorCores && hasTileAttention(op))
-            launchTileAttention(op);
+            launchTileAttention(op, clusters);
           else
             launchAttention(op);
         })

@@ -17,9 +17,10 @@ namespace mlir::mxfp4 {
 
 void launchAttention(nn::AttentionOp op);
 
-/// The same with tensor cores, where the op is one for them.
+/// The same with tensor cores, where the op is one for them; with clusters of
+/// blocks where `clusters`.
 bool hasTileAttention(nn::AttentionOp op);
-void launchTileAttention(nn::AttentionOp op);
+void launchTileAttention(nn::AttentionOp op, bool clusters);
 
 void launchSample(nn::SampleOp op);
 

@@ -20,6 +20,7 @@
 #include "../Utils/TokenPlaces.h"
 #include "Patterns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <limits>
@@ -31,6 +32,9 @@ using namespace mlir::nn;
 /// Threads of a block: more where there are few blocks.
 static constexpr int64_t kThreadsOfFew = 512;
 static constexpr int64_t kThreadsOfMany = 256;
+/// Blocks that divide the keys of a token where they can, and their threads.
+static constexpr int64_t kClusterBlocks = 8;
+static constexpr int64_t kThreadsOfCluster = 128;
 /// Query heads that a block has room for, and lanes that share one.
 static constexpr int64_t kHeads = kTileRows;
 static constexpr int64_t kLanesOfHead = kWarpSize / kHeads;
@@ -56,32 +60,54 @@ bool mxfp4::hasTileAttention(AttentionOp op) {
 }
 
 namespace {
-/// Emits the code of one block.
+/// Attention over some keys, of which there are `count`: of each and each of a
+/// few heads the largest score and the sum of exponentials below it, and the
+/// sum of values weighted by these. `factors` is what each counts for in the
+/// whole.
+struct Parts {
+  Value states, values, factors;
+  int64_t count;
+};
+
+/// Emits the code of one block, or of one of `blocks` of a cluster.
 class TileAttentionEmitter {
 public:
   TileAttentionEmitter(ImplicitLocOpBuilder &b, AttentionOp op,
-                       const KernelThread &thread)
-      : b(b), op(op), thread(thread), f32(b.getF32Type()), i32(b.getI32Type()),
-        headDim(op.getQuery().getType().getDimSize(2)),
+                       const KernelThread &thread, int64_t blocks)
+      : b(b), op(op), thread(thread), blocks(blocks), f32(b.getF32Type()),
+        i32(b.getI32Type()), headDim(op.getQuery().getType().getDimSize(2)),
         heads(op.getQuery().getType().getDimSize(1) /
               op.getKey().getType().getDimSize(1)),
         group(divIndex(b, thread.lane, kLanesOfHead)),
         quarter(remIndex(b, thread.lane, kLanesOfHead)),
-        states(thread.shared[0]), values(thread.shared[1]) {}
+        rank(remIndex(b, thread.block, blocks)),
+        ofWarps(getParts(0, thread.warps())) {
+    if (blocks > 1)
+      ofBlocks = getParts(3, blocks);
+  }
 
   /// Threads of a block.
-  static int64_t getThreads(AttentionOp op) {
+  static int64_t getThreads(AttentionOp op, int64_t blocks) {
+    if (blocks > 1)
+      return kThreadsOfCluster;
     return areFew(op) ? kThreadsOfFew : kThreadsOfMany;
   }
 
-  /// The memory of a block: maximum and sum of each warp and head, and its
-  /// weighted values.
-  static SmallVector<MemRefType> getShared(AttentionOp op) {
+  /// The memory of a block: the parts of its warps, and those of all blocks for
+  /// the head that it finishes.
+  static SmallVector<MemRefType> getShared(AttentionOp op, int64_t blocks) {
     Type f32 = Float32Type::get(op.getContext());
     int64_t headDim = op.getQuery().getType().getDimSize(2);
-    int64_t warps = getThreads(op) / kWarpSize;
-    return {getSharedType(f32, {warps, kHeads, 2}),
-            getSharedType(f32, {warps, kHeads, headDim})};
+    SmallVector<MemRefType> types;
+    auto add = [&](int64_t count, int64_t heads) {
+      types.push_back(getSharedType(f32, {count, heads, 2}));
+      types.push_back(getSharedType(f32, {count, heads, headDim}));
+      types.push_back(getSharedType(f32, {count + 1, heads}));
+    };
+    add(getThreads(op, blocks) / kWarpSize, kHeads);
+    if (blocks > 1)
+      add(blocks, /*heads=*/1);
+    return types;
   }
 
   void emit(Value token, Value kvHead) {
@@ -105,16 +131,16 @@ public:
       // While the keys of a block are multiplied, the next are on their way, if
       // no other block hides the time that they take.
       Value block = addIndex(b, from, mulIndex(b, warp, kKeys));
+      int64_t step = kKeys * thread.warps() * blocks;
       bool looksAhead = areFew(op);
       size_t count = state.size();
       if (looksAhead)
         state.append(loadBlock(block, to, keys));
       state = emitFor(
-          b, block, to, kKeys * thread.warps(), state,
-          [&](Value block, ValueRange carried) {
+          b, block, to, step, state, [&](Value block, ValueRange carried) {
             if (!looksAhead)
               return emitBlock(block, to, carried, loadBlock(block, to, keys));
-            Value following = addIndex(b, block, kKeys * thread.warps());
+            Value following = addIndex(b, block, step);
             SmallVector<Value> ahead = loadBlock(following, to, keys);
             SmallVector<Value> next =
                 emitBlock(block, to, carried.take_front(count),
@@ -125,23 +151,35 @@ public:
       state.truncate(count);
     };
     // Those before this call, which are in the caches, then those of this call,
-    // from the last warp on, which has the least to do so far.
-    takeKeys(first, run.position, thread.warp,
+    // from the last warp on, which has the least to do so far. Blocks of a
+    // cluster take turns.
+    Value number = addIndex(b, mulIndex(b, thread.warp, blocks), rank);
+    takeKeys(first, run.position, number,
              {op.getKeyCache(), op.getValueCache(),
               addIndex(b, run.firstHead, kvHead), /*isCache=*/true});
     takeKeys(arith::MaxUIOp::create(b, first, run.position),
              addIndex(b, own, 1),
-             subIndex(b, constantIndex(b, thread.warps() - 1), thread.warp),
+             subIndex(b, constantIndex(b, thread.warps() * blocks - 1), number),
              {op.getKey(), op.getValue(), kvHead, /*isCache=*/false});
+    if (blocks > 1)
+      NVVM::ClusterArriveOp::create(b, UnitAttr());
     storeState(state);
     gpu::BarrierOp::create(b);
+    auto getSink = [&](Value ofBlock) {
+      Value last = constantIndex(b, heads - 1);
+      return loadScalar(
+          b, op.getSinks(),
+          addIndex(b, firstHead, arith::MinUIOp::create(b, ofBlock, last)));
+    };
+    if (blocks > 1)
+      return emitCluster(token, firstHead, getSink);
+    emitFactors(ofWarps, getSink);
     Value end = constantIndex(b, heads * headDim);
     emitFor(b, thread.thread, end, thread.threads, [&](Value item) {
       Value number = divIndex(b, item, headDim);
       Value d = remIndex(b, item, headDim);
-      Value ofToken = addIndex(b, firstHead, number);
-      storeScalar(b, combineWarps(number, d, ofToken), op.getInit(),
-                  {token, ofToken, d});
+      storeScalar(b, getResult(ofWarps, number, d), op.getInit(),
+                  {token, addIndex(b, firstHead, number), d});
     });
     // The next item must not come before all are done with this one.
     gpu::BarrierOp::create(b);
@@ -331,7 +369,7 @@ private:
     emitIf(b, isFirst, [&] {
       for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{state[0], sum}))
         memref::StoreOp::create(
-            b, value, states,
+            b, value, ofWarps.states,
             ValueRange{thread.warp, group, constantIndex(b, int64_t(i))});
     });
     int64_t elements = headDim / kHeads;
@@ -339,59 +377,189 @@ private:
       for (int64_t i = 0; i < kSumsOfHead; ++i) {
         Value lane = addIndex(b, mulIndex(b, quarter, kSumsOfHead), i);
         memref::StoreOp::create(
-            b, state[2 + kSumsOfHead * j + i], values,
+            b, state[2 + kSumsOfHead * j + i], ofWarps.values,
             ValueRange{thread.warp, group,
                        addIndex(b, mulIndex(b, lane, elements), j)});
       }
   }
 
-  /// Element `d` of head `number` of the block. The sink takes part in the
-  /// maximum and the sum and has no value.
-  Value combineWarps(Value number, Value d, Value head) {
-    Value sink = loadScalar(b, op.getSinks(), head);
-    auto load = [&](int64_t warp, int64_t i) -> Value {
-      Value place[] = {constantIndex(b, warp), number, constantIndex(b, i)};
-      return memref::LoadOp::create(b, states, place);
-    };
-    Value top = sink;
-    for (int64_t warp = 0; warp < thread.warps(); ++warp)
-      top = larger(top, load(warp, 0));
-    Value sum = expBelow(sink, top);
+  /// The parts that stand in the memory of the block from number `first` on.
+  Parts getParts(int64_t first, int64_t count) {
+    return {thread.shared[first], thread.shared[first + 1],
+            thread.shared[first + 2], count};
+  }
+
+  using GetSink = function_ref<Value(Value head)>;
+
+  /// Sets what each part counts for, as exp(its maximum - the largest). After
+  /// the last of each head comes that of its sink, which takes part in the
+  /// maximum and the sum and has no value; without `getSink` the largest
+  /// itself. All threads of the block take part.
+  void emitFactors(const Parts &parts, GetSink getSink) {
+    int64_t ofPart = cast<MemRefType>(parts.states.getType()).getDimSize(1);
+    Value isItem =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
+                              constantIndex(b, (parts.count + 1) * ofPart));
+    emitIf(b, isItem, [&] {
+      Value part = divIndex(b, thread.thread, ofPart);
+      Value head = remIndex(b, thread.thread, ofPart);
+      Value last = constantIndex(b, parts.count);
+      Value isLast =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, last);
+      Value sink = getSink ? getSink(head) : lowest(), top = sink;
+      SmallVector<Value> tops;
+      for (int64_t i = 0; i < parts.count; ++i) {
+        tops.push_back(loadState(parts, i, head, 0));
+        top = larger(top, tops.back());
+      }
+      Value own = sink;
+      for (int64_t i = 0; i < parts.count; ++i) {
+        Value isOwn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part,
+                                            constantIndex(b, i));
+        own = arith::SelectOp::create(b, isOwn, tops[i], own);
+      }
+      Value factor = expBelow(own, top);
+      if (!getSink)
+        factor = arith::SelectOp::create(b, isLast, top, factor);
+      memref::StoreOp::create(b, factor, parts.factors, ValueRange{part, head});
+    });
+    gpu::BarrierOp::create(b);
+  }
+
+  Value loadState(const Parts &parts, int64_t part, Value head, int64_t i) {
+    Value place[] = {constantIndex(b, part), head, constantIndex(b, i)};
+    return memref::LoadOp::create(b, parts.states, place);
+  }
+
+  Value loadFactor(const Parts &parts, int64_t part, Value head) {
+    return memref::LoadOp::create(b, parts.factors,
+                                  ValueRange{constantIndex(b, part), head});
+  }
+
+  /// `first` and the sums of exponentials of a head.
+  Value getSum(const Parts &parts, Value head, Value first) {
+    Value sum = first;
+    for (int64_t i = 0; i < parts.count; ++i)
+      sum = math::FmaOp::create(b, loadState(parts, i, head, 1),
+                                loadFactor(parts, i, head), sum);
+    return sum;
+  }
+
+  /// The sum of element `d` of a head.
+  Value getValue(const Parts &parts, Value head, Value d) {
     Value total = constantFloat(b, f32, 0.0);
-    for (int64_t warp = 0; warp < thread.warps(); ++warp) {
-      Value factor = expBelow(load(warp, 0), top);
-      sum = math::FmaOp::create(b, load(warp, 1), factor, sum);
-      Value place[] = {constantIndex(b, warp), number, d};
-      total = math::FmaOp::create(b, memref::LoadOp::create(b, values, place),
-                                  factor, total);
+    for (int64_t i = 0; i < parts.count; ++i) {
+      Value place[] = {constantIndex(b, i), head, d};
+      total =
+          math::FmaOp::create(b, memref::LoadOp::create(b, parts.values, place),
+                              loadFactor(parts, i, head), total);
     }
-    return arith::DivFOp::create(b, total, sum);
+    return total;
+  }
+
+  /// Element `d` of a head, with its sink.
+  Value getResult(const Parts &parts, Value head, Value d) {
+    Value sum = getSum(parts, head, loadFactor(parts, parts.count, head));
+    return arith::DivFOp::create(b, getValue(parts, head, d), sum);
+  }
+
+  /// Block i of the cluster finishes head i, for which it gets the parts of
+  /// all.
+  void emitCluster(Value token, Value firstHead, GetSink getSink) {
+    emitFactors(ofWarps, nullptr);
+    // All blocks have begun.
+    NVVM::ClusterWaitOp::create(b, UnitAttr());
+    Value zero = constantIndex(b, 0);
+    Value end = constantIndex(b, heads * headDim);
+    emitFor(b, thread.thread, end, thread.threads, [&](Value item) {
+      Value head = divIndex(b, item, headDim), d = remIndex(b, item, headDim);
+      storeInBlock(head, getValue(ofWarps, head, d), ofBlocks.values,
+                   {rank, zero, d});
+      emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d, zero),
+             [&] {
+               Value top = loadFactor(ofWarps, ofWarps.count, head);
+               Value sum = getSum(ofWarps, head, constantFloat(b, f32, 0.0));
+               storeInBlock(head, top, ofBlocks.states, {rank, zero, zero});
+               storeInBlock(head, sum, ofBlocks.states,
+                            {rank, zero, constantIndex(b, 1)});
+             });
+    });
+    NVVM::ClusterArriveOp::create(b, UnitAttr());
+    NVVM::ClusterWaitOp::create(b, UnitAttr());
+    emitFactors(ofBlocks, [&](Value) { return getSink(rank); });
+    Value isElement = arith::AndIOp::create(
+        b,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
+                              constantIndex(b, headDim)),
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, rank,
+                              constantIndex(b, heads)));
+    emitIf(b, isElement, [&] {
+      storeScalar(b, getResult(ofBlocks, zero, thread.thread), op.getInit(),
+                  {token, addIndex(b, firstHead, rank), thread.thread});
+    });
+  }
+
+  /// Stores an f32 in the memory of block `block` of the cluster.
+  void storeInBlock(Value block, Value value, Value memref, ValueRange place) {
+    Value offset = constantIndex(b, 0);
+    for (auto [index, size] :
+         llvm::zip(place, cast<MemRefType>(memref.getType()).getShape()))
+      offset = addIndex(b, mulIndex(b, offset, size), index);
+    Value address =
+        addIndex(b, memref::ExtractAlignedPointerAsIndexOp::create(b, memref),
+                 mulIndex(b, offset, sizeof(float)));
+    Value operands[] = {arith::IndexCastUIOp::create(b, i32, address),
+                        arith::IndexCastUIOp::create(b, i32, block), value};
+    LLVM::InlineAsmOp::create(
+        b, /*res=*/Type(), operands,
+        "{ .reg .b32 there; mapa.shared::cluster.u32 there, $0, $1; "
+        "st.shared::cluster.f32 [there], $2; }",
+        "r,r,f,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+        LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
   }
 
   ImplicitLocOpBuilder &b;
   AttentionOp op;
   const KernelThread &thread;
+  int64_t blocks;
   Type f32, i32;
   int64_t headDim, heads;
   /// Head and quarter of it of the lane that runs the code.
   Value group, quarter;
-  Value states, values;
+  /// The number of the block in its cluster.
+  Value rank;
+  Parts ofWarps, ofBlocks;
   SmallVector<Value> query;
   /// The tokens of the sequence of the token.
   TokenRun run;
 };
 } // namespace
 
-void mxfp4::launchTileAttention(AttentionOp op) {
+void mxfp4::launchTileAttention(AttentionOp op, bool clusters) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   int64_t kvHeads = op.getKey().getType().getDimSize(1);
+  bool isOneToken = op.getQuery().getType().getDimSize(0) == 1;
+  int64_t blocks = clusters && isOneToken ? kClusterBlocks : 1;
+  int64_t threads = TileAttentionEmitter::getThreads(op, blocks);
+  SmallVector<MemRefType> shared = TileAttentionEmitter::getShared(op, blocks);
+  if (blocks > 1) {
+    emitLaunch(
+        b, "attention", kvHeads * blocks, threads, shared,
+        [&](const KernelThread &thread) {
+          TileAttentionEmitter(b, op, thread, blocks)
+              .emit(constantIndex(b, 0), divIndex(b, thread.block, blocks));
+        },
+        /*residentBlocks=*/1, blocks);
+    return;
+  }
   Value items = mulIndex(b, getSize(b, op.getQuery(), 0), kvHeads);
   emitLaunch(
-      b, "attention", getBlocks(items, 1), TileAttentionEmitter::getThreads(op),
-      TileAttentionEmitter::getShared(op), [&](const KernelThread &thread) {
+      b, "attention", getBlocks(items, 1), threads, shared,
+      [&](const KernelThread &thread) {
         emitForEachItemOfBlock(b, thread, items, [&](Value item) {
-          TileAttentionEmitter(b, op, thread)
+          TileAttentionEmitter(b, op, thread, blocks)
               .emit(divIndex(b, item, kvHeads), remIndex(b, item, kvHeads));
         });
-      });
+      },
+      /*residentBlocks=*/threads == kThreadsOfMany ? 2 : 1);
 }

@@ -29,7 +29,7 @@ static constexpr int64_t kManyBlocks = 1024;
 void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                        int64_t threads, ArrayRef<MemRefType> shared,
                        function_ref<void(const KernelThread &)> body,
-                       int64_t residentBlocks) {
+                       int64_t residentBlocks, int64_t clusterBlocks) {
   Value one = constantIndex(b, 1);
   SmallVector<Type> sharedTypes(shared.begin(), shared.end());
   auto launch = gpu::LaunchOp::create(
@@ -44,6 +44,9 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   // mxfp4-outline-kernels gives it to the kernel.
   launch->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                   b.getI32IntegerAttr(int32_t(residentBlocks)));
+  if (clusterBlocks > 1)
+    launch->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                    b.getDenseI32ArrayAttr({int32_t(clusterBlocks), 1, 1}));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&launch.getBody().front());
   KernelThread thread;

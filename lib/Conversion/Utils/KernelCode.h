@@ -50,11 +50,12 @@ struct KernelThread {
 /// Emits a launch of `blocks` blocks of `threads` threads, each block with
 /// memory of the types `shared`, whose code `body` emits. With kAnyBlocks the
 /// device starts as many as run at the same time. The registers of a thread are
-/// so few that `residentBlocks` blocks fit a multiprocessor.
+/// so few that `residentBlocks` blocks fit a multiprocessor. `clusterBlocks`
+/// blocks that follow each other are a cluster.
 void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                 int64_t threads, ArrayRef<MemRefType> shared,
                 function_ref<void(const KernelThread &)> body,
-                int64_t residentBlocks = 1);
+                int64_t residentBlocks = 1, int64_t clusterBlocks = 1);
 
 /// `thread` as if it were another one: what is computed of its numbers is not
 /// known before, and so not kept in registers for the whole kernel. For code in

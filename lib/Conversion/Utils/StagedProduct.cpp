@@ -311,6 +311,9 @@ SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
   }
   int64_t loads = weight.columns / kChunk;
   int64_t stages = llvm::divideCeil(loads, shape.splits * parts * kLanesOfRow);
+  auto getNumber = [&](Value quad) {
+    return addIndex(b, mulIndex(b, quad, kLanesOfRow), tiles.getQuarter());
+  };
   // Weights, then activations.
   size_t size = parts * (tiles.loadsOfPart() + columnTiles);
   auto loadStage = [&](Value stage) {
@@ -318,15 +321,9 @@ SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
     for (int64_t part = 0; part < parts; ++part) {
       Value quad = getQuad(split, stage, parts, part);
       weights.append(tiles.load(tile, quad));
-      Value number =
-          addIndex(b, mulIndex(b, quad, kLanesOfRow), tiles.getQuarter());
-      // Past the end of a row there are zeros.
-      Value isLoad = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
-                                           constantIndex(b, loads));
-      Value first = mulIndex(b, clampTo(b, number, loads - 1), kChunk);
+      Value first = mulIndex(b, clampTo(b, getNumber(quad), loads - 1), kChunk);
       for (ArrayRef<Value> row : rows)
-        activations.push_back(zeroUnless(
-            b, isLoad, tiles.loadColumns(input, atColumn(row, first))));
+        activations.push_back(tiles.loadColumns(input, atColumn(row, first)));
     }
     weights.append(activations);
     return weights;
@@ -351,14 +348,22 @@ SmallVector<Value> StagedProduct::multiplyStreamed(const KernelThread &thread,
           ValueRange own = ValueRange(queue).take_front(size);
           ValueRange weights = own.take_front(parts * tiles.loadsOfPart());
           ValueRange activations = own.drop_front(weights.size());
-          for (int64_t part = 0; part < parts; ++part)
+          for (int64_t part = 0; part < parts; ++part) {
+            // Past the end of a row there are zeros; not before, since what is
+            // computed of a load waits for it.
+            Value quad = getQuad(split, addIndex(b, stage, i), parts, part);
+            Value isLoad =
+                arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                      getNumber(quad), constantIndex(b, loads));
             sums = tiles.multiply(
                 weights.slice(part * tiles.loadsOfPart(), tiles.loadsOfPart()),
                 sums,
                 [&](int64_t, int64_t number) {
-                  return activations[part * columnTiles + number];
+                  return zeroUnless(b, isLoad,
+                                    activations[part * columnTiles + number]);
                 },
                 /*hasLargeScales=*/false);
+          }
           queue.erase(queue.begin(), queue.begin() + size);
         }
         sums.append(queue);

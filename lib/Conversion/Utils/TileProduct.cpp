@@ -24,6 +24,10 @@ static constexpr int64_t kColumnsOfLoad = mx::kBlockSize;
 static constexpr int64_t kMaxSteps = 2;
 /// Bytes of activations that a block keeps at most.
 static constexpr int64_t kMaxInputBytes = 32768;
+/// Loads of activations that a thread has under way at most.
+static constexpr int64_t kInputLoads = 4;
+/// The exponent of infinities and NaN in an f32.
+static constexpr int64_t kLargestExponent = 0x7F800000;
 /// Sums of a lane.
 static constexpr int64_t kSums = 2;
 
@@ -79,12 +83,6 @@ TileProduct::TileProduct(ImplicitLocOpBuilder &b, const KernelThread &thread,
           : arith::MinUIOp::create(b, addIndex(b, mulIndex(b, tile, 2), half),
                                    constantIndex(b, shape.inputs - 1))
                 .getResult();
-  large = constantInt(b, b.getI32Type(), 0);
-}
-
-/// Remembers whether any of `bits` is set.
-void TileProduct::noteLarge(Value bits) {
-  large = arith::OrIOp::create(b, large, bits);
 }
 
 Value TileProduct::getQuad(Value pass, int64_t step) {
@@ -108,34 +106,39 @@ Value TileProduct::loadInput(ArrayRef<Value> row, Value part, Value chunk) {
 void TileProduct::keepInput(function_ref<SmallVector<Value>(Value)> getRow) {
   int64_t chunksOfRow = shape.places() * kWordsOfLoad;
   int64_t items = shape.inputs * chunksOfRow;
-  // All is requested at once, and threads side by side load side by side.
-  SmallVector<SmallVector<Value>> places;
-  SmallVector<Value> loads, conditions;
-  for (int64_t done = 0; done < items; done += thread.threads) {
-    Value number = addIndex(b, thread.thread, done), isItem;
-    if (items - done < thread.threads) {
-      isItem = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
-                                     constantIndex(b, items));
-      number = arith::MinUIOp::create(b, number, constantIndex(b, items - 1));
+  // As much is requested at once as there are registers for, and threads side
+  // by side load side by side.
+  for (int64_t begin = 0; begin < items;
+       begin += kInputLoads * thread.threads) {
+    SmallVector<SmallVector<Value>> places;
+    SmallVector<Value> loads, conditions;
+    for (int64_t done = begin;
+         done < std::min(items, begin + kInputLoads * thread.threads);
+         done += thread.threads) {
+      Value number = addIndex(b, thread.thread, done), isItem;
+      if (items - done < thread.threads) {
+        isItem = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                       constantIndex(b, items));
+        number = arith::MinUIOp::create(b, number, constantIndex(b, items - 1));
+      }
+      Value ofInput = divIndex(b, number, chunksOfRow);
+      Value ofRow = remIndex(b, number, chunksOfRow);
+      Value part = divIndex(b, ofRow, kWordsOfLoad);
+      Value chunk = remIndex(b, ofRow, kWordsOfLoad);
+      loads.push_back(loadInput(getRow(ofInput), part, chunk));
+      places.push_back({ofInput, chunk, part});
+      conditions.push_back(isItem);
     }
-    Value ofInput = divIndex(b, number, chunksOfRow);
-    Value ofRow = remIndex(b, number, chunksOfRow);
-    Value part = divIndex(b, ofRow, kWordsOfLoad);
-    Value chunk = remIndex(b, ofRow, kWordsOfLoad);
-    loads.push_back(loadInput(getRow(ofInput), part, chunk));
-    places.push_back({ofInput, chunk, part});
-    conditions.push_back(isItem);
-  }
-  for (auto [place, words, isItem] : llvm::zip(places, loads, conditions)) {
-    noteLarge(weight.findLargeColumns(words));
-    auto store = [&] {
-      memref::StoreOp::create(b, weight.scaleColumns(words), thread.shared[1],
-                              place);
-    };
-    if (isItem)
-      emitIf(b, isItem, store);
-    else
-      store();
+    for (auto [place, words, isItem] : llvm::zip(places, loads, conditions)) {
+      auto store = [&] {
+        memref::StoreOp::create(b, weight.scaleColumns(words), thread.shared[1],
+                                place);
+      };
+      if (isItem)
+        emitIf(b, isItem, store);
+      else
+        store();
+    }
   }
   gpu::BarrierOp::create(b);
 }
@@ -159,7 +162,8 @@ Value TileProduct::getColumns(Value quad, int64_t chunk) {
                     loadInput(inputRow, part, constantIndex(b, chunk)));
 }
 
-void TileProduct::storeSums(ValueRange sums) {
+/// Returns the sum of the lane's row of half t / 2.
+Value TileProduct::storeSums(ValueRange sums) {
   Value sum = arith::AddFOp::create(b, sums[0], sums[1]);
   sum = reduceWarp(
       b, sum,
@@ -175,14 +179,14 @@ void TileProduct::storeSums(ValueRange sums) {
     memref::StoreOp::create(b, sum, thread.shared[0],
                             ValueRange{tile, split, row});
   });
+  return sum;
 }
 
-/// While a load is multiplied, that of the next pass is on its way.
-void TileProduct::multiplyAhead(const Tile &tile) {
+/// While a load is multiplied, that of the next pass is on its way. Returns the
+/// sum of the lane's row, which is not finite if a number was too large.
+Value TileProduct::multiplyAhead(const Tile &tile) {
   Value zero = constantIndex(b, 0);
   SmallVector<Value> carried(kSums, constantFloat(b, b.getF32Type(), 0.0));
-  carried.push_back(large);
-  size_t first = carried.size();
   auto load = [&](Value pass, int64_t step) {
     return weight.loadBlocks(tile, getQuad(pass, step));
   };
@@ -190,27 +194,21 @@ void TileProduct::multiplyAhead(const Tile &tile) {
     carried.append(load(zero, step));
   auto emitPass = [&](Value pass, ValueRange carried, bool isLast) {
     SmallVector<Value> sums(carried.take_front(kSums)), ahead;
-    large = carried[kSums];
     for (int64_t step = 0; step < shape.steps; ++step) {
-      ValueRange loads =
-          carried.slice(first + step * TileWeight::kLoadsOfBlocks,
-                        TileWeight::kLoadsOfBlocks);
+      size_t count = weight.loadsOfBlocks();
+      ValueRange loads = carried.slice(kSums + step * count, count);
       Value quad = getQuad(pass, step);
-      noteLarge(weight.findLargeScales(loads));
       sums = weight.multiplyBlocks(
           loads, sums,
           [&](int64_t chunk) -> Value {
             if (shape.keepsInput())
               return getKept(quad, chunk);
-            Value words = getColumns(quad, chunk);
-            noteLarge(weight.findLargeColumns(words));
-            return weight.scaleColumns(words);
+            return weight.scaleColumns(getColumns(quad, chunk));
           },
           /*isExact=*/false);
       if (!isLast)
         ahead.append(load(addIndex(b, pass, 1), step));
     }
-    sums.push_back(large);
     sums.append(ahead);
     return sums;
   };
@@ -221,7 +219,7 @@ void TileProduct::multiplyAhead(const Tile &tile) {
           return emitPass(pass, carried, /*isLast=*/false);
         });
   SmallVector<Value> sums = emitPass(last, carried, /*isLast=*/true);
-  storeSums(ValueRange(sums).take_front(kSums));
+  return storeSums(ValueRange(sums).take_front(kSums));
 }
 
 /// Multiplies all again, whatever the scales and activations are.
@@ -244,20 +242,22 @@ void TileProduct::multiply(const Tile &tile,
   inputRow = getRow(inputNumber);
   if (shape.keepsInput())
     keepInput(getRow);
-  multiplyAhead(tile);
   Type i32 = b.getI32Type();
-  Value zero = constantInt(b, i32, 0);
-  auto isNotZero = [&](Value value) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, value, zero);
-  };
+  Value bits = arith::BitcastOp::create(b, i32, multiplyAhead(tile));
+  Value exponent = constantInt(b, i32, kLargestExponent);
+  Value isLarge =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                            arith::AndIOp::create(b, bits, exponent), exponent);
   Value isAnyLarge =
       NVVM::BarrierOp::create(b, i32, /*barrierId=*/Value(),
                               /*numberOfThreads=*/Value(),
                               NVVM::BarrierReductionAttr::get(
                                   b.getContext(), NVVM::BarrierReduction::OR),
-                              arith::ExtUIOp::create(b, i32, isNotZero(large)))
+                              arith::ExtUIOp::create(b, i32, isLarge))
           .getRes();
-  emitIf(b, isNotZero(isAnyLarge), [&] {
+  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, isAnyLarge,
+                                      constantInt(b, i32, 0));
+  emitIf(b, isAny, [&] {
     multiplyExactly(tile);
     gpu::BarrierOp::create(b);
   });

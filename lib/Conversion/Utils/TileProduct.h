@@ -74,10 +74,9 @@ private:
   void keepInput(function_ref<SmallVector<Value>(Value)> getRow);
   Value getKept(Value quad, int64_t chunk);
   Value getColumns(Value quad, int64_t chunk);
-  void multiplyAhead(const Tile &tile);
+  Value multiplyAhead(const Tile &tile);
   void multiplyExactly(const Tile &tile);
-  void storeSums(ValueRange sums);
-  void noteLarge(Value bits);
+  Value storeSums(ValueRange sums);
 
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
@@ -89,8 +88,6 @@ private:
   /// indices.
   Value isSupplier, inputNumber;
   SmallVector<Value> inputRow;
-  /// Not 0 if the thread met numbers that are multiplied exactly only.
-  Value large;
 };
 
 } // namespace mlir::mxfp4

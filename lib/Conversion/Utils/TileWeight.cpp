@@ -152,36 +152,41 @@ SmallVector<Value> TileWeight::load(const Tile &tile, Value quad) {
 }
 
 /// The scales of two blocks of the lane's row of half t / 2: of t % 2 the first
-/// or the last two of four.
-Value TileWeight::loadScalePair(const Tile &tile, const Place &place) {
+/// or the last two of four. As they come, since what is computed of a load in a
+/// loop waits for it at once.
+SmallVector<Value> TileWeight::loadScales(const Tile &tile,
+                                          const Place &place) {
   Value isUpper = isUpperHalf();
   SmallVector<Value> row;
   for (auto [lower, upper] : llvm::zip(tile.rows[0], tile.rows[1]))
     row.push_back(arith::SelectOp::create(b, isUpper, upper, lower));
   Value first = mulIndex(b, remIndex(b, quarter, 2), 2);
-  Type i32 = b.getI32Type();
-  if (parts % 2 == 0) {
-    Type pair = VectorType::get({1}, b.getIntegerType(16));
-    Value both = vector::BitCastOp::create(
-        b, cast<VectorType>(pair),
-        loadVector(b, weight.scales,
-                   atColumn(row, getBlock(place, first, /*count=*/2)), 2));
-    return arith::ExtUIOp::create(b, i32,
-                                  vector::ExtractOp::create(b, both, 0));
-  }
-  Value bytes[2];
-  for (int64_t i = 0; i < 2; ++i)
-    bytes[i] =
-        getScaleByte(loadScale(row, getBlock(place, addIndex(b, first, i))));
-  return arith::OrIOp::create(b, bytes[0],
-                              arith::ShLIOp::create(b, bytes[1], makeWord(8)));
+  if (!hasScalePairs())
+    return {loadScale(row, getBlock(place, first)),
+            loadScale(row, getBlock(place, addIndex(b, first, 1)))};
+  auto pair = VectorType::get({1}, b.getIntegerType(16));
+  Value both = loadVector(
+      b, weight.scales, atColumn(row, getBlock(place, first, /*count=*/2)), 2);
+  return {vector::ExtractOp::create(b, vector::BitCastOp::create(b, pair, both),
+                                    0)};
+}
+
+/// The two scales among `loads`, in the low bits of an i32.
+Value TileWeight::joinScales(ValueRange loads) {
+  if (hasScalePairs())
+    return arith::ExtUIOp::create(b, b.getI32Type(), loads[2]);
+  return arith::OrIOp::create(
+      b, getScaleByte(loads[2]),
+      arith::ShLIOp::create(b, getScaleByte(loads[3]), makeWord(8)));
 }
 
 SmallVector<Value> TileWeight::loadBlocks(const Tile &tile, Value quad) {
   Place place = getPlace(quad);
   Value block = getBlock(place, quarter);
-  return {loadElements(tile.rows[0], block), loadElements(tile.rows[1], block),
-          loadScalePair(tile, place)};
+  SmallVector<Value> loads = {loadElements(tile.rows[0], block),
+                              loadElements(tile.rows[1], block)};
+  loads.append(loadScales(tile, place));
+  return loads;
 }
 
 /// Words of eight activations as decodeTileWord has their weights: i and i + 4
@@ -313,34 +318,17 @@ Value TileWeight::scaleColumns(Value words) {
   return multiplyWords(words, makePowers(kColumnShift));
 }
 
-/// Bits `mask` of `word` that are set where the bit below is set, too.
-Value TileWeight::findTwoBits(Value word, int64_t mask) {
-  Value both = arith::AndIOp::create(
-      b, word, arith::ShLIOp::create(b, word, makeWord(1)));
-  return arith::AndIOp::create(b, both, makeWord(mask));
-}
-
-Value TileWeight::findLargeColumns(Value words) {
-  Value found = makeWord(0);
-  for (Value word : splitWords(b, words))
-    found = arith::OrIOp::create(b, found, findTwoBits(word, 0x40004000));
-  return found;
-}
-
-Value TileWeight::findLargeScales(ValueRange loads) {
-  return findTwoBits(loads[2], 0x8080);
-}
-
 /// The scale `byte` as an f32, by 2^(kElementShift - kColumnShift) unless
-/// `isExact`.
+/// `isExact`: infinity from kLargeBlockScale on.
 Value TileWeight::makeScale(Value byte, bool isExact) {
   auto place = [&](Value exponent) -> Value {
     return arith::ShLIOp::create(b, exponent, makeWord(23));
   };
   Value bits;
   if (!isExact) {
-    bits = place(
-        arith::AddIOp::create(b, byte, makeWord(kElementShift - kColumnShift)));
+    Value known = arith::MinUIOp::create(b, byte, makeWord(kLargeBlockScale));
+    bits = place(arith::AddIOp::create(b, known,
+                                       makeWord(kElementShift - kColumnShift)));
   } else {
     auto is = [&](int64_t value) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, byte,
@@ -377,8 +365,9 @@ TileWeight::multiplyBlocks(ValueRange loads, ValueRange sums,
           ValueRange(columns).slice(k, 2), products);
   }
   Value isUpper = isUpperHalf();
-  Value bytes[] = {arith::AndIOp::create(b, loads[2], makeWord(255)),
-                   arith::ShRUIOp::create(b, loads[2], makeWord(8))};
+  Value scales = joinScales(loads);
+  Value bytes[] = {arith::AndIOp::create(b, scales, makeWord(255)),
+                   arith::ShRUIOp::create(b, scales, makeWord(8))};
   SmallVector<Value> results;
   for (int64_t i = 0; i < 2; ++i) {
     Value product =

@@ -26,8 +26,8 @@ constexpr int64_t kTileSums = 4;
 /// The largest scale of MXFP4, 2, whose product with an element of 2^-126 of
 /// its value is one of bf16.
 constexpr int64_t kLargestScale = 128;
-/// The lowest scale that multiplyBlocks multiplies right only if `isExact`; so
-/// are activations from 2^(kLargeBlockScale - 127) on.
+/// The lowest scale for which multiplyBlocks gives infinity or NaN unless
+/// `isExact`; so it does for activations from 2^(kLargeBlockScale - 127) on.
 constexpr int64_t kLargeBlockScale = 192;
 /// Words of a load, and activations of bf16 that a load has.
 constexpr int64_t kWordsOfLoad = kLoadBytes / 4;
@@ -85,9 +85,9 @@ public:
   size_t loadsOfPart() const { return weight.scales ? 4 : 2; }
 
   /// Likewise of MXFP4, for multiplyBlocks: elements of both halves, then two
-  /// scales in an i32.
+  /// scales, in an i16 where they are a load.
   SmallVector<Value> loadBlocks(const Tile &tile, Value quad);
-  static constexpr size_t kLoadsOfBlocks = 3;
+  size_t loadsOfBlocks() const { return hasScalePairs() ? 3 : 4; }
 
   /// kChunk activations at `place` of `input` as words that multiply takes.
   Value loadColumns(Value input, ValueRange place);
@@ -106,17 +106,12 @@ public:
   /// of half t / 2, and are added up over t % 2 and both sums at the end.
   /// `getColumns` gives the words for a chunk: in lane 4g + t with t = g % 4
   /// the activations for its load of half g / 4, in others zeros. Unless
-  /// `isExact` these are scaled by scaleColumns, and scales are below
-  /// kLargeBlockScale.
+  /// `isExact` they come from scaleColumns.
   SmallVector<Value>
   multiplyBlocks(ValueRange loads, ValueRange sums,
                  function_ref<Value(int64_t chunk)> getColumns, bool isExact);
   /// `words` of activations as multiplyBlocks takes them unless `isExact`.
   Value scaleColumns(Value words);
-  /// Bits that are not 0 where `words` of activations, or the scales among
-  /// `loads`, are too large for that.
-  Value findLargeColumns(Value words);
-  Value findLargeScales(ValueRange loads);
 
   /// The largest of `largest`, an i32, and the scales among `loads`; above
   /// kLargestScale it needs that.
@@ -131,7 +126,10 @@ private:
   Value getBlock(const Place &place, Value ofQuad, int64_t count = 1);
   Value loadElements(ArrayRef<Value> row, Value block);
   Value loadScale(ArrayRef<Value> row, Value block);
-  Value loadScalePair(const Tile &tile, const Place &place);
+  /// True if a load takes two scales of a row.
+  bool hasScalePairs() const { return parts % 2 == 0; }
+  SmallVector<Value> loadScales(const Tile &tile, const Place &place);
+  Value joinScales(ValueRange loads);
   Value orderPairs(Value words);
   Value multiplyPair(Value pair, Value factor);
   Value getScaleByte(Value scale);
@@ -139,7 +137,6 @@ private:
   Value makeWord(int64_t value);
   Value makePowers(int64_t exponent);
   Value multiplyWords(Value words, Value factor);
-  Value findTwoBits(Value word, int64_t mask);
   Value makeScale(Value byte, bool isExact);
   Value isUpperHalf();
 
