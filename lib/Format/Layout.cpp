@@ -57,9 +57,10 @@ Status InterleavedLayout::check(int64_t rows, int64_t columns,
                  std::to_string(depth)};
   if (tiled && bits == 4 &&
       (depth % kWordElements != 0 || columns % kWordElements != 0))
-    return Error{"expected a multiple of 8 'columns' in runs of a multiple of "
-                 "8 for words of 4-bit elements, but got " +
-                 std::to_string(columns) + " and " + std::to_string(depth)};
+    return Error{
+        "expected 'columns' and 'depth' to be multiples of 8 for words "
+        "of 4-bit elements, but got " +
+        std::to_string(columns) + " and " + std::to_string(depth)};
   if (!tiled && columns % depth != 0)
     return Error{"expected 'columns' to be a multiple of 'depth', " +
                  std::to_string(depth) + ", but got " +
@@ -92,12 +93,14 @@ int64_t InterleavedLayout::byteCount(int64_t rows, int64_t columns,
 }
 
 uint32_t mx::encodeTileWord(uint32_t elements) {
-  // Pair i: elements i and i + 4 with their sign and their other bits where
+  // Pair i: elements 2i and 2i + 1 with their sign and their other bits where
   // bf16 has the sign and the end of the exponent.
   constexpr uint32_t mask = 0x81C081C0;
   uint32_t pairs[4];
-  for (int i = 0; i < 4; ++i)
-    pairs[i] = ((elements >> 4 * i & 0x000F000F) * 0x1040) & mask;
+  for (int i = 0; i < 4; ++i) {
+    uint32_t own = elements >> 8 * i;
+    pairs[i] = ((own & 0x0F) | (own & 0xF0) << 12) * 0x1040 & mask;
+  }
   uint32_t word = pairs[0] | pairs[1] >> 6 | pairs[2] >> 12 | pairs[2] << 20;
   // What is missing of the last in (word >> 6 ^ word << 2) goes to the bits
   // that are left; those of the signs and of bit 7 are in the next sum, too.

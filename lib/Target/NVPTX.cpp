@@ -26,7 +26,7 @@ static const GPUTarget kTable[] = {
     {"sm_80", "ptx70", false, true, false},
     {"sm_86", "ptx71", false, true, false},
     {"sm_89", "ptx78", false, true, false},
-    {"sm_90", "ptx78", true, true, true},
+    {"sm_90", "ptx80", true, true, true},
     {"sm_90a", "ptx80", true, true, true},
 };
 

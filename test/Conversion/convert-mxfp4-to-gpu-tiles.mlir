@@ -73,8 +73,8 @@ func.func @added_slots(%x: memref<?x4x2880xbf16>, %values: memref<32x360x11520xi
 // Of one token a block has all four slots; a tile has the same rows of two of
 // them. A column of a product has the activations of a block of one half, and
 // zeros of all others, so that sums are scaled. Scales from 2^65 on, NaN, and
-// activations as large, found at the end, take a way of their own, which scales
-// elements first.
+// activations as large, found at the end, take a way of their own, with elements at
+// their own values.
 
 // CHECK-LABEL: func @sums
 // CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%[[SUMS:.*]] : memref<2x4x16xf32, #gpu.address_space<workgroup>>, %[[INPUT:.*]] : memref<4x4x98xvector<4xi32>, #gpu.address_space<workgroup>>)
@@ -149,6 +149,50 @@ func.func @odd_stages(%x: memref<?x3072xbf16>, %values: memref<8x12288xi8>,
                       %scales: memref<8x768xf8E8M0FNU>, %y: memref<?x64xf32>) {
   mxfp4.matmul ins(%x, %values, %scales : memref<?x3072xbf16>, memref<8x12288xi8>,
                    memref<8x768xf8E8M0FNU>) outs(%y : memref<?x64xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
+  return
+}
+
+// Of one token a block has 64 rows. An odd number of blocks in a row, three here,
+// has scales that are loaded one by one, and its last lanes take the last block.
+// Rows past the last group are those of the last.
+
+// CHECK-LABEL: func @token
+// CHECK:       gpu.launch {{.*}} function(@matmul) workgroup(%{{.*}} : memref<4x2x16xf32, {{.*}}>, %{{.*}} : memref<1x4x10xvector<4xi32>, {{.*}}>)
+// CHECK:         arith.minui %{{.*}}, %c2{{.*}} : index
+// CHECK:         arith.minui %{{.*}}, %c2{{.*}} : index
+// CHECK:         vector.load {{.*}} : memref<9x384xi8>, vector<16xi8>
+// CHECK-COUNT-2: memref.load {{.*}} : memref<9x24xf8E8M0FNU>
+// CHECK-NOT:     scf.for
+// CHECK:         nvvm.mma.sync
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
+// CHECK:         memref.store {{.*}} : memref<1x68xf32>
+func.func @token(%x: memref<1x96xbf16>, %values: memref<9x384xi8>,
+                 %scales: memref<9x24xf8E8M0FNU>, %y: memref<1x68xf32>) {
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x96xbf16>, memref<9x384xi8>,
+                   memref<9x24xf8E8M0FNU>) outs(%y : memref<1x68xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
+  return
+}
+
+// Activations that do not fit the memory of a block are loaded by who multiplies.
+
+// CHECK-LABEL: func @large_input
+// CHECK:       gpu.launch {{.*}} function(@matmul_by_expert) workgroup(%{{.*}} : memref<2x4x16xf32, #gpu.address_space<workgroup>>)
+// CHECK-NOT:     gpu.barrier
+// CHECK:         scf.for
+// CHECK:           vector.load {{.*}} : memref<1x4x4096xbf16>, vector<8xbf16>
+// CHECK:           llvm.fmul {{.*}} : vector<2xbf16>
+// CHECK:           nvvm.mma.sync
+// CHECK:         nvvm.barrier #nvvm.reduction<or>
+func.func @large_input(%x: memref<1x4x4096xbf16>, %values: memref<32x360x16384xi8>,
+                       %scales: memref<32x360x1024xf8E8M0FNU>, %experts: memref<1x4xi32>,
+                       %weights: memref<1x4xf32>, %y: memref<1x2880xf32>) {
+  mxfp4.matmul_by_expert
+      ins(%x, %values, %scales, %experts : memref<1x4x4096xbf16>,
+          memref<32x360x16384xi8>, memref<32x360x1024xf8E8M0FNU>, memref<1x4xi32>)
+      weights(%weights : memref<1x4xf32>)
+      outs(%y : memref<1x2880xf32>)
       {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
   return
 }

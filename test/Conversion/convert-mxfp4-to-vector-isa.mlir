@@ -277,6 +277,26 @@ func.func @matmul(%x: memref<1x64xbf16>, %values: memref<4x8x16xi8>,
 }
 
 //--- errors.mlir
+func.func @pack_in_tiles(%source: memref<16x32xi8>, %init: memref<2x256xi8>) {
+  // expected-error @below {{cannot be lowered to vectors: expected a layout that is not tiled}}
+  mxfp4.pack ins(%source : memref<16x32xi8>) outs(%init : memref<2x256xi8>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
+  return
+}
+
+// -----
+
+func.func @matmul_of_tiles(%x: memref<1x64xf32>, %values: memref<2x256xi8>,
+    %scales: memref<2x16xf8E8M0FNU>, %init: memref<1x16xf32>) {
+  // expected-error @below {{cannot be lowered to avx2: expected a layout of 8 lanes and depth 8, but got #mxfp4.layout<lanes = 8, depth = 8, tiled = true>}}
+  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf32>, memref<2x256xi8>,
+                   memref<2x16xf8E8M0FNU>) outs(%init : memref<1x16xf32>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 8, tiled = true>}
+  return
+}
+
+// -----
+
 func.func @matmul_without_a_layout(%x: memref<1x64xf32>, %values: memref<16x32xi8>,
     %scales: memref<16x2xf8E8M0FNU>, %init: memref<1x16xf32>) {
   // expected-error @below {{cannot be lowered to vectors: expected a layout (mxfp4-assign-layouts)}}

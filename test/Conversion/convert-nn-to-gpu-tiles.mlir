@@ -1,4 +1,6 @@
 // RUN: mxfp4-opt %s --convert-nn-to-gpu=tensor-cores=true | FileCheck %s
+// RUN: mxfp4-opt %s --convert-nn-to-gpu="tensor-cores=true clusters=true" \
+// RUN:     | FileCheck %s --check-prefix=CLUSTERS
 
 // Several tokens are the columns of tiles; one is multiplied by rows.
 
@@ -33,7 +35,7 @@ func.func @linear_of_few(%x: memref<?x2880xbf16>, %w: memref<512x2880xbf16>, %y:
 // products. Weights are rounded to bf16 between them.
 
 // CHECK-LABEL: func @attention
-// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<8x8x2xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<8x8x64xf32, #gpu.address_space<workgroup>>)
+// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<8x8x2xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<8x8x64xf32, #gpu.address_space<workgroup>>, %{{.*}} : memref<9x8xf32, #gpu.address_space<workgroup>>)
 // CHECK:         vector.load {{.*}} : memref<144x8x64xbf16>, vector<8xbf16>
 // CHECK-COUNT-8: nvvm.mma.sync
 // CHECK:         llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"
@@ -89,5 +91,44 @@ func.func @wide_heads(%q: memref<1x8x96xbf16>, %k: memref<1x1x96xbf16>, %v: memr
           memref<1x1x96xbf16>, memref<1x1x96xbf16>, memref<64x1x96xbf16>,
           memref<64x1x96xbf16>, memref<8xbf16>, index)
       outs(%y : memref<1x8x96xbf16>) {scale = 0.125 : f32}
+  return
+}
+
+// Eight blocks of a cluster divide the keys of one token. Each adds up its warps
+// and gives what it has of head i to block i, which finishes that head.
+
+// CHECK-LABEL: func @attention_of_one
+// CHECK:       gpu.launch {{.*}} function(@attention) workgroup(%{{.*}} : memref<16x8x2xf32, #gpu.address_space<workgroup>>
+// CHECK-NOT:   nvvm.cluster
+
+// CLUSTERS-LABEL: func @attention{{$|[( ]}}
+// CLUSTERS-NOT:   nvvm.cluster
+// CLUSTERS-LABEL: func @attention_of_one
+// CLUSTERS:       %[[BLOCKS:.*]] = arith.constant 64 : index
+// CLUSTERS:       gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}} workgroup(%{{.*}} : memref<4x8x2xf32, {{.*}}>, %{{.*}} : memref<4x8x64xf32, {{.*}}>, %{{.*}} : memref<5x8xf32, {{.*}}>, %[[STATES:[a-z0-9_]*]] : memref<8x1x2xf32, {{.*}}>, %[[VALUES:[a-z0-9_]*]] : memref<8x1x64xf32, {{.*}}>, %{{.*}} : memref<9x1xf32
+// CLUSTERS:         nvvm.mma.sync
+// CLUSTERS:         nvvm.cluster.arrive.relaxed
+// CLUSTERS:         gpu.barrier
+// CLUSTERS:         nvvm.cluster.wait
+// CLUSTERS:         memref.extract_aligned_pointer_as_index %[[VALUES]]
+// CLUSTERS:         st.shared::cluster.f32
+// CLUSTERS:         memref.extract_aligned_pointer_as_index %[[STATES]]
+// CLUSTERS:         st.shared::cluster.f32
+// CLUSTERS:         nvvm.cluster.arrive
+// CLUSTERS:         nvvm.cluster.wait
+// CLUSTERS:         memref.load {{.*}} : memref<64xbf16>
+// CLUSTERS:         arith.divf
+// CLUSTERS:         memref.store {{.*}} : memref<1x64x64xbf16>
+// CLUSTERS:         gpu.terminator
+// CLUSTERS:       nvvm.cluster_dim = array<i32: 8, 1, 1>
+func.func @attention_of_one(%q: memref<1x64x64xbf16>, %k: memref<1x8x64xbf16>,
+                            %v: memref<1x8x64xbf16>, %keys: memref<4096x8x64xbf16>,
+                            %values: memref<4096x8x64xbf16>, %sinks: memref<64xbf16>,
+                            %position: index, %y: memref<1x64x64xbf16>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<1x64x64xbf16>,
+          memref<1x8x64xbf16>, memref<1x8x64xbf16>, memref<4096x8x64xbf16>,
+          memref<4096x8x64xbf16>, memref<64xbf16>, index)
+      outs(%y : memref<1x64x64xbf16>) {scale = 0.125 : f32}
   return
 }

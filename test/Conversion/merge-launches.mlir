@@ -193,3 +193,24 @@ func.func @unknown(%x: memref<8xf32>, %y: memref<8xf32>, %n: index) {
   }
   return
 }
+
+// Nor are blocks of a cluster given to others.
+
+// CHECK-LABEL: func @cluster
+// CHECK-COUNT-2: gpu.launch
+func.func @cluster(%x: memref<8xf32>, %y: memref<8xf32>) {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %x[%bx] : memref<8xf32>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 8, 1, 1>}
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%bx] : memref<8xf32>
+    gpu.terminator
+  }
+  return
+}

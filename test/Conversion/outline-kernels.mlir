@@ -1,4 +1,37 @@
-// RUN: mxfp4-opt %s --mxfp4-outline-kernels --split-input-file --verify-diagnostics
+// RUN: mxfp4-opt %s --mxfp4-outline-kernels --split-input-file --verify-diagnostics \
+// RUN:     | FileCheck %s
+
+// Kernels that differ in the blocks of a cluster alone are two.
+
+// CHECK-LABEL: func.func @clusters
+// CHECK:         gpu.launch_func @kernels::@kernel_0
+// CHECK:         gpu.launch_func @kernels::@kernel_1
+// CHECK:         gpu.launch_func @kernels::@kernel_0
+// CHECK:       gpu.func @kernel_0
+// CHECK-NOT:     cluster_dim
+// CHECK:       gpu.func @kernel_1{{.*}} nvvm.cluster_dim = array<i32: 8, 1, 1>
+func.func @clusters(%y: memref<8xindex>) {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %bx, %y[%bx] : memref<8xindex>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %bx, %y[%bx] : memref<8xindex>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 8, 1, 1>}
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %bx, %y[%bx] : memref<8xindex>
+    gpu.terminator
+  }
+  return
+}
+
+// -----
 
 func.func @reads(%x: memref<4xindex>, %y: memref<4xindex>) {
   %c0 = arith.constant 0 : index

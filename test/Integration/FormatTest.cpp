@@ -535,12 +535,25 @@ static std::vector<Kernel> makePacked() {
 }
 
 /// `weight` as packInterleaved arranges it, one matrix after another.
+static std::vector<uint8_t> pack(const HostTensor &weight,
+                                 const InterleavedLayout &layout,
+                                 int64_t columns, int64_t bits) {
+  int64_t rows = weight.shape[weight.shape.size() - 2];
+  int64_t matrices = weight.size() / (rows * weight.shape.back());
+  EXPECT_TRUE(layout.check(rows, columns, bits));
+  int64_t size = layout.byteCount(rows, columns, bits);
+  std::vector<uint8_t> packed(size_t(matrices * size));
+  for (int64_t i = 0; i < matrices; ++i)
+    packInterleaved(layout,
+                    &weight.bytes[size_t(i * rows * columns * bits / 8)], rows,
+                    columns, bits, &packed[size_t(i * size)]);
+  return packed;
+}
+
+/// The same for vectors of so many lanes.
 static std::vector<uint8_t> pack(const HostTensor &weight, int64_t lanes,
                                  bool isPaired) {
-  int64_t bits = bitsOf(weight.type);
-  int64_t rows = weight.shape[weight.shape.size() - 2];
-  int64_t columns = weight.shape.back();
-  int64_t matrices = weight.size() / (rows * columns);
+  int64_t bits = bitsOf(weight.type), columns = weight.shape.back();
   // 32 bits of a row stand together, and one scale.
   InterleavedLayout layout{lanes, 32 / bits, isPaired};
   if (weight.type == ElementType::E8M0)
@@ -550,14 +563,7 @@ static std::vector<uint8_t> pack(const HostTensor &weight, int64_t lanes,
     columns *= 2;
     bits = 16;
   }
-  EXPECT_TRUE(layout.check(rows, columns, bits));
-  int64_t size = layout.byteCount(rows, columns, bits);
-  std::vector<uint8_t> packed(size_t(matrices * size));
-  for (int64_t i = 0; i < matrices; ++i)
-    packInterleaved(layout,
-                    &weight.bytes[size_t(i * rows * columns * bits / 8)], rows,
-                    columns, bits, &packed[size_t(i * size)]);
-  return packed;
+  return pack(weight, layout, columns, bits);
 }
 
 TEST(Pack, MatchesLayout) {
@@ -594,4 +600,45 @@ TEST(Pack, MatchesLayout) {
         }
     }
   }
+}
+
+TEST(Pack, MatchesTiledLayout) {
+  Random random(45);
+  std::vector<Kernel> kernels;
+  for (int64_t rows : {1, 8, 19})
+    for (int64_t blocks : {1, 4, 6, 7}) {
+      Kernel kernel;
+      kernel.addInput("x", ElementType::F32, {1, 32 * blocks});
+      kernel.addWeight("v", random.elements({rows, 32 * blocks}));
+      kernel.addWeight("s", random.scales({rows, blocks}));
+      kernel.addOutput("out", ElementType::F32, {1, rows});
+      kernel.body = "  %y = mxfp4.matmul ins(%x, %v, %s : {x}, {v}, {s}) "
+                    "outs(%out : {out}) -> {out}";
+      kernel.results = {{"%y", "out"}};
+      kernel.arrange("v", "lanes = 8, depth = 128, tiled = true");
+      kernel.arrange("s", "lanes = 8, depth = 4, tiled = true");
+      kernels.push_back(kernel);
+    }
+  Result<Program> program =
+      compileModule(writeModule(kernels), "pack", fastPaths().front().options);
+  ASSERT_TRUE(program) << program.error().message;
+  Result<std::unique_ptr<KernelRunner>> runner =
+      KernelRunner::create(*program, kernels, /*threads=*/1);
+  ASSERT_TRUE(runner) << runner.error().message;
+  for (size_t k = 0; k < kernels.size(); ++k)
+    for (const Kernel::Argument &argument : kernels[k].arguments) {
+      if (argument.kind != BufferKind::Weight)
+        continue;
+      bool isScale = argument.weight.type == ElementType::E8M0;
+      InterleavedLayout layout{8, isScale ? 4 : 128, /*paired=*/false,
+                               /*tiled=*/true};
+      std::string name = "k" + std::to_string(k) + "." + argument.name;
+      const GuardedBuffer *buffer = (*runner)->find(name);
+      ASSERT_TRUE(buffer) << name;
+      EXPECT_EQ(
+          std::vector<uint8_t>(buffer->data(), buffer->data() + buffer->size()),
+          pack(argument.weight, layout, argument.weight.shape.back(),
+               isScale ? 8 : 4))
+          << name;
+    }
 }

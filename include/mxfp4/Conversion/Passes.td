@@ -103,8 +103,9 @@ def ConvertMXFP4ToGPUPass : ToGPUPass<"convert-mxfp4-to-gpu"> {
     blocks of the rows, in row-major order as in the checkpoint, and decodes
     them in registers. Takes MXFP4 with inputs of f32, bf16 and f16 that are not
     rounded to integers. With `tensor-cores`, where the input is bf16, a block
-    multiplies tiles of 16 rows by 8 tokens or slots (`mma.m16n8k16`), and a
-    lane makes blocks bf16 with their scales, which is exact.
+    multiplies tiles of 16 rows by 8 tokens or slots (`mma.m16n8k16`) of a weight
+    in a tiled layout, and a lane makes blocks bf16 with their scales, which is
+    exact; of one token it scales sums over blocks.
   }];
 }
 

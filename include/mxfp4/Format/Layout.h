@@ -21,7 +21,7 @@ namespace mx {
 
 /// A row-major matrix [rows, columns] arranged as
 /// [groups][columns / depth][lanes][depth] (F17), so that one vector load gets
-/// `depth` consecutive elements of each of `lanes` rows.
+/// `depth` consecutive elements of each of `lanes` rows; or for tiles (F25).
 struct InterleavedLayout {
   /// Rows in a group.
   int64_t lanes = 1;

@@ -37,8 +37,7 @@ void replaceWithCasts(PatternRewriter &rewriter, Operation *op,
 Value extractCode(ImplicitLocOpBuilder &b, Value values,
                   ArrayRef<Value> indices);
 
-/// Likewise, where `values` are encoded words of a tiled layout (F25), of an
-/// element at `indices` of that.
+/// Likewise, of encoded words of a tiled layout (F25), with `indices` in that.
 Value extractTileCode(ImplicitLocOpBuilder &b, Value values,
                       ArrayRef<Value> indices);
 

@@ -78,6 +78,10 @@ static LogicalResult lowerPack(PackOp op) {
                           "elements as bytes (mxfp4-pack-storage), but got ")
            << op.getSource().getType();
   LayoutAttr layout = *op.getLayout();
+  if (layout.getTiled())
+    return op.emitOpError("cannot be lowered to vectors: expected a layout "
+                          "that is not tiled, but got ")
+           << layout;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   auto source = cast<MemRefType>(op.getSource().getType());
   auto init = cast<MemRefType>(op.getInit().getType());

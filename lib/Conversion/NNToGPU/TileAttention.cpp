@@ -7,7 +7,9 @@
 // Attention of bf16 with tensor cores: a block has a token and all query heads
 // of a head of keys and values, which are the rows of its products. Its warps
 // take blocks of 16 keys in turn, with a maximum and a sum of their own; at the
-// end the block adds up what its warps have, in their order.
+// end the block adds up what its warps have, in their order. Where eight blocks
+// of a cluster divide the keys of a token, block i then gets what all have of
+// head i, and finishes that.
 //
 // Lane 4g + t has head g. Of the scores of eight keys it has those of keys 2t
 // and 2t + 1, which stand where the product with the values wants them. It
@@ -38,6 +40,7 @@ static constexpr int64_t kThreadsOfCluster = 128;
 /// Query heads that a block has room for, and lanes that share one.
 static constexpr int64_t kHeads = kTileRows;
 static constexpr int64_t kLanesOfHead = kWarpSize / kHeads;
+static_assert(kClusterBlocks >= kHeads, "each head is finished by a block");
 /// Keys that a warp takes at a time, in two products of eight.
 static constexpr int64_t kKeys = 16;
 static constexpr int64_t kProducts = 2;
@@ -162,7 +165,7 @@ public:
              subIndex(b, constantIndex(b, thread.warps() * blocks - 1), number),
              {op.getKey(), op.getValue(), kvHead, /*isCache=*/false});
     if (blocks > 1)
-      NVVM::ClusterArriveOp::create(b, UnitAttr());
+      NVVM::ClusterArriveRelaxedOp::create(b, UnitAttr());
     storeState(state);
     gpu::BarrierOp::create(b);
     auto getSink = [&](Value ofBlock) {

@@ -44,6 +44,9 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   // mxfp4-outline-kernels gives it to the kernel.
   launch->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                   b.getI32IntegerAttr(int32_t(residentBlocks)));
+  assert((clusterBlocks == 1 ||
+          (blocks != kAnyBlocks && blocks % clusterBlocks == 0)) &&
+         "expected whole clusters");
   if (clusterBlocks > 1)
     launch->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
                     b.getDenseI32ArrayAttr({int32_t(clusterBlocks), 1, 1}));

@@ -51,7 +51,7 @@ struct KernelThread {
 /// memory of the types `shared`, whose code `body` emits. With kAnyBlocks the
 /// device starts as many as run at the same time. The registers of a thread are
 /// so few that `residentBlocks` blocks fit a multiprocessor. `clusterBlocks`
-/// blocks that follow each other are a cluster.
+/// blocks that follow each other are a cluster; `blocks` is a multiple of it.
 void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
                 int64_t threads, ArrayRef<MemRefType> shared,
                 function_ref<void(const KernelThread &)> body,

@@ -19,7 +19,7 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Weights are arranged for the lanes of a vector; all other ops have one.
+/// Weights are arranged for the lanes of a vector, not for tiles.
 static bool hasVectorKernel(Operation *op) {
   return TypeSwitch<Operation *, bool>(op)
       .Case<MatmulOp, MatmulByExpertOp, nn::LinearOp>([](auto matmul) {

@@ -135,14 +135,14 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
       shape.resident);
 }
 
-/// Stores `sum` plus `bias` and what stands in `residual`, which may be null,
-/// at `place`, the indices of token and row.
+/// Stores `sum` plus `bias` and `residual`, which may be null, at `place`, the
+/// indices of token and row.
 static void storeOutput(ImplicitLocOpBuilder &b, Value sum, Value bias,
                         Value residual, Value init, ArrayRef<Value> place) {
   if (bias)
     sum = arith::AddFOp::create(b, sum, bias);
   if (residual)
-    sum = arith::AddFOp::create(b, sum, loadScalar(b, residual, place));
+    sum = arith::AddFOp::create(b, sum, residual);
   storeScalar(b, sum, init, place);
 }
 
@@ -194,7 +194,8 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
           Value sum = product.getSum(divIndex(b, thread.thread, rowsOfTile),
                                      remIndex(b, thread.thread, rowsOfTile));
           storeOutput(b, sum, bias ? loadScalar(b, bias, row) : Value(),
-                      residual, init, {zero, row});
+                      residual ? loadScalar(b, residual, {zero, row}) : Value(),
+                      init, {zero, row});
         });
       },
       shape.residentBlocks());
@@ -258,15 +259,27 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
                 for (int64_t half = 0; half < 2; ++half) {
                   Value row = addIndex(b, addIndex(b, firstRow, ofBlock),
                                        half * kTileRows);
-                  emitIf(b, isBelow(b, row, constantIndex(b, outputs)), [&] {
-                    Value added = bias ? loadScalar(b, bias, row) : Value();
-                    for (const StagedSums &ofColumn : sums)
-                      emitIf(b, ofColumn.isColumn, [&] {
-                        storeOutput(
-                            b, ofColumn.sums[half], added, residual, init,
-                            {addIndex(b, firstToken, ofColumn.column), row});
-                      });
-                  });
+                  // All is requested before any of it is needed.
+                  Value known = clamp(b, row, constantIndex(b, outputs));
+                  Value added = bias ? loadScalar(b, bias, known) : Value();
+                  SmallVector<Value> before;
+                  for (const StagedSums &ofColumn : sums) {
+                    Value token = clamp(
+                        b, addIndex(b, firstToken, ofColumn.column), tokens);
+                    before.push_back(
+                        residual ? loadScalar(b, residual, {token, known})
+                                 : Value());
+                  }
+                  Value isRow = isBelow(b, row, constantIndex(b, outputs));
+                  for (auto [ofColumn, own] : llvm::zip(sums, before)) {
+                    Value isOutput =
+                        arith::AndIOp::create(b, isRow, ofColumn.isColumn);
+                    emitIf(b, isOutput, [&] {
+                      storeOutput(
+                          b, ofColumn.sums[half], added, own, init,
+                          {addIndex(b, firstToken, ofColumn.column), row});
+                    });
+                  }
                 }
               });
         });

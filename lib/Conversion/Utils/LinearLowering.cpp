@@ -249,7 +249,8 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
               "got "
            << weightType;
   int64_t depth = getPanelDepth(weightType.getElementType());
-  if (layout.getLanes() != isa.lanes || layout.getDepth() != depth)
+  if (layout.getLanes() != isa.lanes || layout.getDepth() != depth ||
+      layout.getTiled())
     return op->emitOpError()
            << "cannot be lowered to " << isa.name << ": expected a layout of "
            << isa.lanes << " lanes and depth " << depth << ", but got "

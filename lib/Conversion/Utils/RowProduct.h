@@ -19,8 +19,8 @@ namespace mlir::mxfp4 {
 /// A weight [..., rows, columns] in row-major order: floats, or MXFP4 in its
 /// storage form (F2) with `scales` [..., rows, columns / 32]. Arranged for
 /// tiles (F25) MXFP4 is [..., groups, 4 * columns] and its scales
-/// [..., groups, columns / 4]: up to four blocks of each of kTileRows rows, then
-/// the next four.
+/// [..., groups, columns / 4]: up to four blocks of each of kTileRows rows,
+/// then the next four.
 struct RowWeight {
   Value values;
   /// Null for floats.

@@ -156,7 +156,8 @@ Value TileProduct::getKept(Value quad, int64_t chunk) {
 /// Likewise, as they are in `input`.
 Value TileProduct::getColumns(Value quad, int64_t chunk) {
   // Past the end of a row there are zeros, for which other blocks of it are
-  // taken again: a row where those are infinite gets infinity or NaN.
+  // taken again: where these have large scales, which sums find, or NaN, so
+  // does the row.
   Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
   return zeroUnless(b, isSupplier,
                     loadInput(inputRow, part, constantIndex(b, chunk)));
@@ -222,7 +223,7 @@ Value TileProduct::multiplyAhead(const Tile &tile) {
   return storeSums(ValueRange(sums).take_front(kSums));
 }
 
-/// Multiplies all again, whatever the scales and activations are.
+/// Multiplies all again, with elements and activations at their own values.
 void TileProduct::multiplyExactly(const Tile &tile) {
   SmallVector<Value> sums(kSums, constantFloat(b, b.getF32Type(), 0.0));
   sums = emitFor(

@@ -30,8 +30,8 @@ struct TileShape {
   /// The memory of a block: sums, and the activations where they fit.
   SmallVector<MemRefType> getShared(MLIRContext *context) const;
 
-  /// Words of activations in that for each row and chunk of a load, by loads of
-  /// a row of the weight, with places of zeros from `parts` on.
+  /// Places for a chunk of each load in a row of the activations that are kept;
+  /// those from `parts` on hold zeros.
   int64_t places() const;
 
   bool keepsInput() const;
@@ -67,8 +67,6 @@ public:
   Value getSum(Value tile, Value row);
 
 private:
-  using GetColumns = function_ref<Value(Value quad, int64_t chunk)>;
-
   Value getQuad(Value pass, int64_t step);
   Value loadInput(ArrayRef<Value> row, Value part, Value chunk);
   void keepInput(function_ref<SmallVector<Value>(Value)> getRow);
@@ -84,8 +82,8 @@ private:
   TileWeight weight;
   Value input;
   Value tile, split;
-  /// Where the lane supplies activations: the number of their row, and its
-  /// indices.
+  /// Whether the lane supplies activations for its column of products, the
+  /// number of their row, and its indices.
   Value isSupplier, inputNumber;
   SmallVector<Value> inputRow;
 };

@@ -6,8 +6,9 @@
 //
 // mma.m16n8k16 adds up over positions 2t, 2t + 1, 2t + 8 and 2t + 9 of the four
 // lanes of a row. Which columns of the weight stand there does not matter as
-// long as the activations agree, so a lane loads 16 bytes of a row as they are
-// and takes pairs of columns from them as they come. Source: PTX ISA, "Matrix
+// long as the activations agree, so a lane loads 16 bytes of a row and takes
+// pairs of columns from them as they come; words of MXFP4 are encoded for that
+// (F25). Source: PTX ISA, "Matrix
 // Fragments for mma.m16n8k16".
 //
 //===----------------------------------------------------------------------===//
@@ -189,27 +190,8 @@ SmallVector<Value> TileWeight::loadBlocks(const Tile &tile, Value quad) {
   return loads;
 }
 
-/// Words of eight activations as decodeTileWord has their weights: i and i + 4
-/// together, for each i.
-Value TileWeight::orderPairs(Value words) {
-  Type i32 = b.getI32Type();
-  auto number = [&](int64_t value) { return constantInt(b, i32, value); };
-  SmallVector<Value> in = splitWords(b, words), out;
-  for (int64_t i = 0; i < 2; ++i) {
-    Value low = in[i], high = in[i + 2];
-    out.push_back(
-        arith::OrIOp::create(b, arith::AndIOp::create(b, low, number(0xFFFF)),
-                             arith::ShLIOp::create(b, high, number(16))));
-    out.push_back(arith::OrIOp::create(
-        b, arith::ShRUIOp::create(b, low, number(16)),
-        arith::AndIOp::create(b, high, number(0xFFFF0000))));
-  }
-  return vector::FromElementsOp::create(b, words.getType(), out);
-}
-
 Value TileWeight::loadColumns(Value input, ValueRange place) {
-  Value words = toWords(b, loadVector(b, input, place, kChunk));
-  return weight.scales ? orderPairs(words) : words;
+  return toWords(b, loadVector(b, input, place, kChunk));
 }
 
 Value TileWeight::multiplyPair(Value pair, Value factor) {
@@ -226,8 +208,8 @@ Value TileWeight::getScaleByte(Value scale) {
       b, b.getI32Type(), arith::BitcastOp::create(b, b.getI8Type(), scale));
 }
 
-/// Pairs of bf16 whose product is the scale `byte` for elements as decodePairs
-/// makes them.
+/// Pairs of bf16 whose product is the scale `byte` for elements as
+/// decodeTileWord makes them.
 SmallVector<Value> TileWeight::makeFactors(Value byte, bool isLarge) {
   // 2^(exponent - 127), twice.
   auto make = [&](Value exponent) -> Value {
@@ -266,7 +248,12 @@ TileWeight::multiply(ValueRange loads, ValueRange sums,
           makeFactors(getScaleByte(loads[2 + half]), hasLargeScales);
   }
   SmallVector<Value> results(sums);
+  size_t tiles = sums.size() / kTileSums;
   for (int64_t chunk = 0; chunk < getChunks(weight); ++chunk) {
+    // Requested before elements are decoded.
+    SmallVector<SmallVector<Value>> columns;
+    for (size_t number = 0; number < tiles; ++number)
+      columns.push_back(splitWords(b, getColumns(chunk, number)));
     SmallVector<Value> pairs[2];
     for (int64_t half = 0; half < 2; ++half) {
       if (!weight.scales) {
@@ -279,14 +266,13 @@ TileWeight::multiply(ValueRange loads, ValueRange sums,
         pairs[half].push_back(pair);
       }
     }
-    for (size_t number = 0; number < sums.size() / kTileSums; ++number) {
-      SmallVector<Value> columns = splitWords(b, getColumns(chunk, number));
+    for (size_t number = 0; number < tiles; ++number) {
       auto own = MutableArrayRef(results).slice(number * kTileSums, kTileSums);
       for (int64_t k = 0; k < kWordsOfLoad; k += 2)
         llvm::copy(emitMMA(b,
                            {pairs[0][k], pairs[1][k], pairs[0][k + 1],
                             pairs[1][k + 1]},
-                           ValueRange(columns).slice(k, 2), own),
+                           ValueRange(columns[number]).slice(k, 2), own),
                    own.begin());
     }
   }

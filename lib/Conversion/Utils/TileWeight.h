@@ -89,7 +89,7 @@ public:
   SmallVector<Value> loadBlocks(const Tile &tile, Value quad);
   size_t loadsOfBlocks() const { return hasScalePairs() ? 3 : 4; }
 
-  /// kChunk activations at `place` of `input` as words that multiply takes.
+  /// kChunk activations at `place` of `input` as words.
   Value loadColumns(Value input, ValueRange place);
 
   /// Adds to `sums`, kTileSums for each kTileColumns columns, the products of
@@ -130,7 +130,6 @@ private:
   bool hasScalePairs() const { return parts % 2 == 0; }
   SmallVector<Value> loadScales(const Tile &tile, const Place &place);
   Value joinScales(ValueRange loads);
-  Value orderPairs(Value words);
   Value multiplyPair(Value pair, Value factor);
   Value getScaleByte(Value scale);
   SmallVector<Value> makeFactors(Value byte, bool isLarge);

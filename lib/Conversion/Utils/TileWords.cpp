@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A pair has a sign and three other bits of two elements in 8 of its 32 bits.
-// Of a word as it is each pair would take an instruction that selects and one
-// that moves, and the signs another. So three pairs are stored as three
-// rotations move them to their place, and the fourth as what two shifts add up
-// to there.
+// A pair has a sign and three other bits of each of two elements, in 8 of its
+// 32 bits. In the order of the checkpoint the sign and the rest of an element
+// stand together and move apart, which takes 13 instructions for a word. Here
+// two pairs are the word itself and a rotation of it, one is a shift of it, and
+// one the sum of two shifts: 8 instructions.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,8 +59,10 @@ Value mxfp4::encodeTileWord(ImplicitLocOpBuilder &b, Value elements) {
   WordCode code{b};
   SmallVector<Value> pairs;
   for (int64_t i = 0; i < 4; ++i) {
+    Value own = code.right(elements, 8 * i);
+    own = code.add(code.select(own, 0x0000000F),
+                   code.left(code.select(own, 0x000000F0), 12));
     // One multiplication moves both the sign and the rest where they belong.
-    Value own = code.select(code.right(elements, 4 * i), 0x000F000F);
     pairs.push_back(code.select(
         arith::MulIOp::create(b, own, code.number(0x1040)), kPairBits));
   }
@@ -83,14 +85,14 @@ Value mxfp4::extractFromTileWord(ImplicitLocOpBuilder &b, Value word,
                                  Value number) {
   WordCode code{b};
   SmallVector<Value> pairs = decodeTileWord(b, word);
-  Value ofPair = remIndex(b, number, 4), pair = pairs[0];
+  Value ofPair = divIndex(b, number, 2), pair = pairs[0];
   for (int64_t i = 1; i < 4; ++i) {
     Value isOwn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, ofPair,
                                         constantIndex(b, i));
     pair = arith::SelectOp::create(b, isOwn, pairs[i], pair);
   }
   Value shift = arith::IndexCastOp::create(
-      b, b.getI32Type(), mulIndex(b, divIndex(b, number, 4), 16));
+      b, b.getI32Type(), mulIndex(b, remIndex(b, number, 2), 16));
   Value half = arith::ShRUIOp::create(b, pair, shift);
   return code.add(code.select(code.right(half, 12), 8),
                   code.select(code.right(half, 6), 7));

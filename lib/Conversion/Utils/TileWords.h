@@ -19,7 +19,7 @@ namespace mlir::mxfp4 {
 /// The word, an i32, for eight elements in an i32, the first in its low bits.
 Value encodeTileWord(ImplicitLocOpBuilder &b, Value elements);
 
-/// Elements i and i + 4 of a word, for each i of 4, as two bf16 in an i32:
+/// Elements 2i and 2i + 1 of a word, for each i of 4, as two bf16 in an i32:
 /// their bits without those of the exponent that would be above, so that they
 /// are 2^-126 of their values.
 SmallVector<Value> decodeTileWord(ImplicitLocOpBuilder &b, Value word);

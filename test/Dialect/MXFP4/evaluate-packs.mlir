@@ -39,3 +39,14 @@ func.func @others(%weight: tensor<3x2xbf16>)
       -> tensor<3x2xbf16, #mxfp4.layout<lanes = 2, depth = 1>>
   return %0, %1 : tensor<2x2x2xbf16>, tensor<3x2xbf16, #mxfp4.layout<lanes = 2, depth = 1>>
 }
+
+/// Words of a tiled layout are encoded: codes 1 to 8, then 9 to 15 and 0.
+// CHECK-LABEL: func.func @words
+// CHECK{LITERAL}: arith.constant dense<[[67, 56, -76, 52, 75, -70, -100, -106]]> : tensor<1x8xi8>
+func.func @words() -> tensor<1x8xi8> {
+  %weight = arith.constant dense<[[33, 67, 101, -121], [-87, -53, -19, 15]]> : tensor<2x4xi8>
+  %init = tensor.empty() : tensor<1x8xi8>
+  %0 = mxfp4.pack ins(%weight : tensor<2x4xi8>) outs(%init : tensor<1x8xi8>)
+      {layout = #mxfp4.layout<lanes = 2, depth = 8, tiled = true>} -> tensor<1x8xi8>
+  return %0 : tensor<1x8xi8>
+}

@@ -347,8 +347,24 @@ func.func private @tiled_layout_of_no_depth(
 // -----
 
 func.func private @tiled_layout_of_half_words(
-    // expected-error @below {{expected a multiple of 8 columns and as depth for words of 4-bit elements, but got 12 and 128}}
+    // expected-error @below {{expected columns and depth to be multiples of 8 for words of 4-bit elements, but got 12 and 128}}
     tensor<4x12xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 128, tiled = true>>)
+
+// -----
+
+func.func private @tiled_layout_of_half_a_word_a_lane(
+    // expected-error @below {{expected columns and depth to be multiples of 8 for words of 4-bit elements, but got 16 and 4}}
+    tensor<4x16xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 4, tiled = true>>)
+
+// -----
+
+func.func @tiled_pack_with_a_dimension_for_runs(
+    %weight: tensor<8x64xi8>, %init: tensor<1x1x512xi8>) {
+  // expected-error @below {{expected 'init' to have the shape 1x512 that follows from 'source and layout', but got 'tensor<1x1x512xi8>'}}
+  %0 = mxfp4.pack ins(%weight : tensor<8x64xi8>) outs(%init : tensor<1x1x512xi8>)
+      {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>} -> tensor<1x1x512xi8>
+  return
+}
 
 // -----
 

@@ -65,6 +65,21 @@ func.func @matmul_by_expert(%x: tensor<?x32xf32>,
   return %0 : tensor<?x4x5xf32>
 }
 
+/// A tiled layout has no dimension for runs, which may be of different lengths.
+// CHECK-LABEL: func.func @tiles
+// CHECK-SAME:    tensor<2x768xf4E2M1FN>, %{{.+}}: tensor<2x24xf8E8M0FNU>
+// CHECK:         mxfp4.matmul {{.*}} {layout = #mxfp4.layout<lanes = 8, depth = 128, tiled = true>}
+func.func @tiles(%x: tensor<?x96xbf16>,
+    %values: tensor<12x96xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 128, tiled = true>>,
+    %scales: tensor<12x3xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 4, tiled = true>>,
+    %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %0 = mxfp4.matmul ins(%x, %values, %scales : tensor<?x96xbf16>,
+          tensor<12x96xf4E2M1FN, #mxfp4.layout<lanes = 8, depth = 128, tiled = true>>,
+          tensor<12x3xf8E8M0FNU, #mxfp4.layout<lanes = 8, depth = 4, tiled = true>>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %0 : tensor<?x12xf32>
+}
+
 /// Signatures and calls change together, and other encodings stay.
 // CHECK-LABEL: func.func private @declared(tensor<2x4x16xbf16>) -> tensor<2x4x16xbf16>
 func.func private @declared(tensor<12x8xbf16, #bf16>) -> tensor<12x8xbf16, #bf16>

@@ -189,8 +189,8 @@ TEST(Layout, F20ScalesGoWithTheirElements) {
 /// Bit `bit` of element `element` of the word `word`, by F25.
 static uint32_t tileWordBit(uint32_t word, int element, int bit) {
   static constexpr int kPlaces[] = {6, 7, 8, 15};
-  int at = kPlaces[bit] + (element >= 4 ? 16 : 0);
-  switch (element % 4) {
+  int at = kPlaces[bit] + element % 2 * 16;
+  switch (element / 2) {
   case 0:
     return word >> at & 1;
   case 1:
@@ -240,8 +240,8 @@ TEST(Layout, F25RunsOfRowsInTiles) {
               for (int64_t c = 0; c < columns; ++c) {
                 int64_t first = c / depth * depth;
                 int64_t width = std::min(depth, columns - first);
-                int64_t index = g * 8 * columns + 8 * first + l * width +
-                                c - first;
+                int64_t index =
+                    g * 8 * columns + 8 * first + l * width + c - first;
                 int64_t row = layout.rowOf(rows, g, l);
                 uint32_t expected =
                     row < 0 ? 0 : elementAt(source, bits, row * columns + c);
@@ -285,8 +285,11 @@ TEST(Layout, WhatCannotBeArranged) {
             "expected 'columns' to be a multiple of 'depth', 32, but got 90");
   EXPECT_EQ(message({8, 128, false, true}, 8, 96, 4), "");
   EXPECT_EQ(message({8, 128, false, true}, 8, 90, 4),
-            "expected a multiple of 8 'columns' in runs of a multiple of 8 for "
-            "words of 4-bit elements, but got 90 and 128");
+            "expected 'columns' and 'depth' to be multiples of 8 for words of "
+            "4-bit elements, but got 90 and 128");
+  EXPECT_EQ(message({8, 4, false, true}, 8, 96, 4),
+            "expected 'columns' and 'depth' to be multiples of 8 for words of "
+            "4-bit elements, but got 96 and 4");
   EXPECT_EQ(message({INT32_MAX, 1, true}, INT32_MAX, INT32_MAX, 16),
             "expected an arranged size below 2^63 bits, but got 4294967294 "
             "rows of 34359738352");

@@ -47,10 +47,10 @@ LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
     columns *= 2; // F2
   if (getTiled() && halfBytes &&
       (columns % kTileWordElements != 0 || getDepth() % kTileWordElements != 0))
-    return emitError() << "expected a multiple of " << kTileWordElements
-                       << " columns and as depth for words of 4-bit elements, "
-                          "but got "
-                       << columns << " and " << getDepth();
+    return emitError() << "expected columns and depth to be multiples of "
+                       << kTileWordElements
+                       << " for words of 4-bit elements, but got " << columns
+                       << " and " << getDepth();
   if (!getTiled() && columns % getDepth() != 0)
     return emitError() << "expected a multiple of the depth " << getDepth()
                        << " columns, but got " << columns;

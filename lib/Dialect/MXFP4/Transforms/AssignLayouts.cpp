@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Chooses how weights are interleaved: as many rows side by side as a vector
-// register has f32 lanes, 32 bits of each; or blocks of the rows of a tile.
+// register has f32 lanes, 32 bits of each; or four blocks of 8 rows of a tile.
 //
 //===----------------------------------------------------------------------===//
 

@@ -138,9 +138,9 @@ def AssignLayoutsPass : Pass<"mxfp4-assign-layouts", "::mlir::func::FuncOp"> {
     Puts an `mxfp4.pack` before the weights of matmuls, so that one vector
     register holds one step of as many rows as it has f32 lanes.
 
-    With `tiles`, for tensor cores, MXFP4 weights whose input is bf16 get whole
-    blocks of 8 rows side by side: what a warp loads at a time is in one piece
-    then.
+    With `tiles`, for tensor cores, MXFP4 weights whose input is bf16 get a tiled
+    layout, with four blocks of each of 8 rows side by side: lane i of a warp then
+    loads bytes 16 i to 16 i + 15 of what it loads at a time.
   }];
   let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"8",
                         "Number of f32 lanes of a vector register">,
