@@ -43,6 +43,10 @@ Result<Engine> Engine::compile(Checkpoint source,
   Result<CompileOptions> resolved = resolveTarget(options.compile);
   if (!resolved)
     return resolved.error();
+  // Before time is spent on what cannot run here.
+  if (resolved->target.rfind("nvptx:", 0) == 0)
+    if (Result<GPU> gpu = findGPUFor(resolved->target); !gpu)
+      return gpu.error();
   Result<CachedProgram> compiled =
       compileCached(source.config(), *resolved, options.cache);
   if (!compiled)

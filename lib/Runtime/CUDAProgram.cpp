@@ -17,7 +17,6 @@
 #include "mxfp4/Support/Quote.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <map>
 
@@ -172,30 +171,13 @@ CUDAProgram::~CUDAProgram() {
   driver->devicePrimaryCtxRelease(device);
 }
 
-/// Fails unless `gpu` runs code for `target`, "nvptx:sm_90" for example, or
-/// with an "a" at the end where it is for that GPU alone.
-static Status checkCapability(const std::string &target, const GPU &gpu) {
-  std::string chip = target.substr(target.find(':') + 1);
-  bool isExact = !chip.empty() && chip.back() == 'a';
-  int needed = 0;
-  bool isChip = std::sscanf(chip.c_str(), "sm_%4d", &needed) == 1;
-  if (isChip && (isExact ? gpu.capability == needed : gpu.capability >= needed))
-    return {};
-  return Error{"the program is for " + quote(target) + ", but GPU " +
-               quote(gpu.name) + " is sm_" + std::to_string(gpu.capability) +
-               "; compile the model for it"};
-}
-
 Status CUDAProgram::open(const Program &program) {
-  Result<GPU> gpu = findGPU();
+  Result<GPU> gpu = findGPUFor(program.target);
   if (!gpu)
-    return Error{"cannot run the program for " + quote(program.target) + ": " +
-                 gpu.error().message};
+    return gpu.error();
   driver = *cuda::getDriver();
   name = gpu->name;
   multiprocessors = gpu->multiprocessors;
-  if (Status status = checkCapability(program.target, *gpu); !status)
-    return status;
   if (Status status = check("be used", driver->deviceGet(&device, 0)); !status)
     return status;
   if (Status status =

@@ -11,6 +11,9 @@
 #include "mxfp4/Runtime/GPU.h"
 
 #include "CUDADriver.h"
+#include "mxfp4/Support/Quote.h"
+
+#include <cstdio>
 
 using namespace mx;
 using cuda::Code;
@@ -52,4 +55,21 @@ Result<GPU> mx::findGPU() {
   gpu.capability = 10 * major + minor;
   gpu.bytes = bytes;
   return gpu;
+}
+
+Result<GPU> mx::findGPUFor(const std::string &target) {
+  Result<GPU> gpu = findGPU();
+  if (!gpu)
+    return Error{"cannot run the program for " + quote(target) + ": " +
+                 gpu.error().message};
+  std::string chip = target.substr(target.find(':') + 1);
+  bool isExact = !chip.empty() && chip.back() == 'a';
+  int needed = 0;
+  bool isChip = std::sscanf(chip.c_str(), "sm_%4d", &needed) == 1;
+  if (isChip &&
+      (isExact ? gpu->capability == needed : gpu->capability >= needed))
+    return gpu;
+  return Error{"the program is for " + quote(target) + ", but GPU " +
+               quote(gpu->name) + " is sm_" + std::to_string(gpu->capability) +
+               "; compile the model for it"};
 }

@@ -41,8 +41,8 @@ public:
   static Result<Engine> open(const std::string &folder,
                              const EngineOptions &options);
 
-  /// Takes the Program of `source` from the cache or compiles it. No weight is
-  /// read yet.
+  /// Takes the Program of `source` from the cache or compiles it, unless it is
+  /// for a GPU and none at hand runs it. No weight is read yet.
   static Result<Engine> compile(Checkpoint source,
                                 const EngineOptions &options);
 

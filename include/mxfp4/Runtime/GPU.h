@@ -34,6 +34,10 @@ struct GPU {
 /// Fails where there is no driver, or it has no GPU.
 Result<GPU> findGPU();
 
+/// The same, where that GPU runs code for `target`, such as "nvptx:sm_90"; "a"
+/// at the end means that GPU alone.
+Result<GPU> findGPUFor(const std::string &target);
+
 } // namespace mx
 
 #endif // MXFP4_RUNTIME_GPU_H

@@ -17,6 +17,7 @@
 #include "mxfp4/Runtime/GPU.h"
 
 #include <cmath>
+#include <filesystem>
 #include <gtest/gtest.h>
 
 using namespace mx;
@@ -139,6 +140,22 @@ TEST(GPUTargetTest, ChoosesTheLatestChipThatTheGPURuns) {
   ASSERT_FALSE(old);
   EXPECT_EQ(old.error().message,
             "expected a GPU of sm_75 or later, but found sm_70");
+}
+
+TEST(GPUTargetTest, IsRefusedBeforeAnythingIsCompiled) {
+  if (findGPU())
+    GTEST_SKIP() << "there is a GPU";
+  EngineOptions options;
+  options.compile.target = "nvptx:sm_90";
+  options.cache.folder = testing::TempDir() + "/refused-programs";
+  Result<Engine> engine =
+      Engine::open(MXFP4_SOURCE_DIR "/models/tiny-shakespeare", options);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(
+      engine.error().message.find("cannot run the program for 'nvptx:sm_90': "),
+      0u)
+      << engine.error().message;
+  EXPECT_FALSE(std::filesystem::exists(options.cache.folder));
 }
 
 TEST(GPUTargetTest, TakesTheGPUAtHand) {
