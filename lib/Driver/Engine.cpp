@@ -44,7 +44,7 @@ Result<Engine> Engine::compile(Checkpoint source,
   if (!resolved)
     return resolved.error();
   // Before time is spent on what cannot run here.
-  if (resolved->target.rfind("nvptx:", 0) == 0)
+  if (isForGPU(resolved->target))
     if (Result<GPU> gpu = findGPUFor(resolved->target); !gpu)
       return gpu.error();
   Result<CachedProgram> compiled =

@@ -22,9 +22,6 @@ using namespace mx;
 /// products of two of them fit 63 bits.
 static constexpr int64_t kMaxExtent = INT32_MAX;
 
-/// 4-bit elements in a word of a tiled layout.
-static constexpr int64_t kWordElements = 8;
-
 /// `numerator / denominator`, rounded up.
 static int64_t divideUp(int64_t numerator, int64_t denominator) {
   return (numerator + denominator - 1) / denominator;
@@ -56,7 +53,7 @@ Status InterleavedLayout::check(int64_t rows, int64_t columns,
                  " bits to fill whole bytes, but 'depth' is " +
                  std::to_string(depth)};
   if (tiled && bits == 4 &&
-      (depth % kWordElements != 0 || columns % kWordElements != 0))
+      (depth % kTileWordElements != 0 || columns % kTileWordElements != 0))
     return Error{
         "expected 'columns' and 'depth' to be multiples of 8 for words "
         "of 4-bit elements, but got " +

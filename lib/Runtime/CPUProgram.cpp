@@ -12,6 +12,7 @@
 
 #include "CUDAProgram.h"
 #include "mxfp4/Runtime/CPUDevice.h"
+#include "mxfp4/Runtime/GPU.h"
 #include "mxfp4/Runtime/Memory.h"
 #include "mxfp4/Support/Quote.h"
 
@@ -23,8 +24,8 @@ using namespace mx;
 
 Result<std::unique_ptr<LoadedProgram>>
 LoadedProgram::create(const Program &program, const LoadOptions &options) {
-  return program.target.rfind("nvptx:", 0) == 0 ? loadOnGPU(program, options)
-                                                : loadOnCPU(program, options);
+  return isForGPU(program.target) ? loadOnGPU(program, options)
+                                  : loadOnCPU(program, options);
 }
 
 /// Refuses early what would only fail, or thrash, after minutes of loading.

@@ -18,6 +18,10 @@
 using namespace mx;
 using cuda::Code;
 
+bool mx::isForGPU(const std::string &target) {
+  return target.rfind("nvptx:", 0) == 0;
+}
+
 Result<GPU> mx::findGPU() {
   Result<const cuda::Driver *> found = cuda::getDriver();
   if (!found)

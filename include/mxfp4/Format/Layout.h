@@ -49,6 +49,9 @@ struct InterleavedLayout {
   int64_t byteCount(int64_t rows, int64_t columns, int64_t bits) const;
 };
 
+/// 4-bit elements in a word of a tiled layout.
+inline constexpr int64_t kTileWordElements = 8;
+
 /// Eight 4-bit elements as a tiled layout stores them, from a word with the
 /// first in its low bits (F25).
 uint32_t encodeTileWord(uint32_t elements);

@@ -30,6 +30,9 @@ struct GPU {
   int driverVersion = 0;
 };
 
+/// True if a program for `target` runs on a GPU: "nvptx:CHIP".
+bool isForGPU(const std::string &target);
+
 /// The first GPU of this machine, of those that CUDA_VISIBLE_DEVICES leaves.
 /// Fails where there is no driver, or it has no GPU.
 Result<GPU> findGPU();

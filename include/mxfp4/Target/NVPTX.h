@@ -23,8 +23,8 @@ namespace mlir::mxfp4 {
 struct GPUTarget {
   /// Such as "sm_90".
   StringRef chip;
-  /// The version of PTX that code is written in, the first that has what kernels
-  /// for the chip use.
+  /// The version of PTX that code is written in, the first that has what
+  /// kernels for the chip use.
   StringRef ptx;
   /// True if a kernel can be launched while the one before still runs.
   bool overlapsLaunches;

@@ -20,6 +20,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+#include "mxfp4/Format/Layout.h"
 
 namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_CONVERTMXFP4TOLINALGPASS
@@ -84,17 +85,17 @@ Value mxfp4::extractTileCode(ImplicitLocOpBuilder &b, Value values,
                              ArrayRef<Value> indices) {
   Type i32 = b.getI32Type();
   SmallVector<Value> at(indices);
-  Value first =
-      mulIndex(b, divIndex(b, at.back(), kTileWordElements), kTileWordElements);
+  Value first = mulIndex(b, divIndex(b, at.back(), mx::kTileWordElements),
+                         mx::kTileWordElements);
   Value word = constantInt(b, i32, 0);
-  for (int64_t i = 0; i < kTileWordElements; ++i) {
+  for (int64_t i = 0; i < mx::kTileWordElements; ++i) {
     at.back() = addIndex(b, first, i);
     Value bits = arith::ShLIOp::create(b, extractCode(b, values, at),
                                        constantInt(b, i32, 4 * i));
     word = arith::OrIOp::create(b, word, bits);
   }
-  return extractFromTileWord(b, word,
-                             remIndex(b, indices.back(), kTileWordElements));
+  return extractFromTileWord(
+      b, word, remIndex(b, indices.back(), mx::kTileWordElements));
 }
 
 Value mxfp4::extractByte(ImplicitLocOpBuilder &b, Value scales,

@@ -193,6 +193,16 @@ Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,
   return value;
 }
 
+Value mxfp4::anyOfBlock(ImplicitLocOpBuilder &b, Value condition) {
+  Type i32 = b.getI32Type();
+  return NVVM::BarrierOp::create(
+             b, i32, /*barrierId=*/Value(), /*numberOfThreads=*/Value(),
+             NVVM::BarrierReductionAttr::get(b.getContext(),
+                                             NVVM::BarrierReduction::OR),
+             arith::ExtUIOp::create(b, i32, condition))
+      .getRes();
+}
+
 LogicalResult mxfp4::lowerOpsToLaunches(func::FuncOp function, TypeID dialect,
                                         function_ref<bool(Operation *)> lower) {
   WalkResult result = function.walk([&](Operation *op) {

@@ -103,6 +103,10 @@ Value reduceWarp(ImplicitLocOpBuilder &b, Value value,
                  function_ref<Value(Value, Value)> combine,
                  int64_t lanes = kWarpSize);
 
+/// An i32 that is not 0 if `condition` holds in any thread of the block. All of
+/// them take part, and wait for each other as at a barrier.
+Value anyOfBlock(ImplicitLocOpBuilder &b, Value condition);
+
 /// Replaces the ops of a dialect on memrefs in `function` that `lower` takes by
 /// the launches that it emits before them. `lower` returns false for an op that
 /// it leaves.

@@ -262,22 +262,20 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
                   // All is requested before any of it is needed.
                   Value known = clamp(b, row, constantIndex(b, outputs));
                   Value added = bias ? loadScalar(b, bias, known) : Value();
-                  SmallVector<Value> before;
-                  for (const StagedSums &ofColumn : sums) {
+                  SmallVector<Value> before(sums.size());
+                  for (size_t i = 0; residual && i < sums.size(); ++i) {
                     Value token = clamp(
-                        b, addIndex(b, firstToken, ofColumn.column), tokens);
-                    before.push_back(
-                        residual ? loadScalar(b, residual, {token, known})
-                                 : Value());
+                        b, addIndex(b, firstToken, sums[i].column), tokens);
+                    before[i] = loadScalar(b, residual, {token, known});
                   }
                   Value isRow = isBelow(b, row, constantIndex(b, outputs));
-                  for (auto [ofColumn, own] : llvm::zip(sums, before)) {
+                  for (size_t i = 0; i < sums.size(); ++i) {
                     Value isOutput =
-                        arith::AndIOp::create(b, isRow, ofColumn.isColumn);
+                        arith::AndIOp::create(b, isRow, sums[i].isColumn);
                     emitIf(b, isOutput, [&] {
                       storeOutput(
-                          b, ofColumn.sums[half], added, own, init,
-                          {addIndex(b, firstToken, ofColumn.column), row});
+                          b, sums[i].sums[half], added, before[i], init,
+                          {addIndex(b, firstToken, sums[i].column), row});
                     });
                   }
                 }

@@ -426,13 +426,7 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
   Value isLarge =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, carried[sumCount],
                             constantInt(b, i32, kLargestScale));
-  Value isAnyLarge =
-      NVVM::BarrierOp::create(b, i32, /*barrierId=*/Value(),
-                              /*numberOfThreads=*/Value(),
-                              NVVM::BarrierReductionAttr::get(
-                                  b.getContext(), NVVM::BarrierReduction::OR),
-                              arith::ExtUIOp::create(b, i32, isLarge))
-          .getRes();
+  Value isAnyLarge = anyOfBlock(b, isLarge);
   emitIf(b,
          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, isAnyLarge,
                                constantInt(b, i32, 0)),

@@ -12,7 +12,6 @@
 
 #include "TileProduct.h"
 
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -85,9 +84,14 @@ TileProduct::TileProduct(ImplicitLocOpBuilder &b, const KernelThread &thread,
                 .getResult();
 }
 
-Value TileProduct::getQuad(Value pass, int64_t step) {
-  Value turn = addIndex(b, mulIndex(b, pass, shape.steps), step);
+/// The four loads of a row that its lanes make in a turn of the warp.
+Value TileProduct::getQuad(Value turn) {
   return addIndex(b, mulIndex(b, turn, shape.splits), split);
+}
+
+/// The lane's of them.
+Value TileProduct::getPart(Value quad) {
+  return addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
 }
 
 /// A chunk of the activations for load number `part` of a row of the weight, or
@@ -129,13 +133,13 @@ void TileProduct::keepInput(function_ref<SmallVector<Value>(Value)> getRow) {
       places.push_back({ofInput, chunk, part});
       conditions.push_back(isItem);
     }
-    for (auto [place, words, isItem] : llvm::zip(places, loads, conditions)) {
+    for (size_t i = 0; i < loads.size(); ++i) {
       auto store = [&] {
-        memref::StoreOp::create(b, weight.scaleColumns(words), thread.shared[1],
-                                place);
+        memref::StoreOp::create(b, weight.scaleColumns(loads[i]),
+                                thread.shared[1], places[i]);
       };
-      if (isItem)
-        emitIf(b, isItem, store);
+      if (conditions[i])
+        emitIf(b, conditions[i], store);
       else
         store();
     }
@@ -146,7 +150,7 @@ void TileProduct::keepInput(function_ref<SmallVector<Value>(Value)> getRow) {
 /// A chunk of the activations that the lane supplies for four loads of a row,
 /// as they are in the memory of the block.
 Value TileProduct::getKept(Value quad, int64_t chunk) {
-  Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
+  Value part = getPart(quad);
   Value zeros = constantIndex(b, shape.places() - 1);
   Value place[] = {inputNumber, constantIndex(b, chunk),
                    arith::SelectOp::create(b, isSupplier, part, zeros)};
@@ -158,9 +162,9 @@ Value TileProduct::getColumns(Value quad, int64_t chunk) {
   // Past the end of a row there are zeros, for which other blocks of it are
   // taken again: where these have large scales, which sums find, or NaN, so
   // does the row.
-  Value part = addIndex(b, mulIndex(b, quad, kLanesOfRow), weight.getQuarter());
-  return zeroUnless(b, isSupplier,
-                    loadInput(inputRow, part, constantIndex(b, chunk)));
+  return zeroUnless(
+      b, isSupplier,
+      loadInput(inputRow, getPart(quad), constantIndex(b, chunk)));
 }
 
 /// Returns the sum of the lane's row of half t / 2.
@@ -188,8 +192,11 @@ Value TileProduct::storeSums(ValueRange sums) {
 Value TileProduct::multiplyAhead(const Tile &tile) {
   Value zero = constantIndex(b, 0);
   SmallVector<Value> carried(kSums, constantFloat(b, b.getF32Type(), 0.0));
+  auto getOwnQuad = [&](Value pass, int64_t step) {
+    return getQuad(addIndex(b, mulIndex(b, pass, shape.steps), step));
+  };
   auto load = [&](Value pass, int64_t step) {
-    return weight.loadBlocks(tile, getQuad(pass, step));
+    return weight.loadBlocks(tile, getOwnQuad(pass, step));
   };
   for (int64_t step = 0; step < shape.steps; ++step)
     carried.append(load(zero, step));
@@ -198,7 +205,7 @@ Value TileProduct::multiplyAhead(const Tile &tile) {
     for (int64_t step = 0; step < shape.steps; ++step) {
       size_t count = weight.loadsOfBlocks();
       ValueRange loads = carried.slice(kSums + step * count, count);
-      Value quad = getQuad(pass, step);
+      Value quad = getOwnQuad(pass, step);
       sums = weight.multiplyBlocks(
           loads, sums,
           [&](int64_t chunk) -> Value {
@@ -224,17 +231,19 @@ Value TileProduct::multiplyAhead(const Tile &tile) {
 }
 
 /// Multiplies all again, with elements and activations at their own values.
+/// Sums are scaled here, too: an element that its scale made infinite would
+/// make NaN of the zeros in other columns.
 void TileProduct::multiplyExactly(const Tile &tile) {
   SmallVector<Value> sums(kSums, constantFloat(b, b.getF32Type(), 0.0));
-  sums = emitFor(
-      b, constantIndex(b, 0), constantIndex(b, shape.passes * shape.steps), 1,
-      sums, [&](Value turn, ValueRange sums) {
-        Value quad = addIndex(b, mulIndex(b, turn, shape.splits), split);
-        return weight.multiplyBlocks(
-            weight.loadBlocks(tile, quad), sums,
-            [&](int64_t chunk) { return getColumns(quad, chunk); },
-            /*isExact=*/true);
-      });
+  sums = emitFor(b, constantIndex(b, 0),
+                 constantIndex(b, shape.passes * shape.steps), 1, sums,
+                 [&](Value turn, ValueRange sums) {
+                   Value quad = getQuad(turn);
+                   return weight.multiplyBlocks(
+                       weight.loadBlocks(tile, quad), sums,
+                       [&](int64_t chunk) { return getColumns(quad, chunk); },
+                       /*isExact=*/true);
+                 });
   storeSums(sums);
 }
 
@@ -249,15 +258,9 @@ void TileProduct::multiply(const Tile &tile,
   Value isLarge =
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                             arith::AndIOp::create(b, bits, exponent), exponent);
-  Value isAnyLarge =
-      NVVM::BarrierOp::create(b, i32, /*barrierId=*/Value(),
-                              /*numberOfThreads=*/Value(),
-                              NVVM::BarrierReductionAttr::get(
-                                  b.getContext(), NVVM::BarrierReduction::OR),
-                              arith::ExtUIOp::create(b, i32, isLarge))
-          .getRes();
-  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, isAnyLarge,
-                                      constantInt(b, i32, 0));
+  Value isAny =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, anyOfBlock(b, isLarge),
+                            constantInt(b, i32, 0));
   emitIf(b, isAny, [&] {
     multiplyExactly(tile);
     gpu::BarrierOp::create(b);

@@ -67,7 +67,8 @@ public:
   Value getSum(Value tile, Value row);
 
 private:
-  Value getQuad(Value pass, int64_t step);
+  Value getQuad(Value turn);
+  Value getPart(Value quad);
   Value loadInput(ArrayRef<Value> row, Value part, Value chunk);
   void keepInput(function_ref<SmallVector<Value>(Value)> getRow);
   Value getKept(Value quad, int64_t chunk);

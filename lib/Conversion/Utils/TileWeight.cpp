@@ -8,8 +8,7 @@
 // lanes of a row. Which columns of the weight stand there does not matter as
 // long as the activations agree, so a lane loads 16 bytes of a row and takes
 // pairs of columns from them as they come; words of MXFP4 are encoded for that
-// (F25). Source: PTX ISA, "Matrix
-// Fragments for mma.m16n8k16".
+// (F25). Source: PTX ISA, "Matrix Fragments for mma.m16n8k16".
 //
 //===----------------------------------------------------------------------===//
 

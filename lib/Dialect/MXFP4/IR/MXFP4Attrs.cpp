@@ -12,6 +12,7 @@
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mxfp4/Format/Layout.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
@@ -46,9 +47,10 @@ LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
   if (elementType.isInteger(8))
     columns *= 2; // F2
   if (getTiled() && halfBytes &&
-      (columns % kTileWordElements != 0 || getDepth() % kTileWordElements != 0))
+      (columns % mx::kTileWordElements != 0 ||
+       getDepth() % mx::kTileWordElements != 0))
     return emitError() << "expected columns and depth to be multiples of "
-                       << kTileWordElements
+                       << mx::kTileWordElements
                        << " for words of 4-bit elements, but got " << columns
                        << " and " << getDepth();
   if (!getTiled() && columns % getDepth() != 0)

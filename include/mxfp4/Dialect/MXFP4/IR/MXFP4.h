@@ -59,11 +59,10 @@ struct Cost : mx::OpCost {
 
 namespace mlir::mxfp4 {
 
-// Of the tiled layouts that tensor cores read: rows side by side, consecutive
-// elements of one, and 4-bit elements in a word.
+// Of the tiled layouts that tensor cores read: rows side by side, and
+// consecutive elements of one.
 constexpr int64_t kTileRows = 8;
 constexpr int64_t kTileDepth = 4 * mx::kBlockSize;
-constexpr int64_t kTileWordElements = 8;
 
 // Names of the attributes that MXFP4Dialect.td describes: of entry points, of
 // their arguments, and of a module.
