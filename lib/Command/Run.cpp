@@ -23,6 +23,10 @@
 using namespace mx;
 
 void mx::addRunFlags(CLI::App &app, RunFlags &flags) {
+  addWeightsFlags(app, flags.weights);
+  app.add_option("--tokenizer", flags.tokenizer,
+                 "A tokenizer.json, or its folder (default: MODEL, which "
+                 "--synthetic lacks)");
   CLI::Option *prompt =
       app.add_option("-p,--prompt", flags.prompt, "The prompt");
   app.add_option("-f,--file", flags.promptFile,
@@ -62,8 +66,7 @@ static SamplerOptions applyFlags(const RunFlags &flags,
 }
 
 Result<Prompt> mx::readPrompt(const Checkpoint &checkpoint,
-                              const std::string &model, const RunFlags &flags,
-                              int64_t maxPositions) {
+                              const RunFlags &flags, int64_t maxPositions) {
   GenerateOptions options;
   options.sampler = applyFlags(flags, checkpoint.generationConfig());
   options.maxTokens = flags.maxTokens;
@@ -72,7 +75,12 @@ Result<Prompt> mx::readPrompt(const Checkpoint &checkpoint,
   if (Status status = checkSampling(options.sampler); !status)
     return status.error();
 
-  Result<Tokenizer> tokenizer = Tokenizer::load(model);
+  const std::string &folder =
+      flags.tokenizer.empty() ? flags.weights.folder : flags.tokenizer;
+  if (folder.empty())
+    return Error{"random weights of --synthetic have no tokenizer: expected "
+                 "--tokenizer with a tokenizer.json or its folder"};
+  Result<Tokenizer> tokenizer = Tokenizer::load(folder);
   if (!tokenizer)
     return tokenizer.error();
   if (!flags.ignoreEnd)

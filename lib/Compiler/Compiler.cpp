@@ -85,9 +85,13 @@ public:
       return lowering.error();
     std::unique_ptr<ModelCompilation> result(new ModelCompilation(*lowering));
     ImportOptions importOptions;
-    importOptions.bf16Activations = options.activations != "f32";
+    if (options.activations == "f32")
+      importOptions.activations = ImportOptions::Activations::F32;
+    if (options.activations == "f16")
+      importOptions.activations = ImportOptions::Activations::F16;
     // A GPU multiplies floats.
-    if (lowering->getCPU() && options.activations == "bf16")
+    if (lowering->getCPU() &&
+        importOptions.activations != ImportOptions::Activations::F32)
       importOptions.matmulInputs = InputFormat::Int16;
     if (options.activations == "int8")
       importOptions.matmulInputs = InputFormat::Int8;
@@ -163,7 +167,7 @@ mx::Status mx::checkOptions(const CompileOptions &options) {
 }
 
 const std::vector<std::string> &mx::activationNames() {
-  static const std::vector<std::string> names = {"bf16", "f32", "int8"};
+  static const std::vector<std::string> names = {"bf16", "f16", "f32", "int8"};
   return names;
 }
 

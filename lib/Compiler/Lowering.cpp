@@ -47,7 +47,7 @@ mx::Result<Lowering> Lowering::create(const mx::CompileOptions &options) {
   if (!target)
     return target.error();
   if (options.activations == "int8")
-    return mx::Error{"expected activations of bf16 or f32 for target '" +
+    return mx::Error{"expected activations of bf16, f16 or f32 for target '" +
                      options.target + "', but got int8"};
   if (options.reference)
     return mx::Error{"the slow exact path is for a CPU, but the target is '" +

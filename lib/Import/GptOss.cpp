@@ -25,6 +25,19 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+static Type getActivationType(Builder &b,
+                              ImportOptions::Activations activations) {
+  switch (activations) {
+  case ImportOptions::Activations::BF16:
+    return b.getBF16Type();
+  case ImportOptions::Activations::F16:
+    return b.getF16Type();
+  case ImportOptions::Activations::F32:
+    return b.getF32Type();
+  }
+  llvm_unreachable("unknown activations");
+}
+
 namespace {
 /// Builds the module of a model.
 class GptOssImporter {
@@ -33,7 +46,7 @@ public:
                  const ImportOptions &options)
       : b(UnknownLoc::get(&context), &context), config(config),
         options(options), f32(b.getF32Type()),
-        activation(options.bf16Activations ? Type(b.getBF16Type()) : f32) {
+        activation(getActivationType(b, options.activations)) {
     for (const mx::TensorInfo &info : mx::checkpointSchema(config)) {
       weightTypes[info.name] = getWeightType(info);
       addBlocks(info);

@@ -221,7 +221,7 @@ class Model:
         folder: str | os.PathLike[str],
         *,
         target: str = "cpu",
-        activations: Literal["bf16", "f32", "int8"] = "bf16",
+        activations: Literal["bf16", "f16", "f32", "int8"] = "bf16",
         dense: Literal["bf16", "mxfp8", "mxfp4"] = "bf16",
         reference: bool = False,
         fuse: bool = True,
@@ -380,7 +380,7 @@ class Model:
 
     @property
     def activations(self) -> str:
-        """Precision of activations and of the KV cache: "bf16", "f32" or "int8"."""
+        """Precision of activations and of the KV cache, as given to `load`."""
         return self._model.activations
 
     @property

@@ -11,15 +11,12 @@
 
 #include "KernelRunner.h"
 
+#include "mxfp4/Runtime/GPU.h"
+
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstring>
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace mx;
 using namespace mx::test;
@@ -193,14 +190,32 @@ Variant mx::test::exactPath() {
   return variant;
 }
 
-std::vector<Variant> mx::test::fastPaths(bool fuse) {
+static Variant makeFastPath(const std::string &target, bool fuse) {
+  Variant variant{target + (fuse ? "" : " unfused"), {}};
+  variant.options.target = target;
+  variant.options.fuse = fuse;
+  return variant;
+}
+
+std::vector<Variant> mx::test::cpuPaths(bool fuse) {
   std::vector<Variant> variants;
-  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"}) {
-    Variant variant{std::string(target) + (fuse ? "" : " unfused"), {}};
-    variant.options.target = target;
-    variant.options.fuse = fuse;
+  for (const char *target : {"cpu", "cpu:x86-64-v3", "cpu:x86-64"})
+    variants.push_back(makeFastPath(target, fuse));
+  return variants;
+}
+
+std::vector<Variant> mx::test::gpuPaths(bool fuse) {
+  std::vector<Variant> variants;
+  for (const char *target : {"nvptx:sm_75", "nvptx:sm_80", "nvptx:sm_90"})
+    if (findGPUFor(target))
+      variants.push_back(makeFastPath(target, fuse));
+  return variants;
+}
+
+std::vector<Variant> mx::test::fastPaths(bool fuse) {
+  std::vector<Variant> variants = cpuPaths(fuse);
+  for (const Variant &variant : gpuPaths(fuse))
     variants.push_back(variant);
-  }
   return variants;
 }
 
@@ -218,203 +233,6 @@ std::vector<Variant> mx::test::allPaths() {
   std::vector<Variant> variants = fastPaths();
   variants.insert(variants.begin(), exactPath());
   return variants;
-}
-
-//===----------------------------------------------------------------------===//
-// Memory
-//===----------------------------------------------------------------------===//
-
-static constexpr uint64_t kPage = 4096;
-static constexpr uint8_t kGuardByte = 0xC9;
-
-static uint64_t roundUp(uint64_t value, uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
-/// Whole pages for a buffer and some bytes before it.
-static uint64_t usableBytes(uint64_t bytes) {
-  return roundUp(roundUp(bytes, kBufferAlignment) + kBufferAlignment, kPage);
-}
-
-GuardedBuffer::GuardedBuffer(uint8_t *mapping, uint64_t usable, uint64_t bytes)
-    : mapping(mapping), usable(usable),
-      start(mapping + usable - roundUp(bytes, kBufferAlignment)), bytes(bytes) {
-  std::memset(mapping, kGuardByte, usable);
-}
-
-bool GuardedBuffer::isIntact() const {
-  auto isGuard = [](uint8_t byte) { return byte == kGuardByte; };
-  return std::all_of(mapping, start, isGuard) &&
-         std::all_of(start + bytes, mapping + usable, isGuard);
-}
-
-GuardedMemory::GuardedMemory(const std::vector<uint64_t> &sizes) {
-  for (uint64_t size : sizes)
-    total += usableBytes(size) + kPage;
-  number = memfd_create("mxfp4-buffers", 0);
-  void *mapped = MAP_FAILED;
-  if (number >= 0 && ftruncate(number, off_t(total)) == 0)
-    mapped =
-        mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0);
-  if (mapped == MAP_FAILED) {
-    ADD_FAILURE() << "cannot map " << total << " bytes";
-    std::abort();
-  }
-  base = static_cast<uint8_t *>(mapped);
-  size_t offset = 0;
-  for (uint64_t size : sizes) {
-    list.emplace_back(base + offset, usableBytes(size), size);
-    offset += usableBytes(size);
-    mprotect(base + offset, kPage, PROT_NONE);
-    guardOffsets.push_back(offset);
-    offset += kPage;
-  }
-}
-
-GuardedMemory::~GuardedMemory() {
-  munmap(base, total);
-  close(number);
-}
-
-size_t GuardedMemory::offsetOf(const void *address) const {
-  return size_t(static_cast<const uint8_t *>(address) - base);
-}
-
-//===----------------------------------------------------------------------===//
-// Teams
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Threads of this process.
-class LocalTeam final : public Team {
-public:
-  explicit LocalTeam(std::unique_ptr<CPUDevice> device)
-      : device(std::move(device)) {}
-
-  Status run(const std::string &symbol, const std::vector<void *> &buffers,
-             const MXInvocation &call) override {
-    Result<MXEntryFunction> function = device->lookup(symbol);
-    if (!function)
-      return function.error();
-    MXInvocation invocation = call;
-    invocation.buffers = buffers.data();
-    device->run(*function, invocation);
-    return {};
-  }
-
-private:
-  std::unique_ptr<CPUDevice> device;
-};
-
-/// EmulatedRunner in an emulator.
-class EmulatedTeam final : public Team {
-public:
-  /// `emulator` is the command up to the name of the program's file.
-  static Result<std::unique_ptr<Team>> create(const std::string &emulator,
-                                              const Program &program,
-                                              const GuardedMemory &memory,
-                                              int64_t threads) {
-    // One that crashes is to fail a test, not to end it.
-    std::signal(SIGPIPE, SIG_IGN);
-    std::unique_ptr<EmulatedTeam> team(new EmulatedTeam(memory));
-    team->path =
-        testing::TempDir() + "emulated" + std::to_string(getpid()) + ".program";
-    if (Status status = saveProgram(program, team->path); !status)
-      return status.error();
-    std::string command = "exec " + emulator + " '" + team->path + "' " +
-                          std::to_string(memory.file()) + " " +
-                          std::to_string(threads);
-    if (Status status = team->start(command); !status)
-      return status.error();
-    if (Status status = team->readAnswer(); !status)
-      return status.error();
-    for (size_t offset : memory.guards())
-      if (Status status = team->ask("guard " + std::to_string(offset)); !status)
-        return status.error();
-    return std::unique_ptr<Team>(std::move(team));
-  }
-
-  ~EmulatedTeam() override {
-    if (questions)
-      fclose(questions);
-    if (answers)
-      fclose(answers);
-    if (process > 0)
-      waitpid(process, nullptr, 0);
-    std::remove(path.c_str());
-  }
-
-  Status run(const std::string &symbol, const std::vector<void *> &buffers,
-             const MXInvocation &call) override {
-    std::string line = "run " + symbol + " " + std::to_string(call.tokens) +
-                       " " + std::to_string(call.position) + " " +
-                       std::to_string(call.context);
-    for (void *buffer : buffers)
-      line += " " + std::to_string(memory.offsetOf(buffer));
-    return ask(line);
-  }
-
-private:
-  explicit EmulatedTeam(const GuardedMemory &memory) : memory(memory) {}
-
-  Status start(const std::string &command) {
-    int toChild[2], fromChild[2];
-    if (pipe2(toChild, O_CLOEXEC) != 0 || pipe2(fromChild, O_CLOEXEC) != 0)
-      return Error{"cannot make a pipe"};
-    process = fork();
-    if (process == 0) {
-      dup2(toChild[0], 0);
-      dup2(fromChild[1], 1);
-      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      _exit(127);
-    }
-    close(toChild[0]);
-    close(fromChild[1]);
-    questions = fdopen(toChild[1], "w");
-    answers = fdopen(fromChild[0], "r");
-    return {};
-  }
-
-  Status ask(const std::string &line) {
-    if (std::fprintf(questions, "%s\n", line.c_str()) < 0 ||
-        std::fflush(questions) != 0)
-      return Error{"the emulator has ended"};
-    return readAnswer();
-  }
-
-  Status readAnswer() {
-    std::string answer;
-    for (int c; (c = std::fgetc(answers)) != '\n';) {
-      if (c == EOF)
-        return Error{"the emulator ended: " + answer};
-      answer.push_back(char(c));
-    }
-    if (answer == "done")
-      return {};
-    return Error{answer};
-  }
-
-  const GuardedMemory &memory;
-  std::string path;
-  pid_t process = -1;
-  FILE *questions = nullptr, *answers = nullptr;
-};
-} // namespace
-
-Result<std::unique_ptr<Team>> Team::create(const Program &program,
-                                           const GuardedMemory &memory,
-                                           int64_t threads) {
-  Result<std::unique_ptr<CPUDevice>> device =
-      CPUDevice::create(program, threads);
-  if (device)
-    return std::unique_ptr<Team>(new LocalTeam(std::move(*device)));
-#ifdef MXFP4_EMULATOR_AARCH64
-  const std::vector<std::string> &features = program.features;
-  if (std::count(features.begin(), features.end(), "neon"))
-    return EmulatedTeam::create(MXFP4_EMULATOR_AARCH64, program, memory,
-                                threads);
-#endif
-  return device.error();
 }
 
 //===----------------------------------------------------------------------===//
@@ -567,25 +385,30 @@ double mx::test::roundingOf(ElementType type, double value) {
 }
 
 static bool isAsExpected(ElementType type, double value, double expected,
-                         const double *slack) {
+                         const double *slack, bool isOfGPU) {
   if (std::isnan(expected))
     return std::isnan(value);
   if (slack && std::isnan(*slack))
     return true;
+  // A GPU makes subnormal numbers of either sign 0 in f16.
   if (!slack || std::isinf(expected))
-    return value == expected && std::signbit(value) == std::signbit(expected);
+    return value == expected &&
+           (isOfGPU || std::signbit(value) == std::signbit(expected));
   return std::fabs(value - expected) <= *slack + roundingOf(type, expected);
 }
 
-static void compare(const HostTensor &result, const Expected &expected,
+static void compare(const HostTensor &result, Expected expected, bool isOfGPU,
                     const std::string &what) {
   std::vector<double> values = result.values();
   ASSERT_EQ(values.size(), expected.values.size()) << what;
   ASSERT_TRUE(expected.slack.empty() || expected.slack.size() == values.size())
       << what;
+  for (size_t i = 0; isOfGPU && i < expected.gpuSlack.size(); ++i)
+    expected.slack[i] += expected.gpuSlack[i];
   for (size_t i = 0; i < values.size(); ++i) {
     const double *slack = expected.slack.empty() ? nullptr : &expected.slack[i];
-    ASSERT_TRUE(isAsExpected(result.type, values[i], expected.values[i], slack))
+    ASSERT_TRUE(isAsExpected(result.type, values[i], expected.values[i], slack,
+                             isOfGPU))
         << what << ": element " << i << " of '" << expected.argument << "' is "
         << values[i] << ", expected " << expected.values[i] << " within "
         << (slack ? *slack : 0.0) << " and one rounding";
@@ -613,14 +436,41 @@ bool mx::test::isForOtherMachine(const Error &error) {
   return error.message.find("which this machine lacks") != std::string::npos;
 }
 
+/// True if `error` refuses what neither has a kernel for GPUs nor is a loop
+/// that can be given to threads: heads of other sizes than a multiple of 8, and
+/// scalars that are computed between loops.
+static bool lacksGPUKernel(const Error &error) {
+  for (const char *text :
+       {"cannot be given to a kernel", "cannot be placed in the arena"})
+    if (error.message.find("nvptx:") != std::string::npos &&
+        error.message.find(text) != std::string::npos)
+      return true;
+  return false;
+}
+
+/// Checks `kernels` one by one where `error` refuses some of them.
+static void checkAlone(const std::vector<Kernel> &kernels,
+                       const Variant &variant, const Error &error) {
+  if (kernels.size() == 1) {
+    std::printf("not run: %s\n", error.message.c_str());
+    return;
+  }
+  for (const Kernel &kernel : kernels)
+    checkModule(writeModule({kernel}), {kernel}, variant);
+}
+
 void mx::test::checkModule(const std::string &text,
                            const std::vector<Kernel> &kernels,
                            const Variant &variant) {
   Result<Program> program = compileModule(text, variant.name, variant.options);
+  if (!program && lacksGPUKernel(program.error())) {
+    checkAlone(kernels, variant, program.error());
+    return;
+  }
   ASSERT_TRUE(program) << program.error().message << "\n" << text;
 
   std::vector<int64_t> teams = {1, 2, 3, 7};
-  if (variant.options.reference)
+  if (variant.options.reference || isForGPU(program->target))
     teams = {1};
   std::vector<std::vector<std::map<std::string, HostTensor>>> first;
   for (int64_t threads : teams) {
@@ -648,7 +498,8 @@ void mx::test::checkModule(const std::string &text,
           continue;
         }
         for (const Expected &expected : call.expected)
-          compare(results.at(expected.argument), expected, what);
+          compare(results.at(expected.argument), expected,
+                  isForGPU(program->target), what);
         std::map<std::string, HostTensor> again = (*runner)->run(k, call);
         for (const auto &[name, result] : results)
           ASSERT_EQ(result.bytes, again.at(name).bytes)

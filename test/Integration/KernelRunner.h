@@ -6,7 +6,7 @@
 //
 // Kernels as MLIR text, compiled together, run and compared. Each runs on the
 // exact path and on the fast path of every instruction set of this machine, on
-// teams of several sizes, between guard pages.
+// teams of several sizes, between guard pages, and on its GPU.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,9 +14,8 @@
 #define MXFP4_TEST_INTEGRATION_KERNELRUNNER_H
 
 #include "HostTensor.h"
-#include "mxfp4/ABI/Program.h"
+#include "Team.h"
 #include "mxfp4/Compiler/Compiler.h"
-#include "mxfp4/Runtime/CPUDevice.h"
 
 #include <functional>
 #include <map>
@@ -39,6 +38,9 @@ struct Expected {
   /// of the output; by anything if it is NaN. Empty: the value must be this
   /// one, with its sign.
   std::vector<double> slack;
+  /// How much farther that of a GPU may be, whose tensor cores take more
+  /// numbers in the type of the inputs. Empty: none.
+  std::vector<double> gpuSlack = {};
 };
 
 /// One call of a kernel.
@@ -100,7 +102,14 @@ struct Variant {
 /// The exact path.
 Variant exactPath();
 
-/// The fast paths of all instruction sets that this machine runs.
+/// The fast paths of all instruction sets that this machine may run.
+std::vector<Variant> cpuPaths(bool fuse = true);
+
+/// The fast paths of all generations of GPU that the GPU of this machine runs;
+/// none if it has none.
+std::vector<Variant> gpuPaths(bool fuse = true);
+
+/// cpuPaths() and gpuPaths().
 std::vector<Variant> fastPaths(bool fuse = true);
 
 /// The fast paths of AArch64, with products of matrices, with those of dots and
@@ -113,62 +122,6 @@ std::vector<Variant> allPaths();
 /// The module that has each kernel as an entry "k0", "k1", ... Its buffers are
 /// named "k0.x" and so on.
 std::string writeModule(const std::vector<Kernel> &kernels);
-
-/// Bytes that end at a page that may not be touched, after bytes that must not
-/// change.
-class GuardedBuffer {
-public:
-  GuardedBuffer(uint8_t *mapping, uint64_t usable, uint64_t bytes);
-
-  uint8_t *data() const { return start; }
-  uint64_t size() const { return bytes; }
-  /// False if something was written next to the buffer.
-  bool isIntact() const;
-
-private:
-  uint8_t *mapping;
-  /// Bytes before the page that may not be touched.
-  uint64_t usable;
-  uint8_t *start;
-  uint64_t bytes;
-};
-
-/// Guarded buffers in memory that another process can share.
-class GuardedMemory {
-public:
-  explicit GuardedMemory(const std::vector<uint64_t> &sizes);
-  ~GuardedMemory();
-  GuardedMemory(const GuardedMemory &) = delete;
-
-  const std::vector<GuardedBuffer> &buffers() const { return list; }
-  /// The open file that the memory is, the offset of an address in it, and
-  /// those of the pages that may not be touched.
-  int file() const { return number; }
-  size_t offsetOf(const void *address) const;
-  const std::vector<size_t> &guards() const { return guardOffsets; }
-
-private:
-  int number = -1;
-  uint8_t *base = nullptr;
-  size_t total = 0;
-  std::vector<GuardedBuffer> list;
-  std::vector<size_t> guardOffsets;
-};
-
-/// A team of threads that runs functions of a program, in this process or in an
-/// emulator of another processor.
-class Team {
-public:
-  /// `memory` holds all buffers of the calls to come.
-  static Result<std::unique_ptr<Team>>
-  create(const Program &program, const GuardedMemory &memory, int64_t threads);
-  virtual ~Team() = default;
-
-  /// Calls `symbol` with `buffers` and the numbers of `call`.
-  virtual Status run(const std::string &symbol,
-                     const std::vector<void *> &buffers,
-                     const MXInvocation &call) = 0;
-};
 
 /// A compiled module with its memory and a team of threads.
 class KernelRunner {

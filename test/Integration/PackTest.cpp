@@ -92,7 +92,7 @@ static std::vector<uint8_t> pack(const HostTensor &weight, int64_t lanes,
 TEST(Pack, MatchesLayout) {
   std::vector<Kernel> kernels = makePacked();
   std::string text = writeModule(kernels);
-  for (const Variant &variant : fastPaths()) {
+  for (const Variant &variant : cpuPaths()) {
     Result<Program> program = compileModule(text, "pack", variant.options);
     ASSERT_TRUE(program) << program.error().message;
     // The target ends with the name of the instruction set.
@@ -142,26 +142,33 @@ TEST(Pack, MatchesTiledLayout) {
       kernel.arrange("s", "lanes = 8, depth = 4, tiled = true");
       kernels.push_back(kernel);
     }
-  Result<Program> program =
-      compileModule(writeModule(kernels), "pack", fastPaths().front().options);
-  ASSERT_TRUE(program) << program.error().message;
-  Result<std::unique_ptr<KernelRunner>> runner =
-      KernelRunner::create(*program, kernels, /*threads=*/1);
-  ASSERT_TRUE(runner) << runner.error().message;
-  for (size_t k = 0; k < kernels.size(); ++k)
-    for (const Kernel::Argument &argument : kernels[k].arguments) {
-      if (argument.kind != BufferKind::Weight)
-        continue;
-      bool isScale = argument.weight.type == ElementType::E8M0;
-      InterleavedLayout layout{8, isScale ? 4 : 128, /*paired=*/false,
-                               /*tiled=*/true};
-      std::string name = "k" + std::to_string(k) + "." + argument.name;
-      const GuardedBuffer *buffer = (*runner)->find(name);
-      ASSERT_TRUE(buffer) << name;
-      EXPECT_EQ(
-          std::vector<uint8_t>(buffer->data(), buffer->data() + buffer->size()),
-          pack(argument.weight, layout, argument.weight.shape.back(),
-               isScale ? 8 : 4))
-          << name;
-    }
+  std::vector<Variant> variants = gpuPaths();
+  variants.push_back(cpuPaths().front());
+  for (const Variant &variant : variants) {
+    // Kernels without tensor cores take weights as they are.
+    if (variant.options.target == "nvptx:sm_75")
+      continue;
+    Result<Program> program =
+        compileModule(writeModule(kernels), "pack", variant.options);
+    ASSERT_TRUE(program) << program.error().message;
+    Result<std::unique_ptr<KernelRunner>> runner =
+        KernelRunner::create(*program, kernels, /*threads=*/1);
+    ASSERT_TRUE(runner) << runner.error().message;
+    for (size_t k = 0; k < kernels.size(); ++k)
+      for (const Kernel::Argument &argument : kernels[k].arguments) {
+        if (argument.kind != BufferKind::Weight)
+          continue;
+        bool isScale = argument.weight.type == ElementType::E8M0;
+        InterleavedLayout layout{8, isScale ? 4 : 128, /*paired=*/false,
+                                 /*tiled=*/true};
+        std::string name = "k" + std::to_string(k) + "." + argument.name;
+        const GuardedBuffer *buffer = (*runner)->find(name);
+        ASSERT_TRUE(buffer) << name;
+        EXPECT_EQ(std::vector<uint8_t>(buffer->data(),
+                                       buffer->data() + buffer->size()),
+                  pack(argument.weight, layout, argument.weight.shape.back(),
+                       isScale ? 8 : 4))
+            << variant.name << ": " << name;
+      }
+  }
 }

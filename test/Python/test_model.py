@@ -99,7 +99,7 @@ LOAD_ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"target": "cpu:none"}, ValueError, "'none'"),
     ({"target": "gpu"}, ValueError, "'gpu'"),
     ({"target": 3}, TypeError, "expected 'target' to be a str, but got int"),
-    ({"activations": "f16"}, ValueError, "expected 'activations' to be one of bf16, f32, int8, but got 'f16'"),
+    ({"activations": "f64"}, ValueError, "expected 'activations' to be one of bf16, f16, f32, int8, but got 'f64'"),
     ({"dense": "int4"}, ValueError, "expected 'dense' to be one of bf16, mxfp8, mxfp4, but got 'int4'"),
     ({"dense": None}, TypeError, "expected 'dense' to be a str, but got NoneType"),
     ({"reference": 1}, TypeError, "expected 'reference' to be a bool, but got int"),

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mxfp4/Command/Bench.h"
+#include "mxfp4/Command/Eval.h"
 #include "mxfp4/Command/Logits.h"
 #include "mxfp4/Command/Run.h"
 #include "mxfp4/Command/Tool.h"
@@ -23,7 +24,6 @@ using namespace mx;
 namespace {
 struct Flags {
   std::string program;
-  std::string model;
   CheckpointOptions checkpoint;
   RunFlags run;
   /// Whether it computes the logits of tokens, and generates nothing.
@@ -36,7 +36,8 @@ static Status run(const Flags &flags) {
   Result<Program> program = loadProgram(flags.program);
   if (!program)
     return program.error();
-  Result<Checkpoint> checkpoint = openCheckpoint(flags.model, flags.checkpoint);
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.run.weights, flags.checkpoint);
   if (!checkpoint)
     return checkpoint.error();
   if (flags.hasIds) {
@@ -49,7 +50,7 @@ static Status run(const Flags &flags) {
     return runLogits(*program, *checkpoint, logits, *ids);
   }
   Result<Prompt> prompt =
-      readPrompt(*checkpoint, flags.model, flags.run, program->maxPositions);
+      readPrompt(*checkpoint, flags.run, program->maxPositions);
   if (!prompt)
     return prompt.error();
   return runPrompt(*program, *checkpoint, *prompt);
@@ -93,22 +94,62 @@ static int mainOfBench(int argc, char **argv) {
                  [&] { return measure(flags); });
 }
 
-int main(int argc, char **argv) {
-  // A program of this name is ./bench.
-  if (argc > 1 && std::string_view(argv[1]) == "bench")
-    return mainOfBench(argc - 1, argv + 1);
-  CLI::App app("Run a compiled model: from a prompt to text");
-  app.footer("\"mxfp4-run bench PROGRAM MODEL\" measures its speed: see "
-             "mxfp4-run bench --help.");
-  Flags flags;
+namespace {
+struct EvaluateFlags {
+  std::string program;
+  CheckpointOptions checkpoint;
+  EvalFlags eval;
+};
+} // namespace
+
+static Status evaluateText(const EvaluateFlags &flags) {
+  Result<Program> program = loadProgram(flags.program);
+  if (!program)
+    return program.error();
+  Result<Checkpoint> checkpoint =
+      openCheckpoint(flags.eval.model, flags.checkpoint);
+  if (!checkpoint)
+    return checkpoint.error();
+  Result<std::vector<int32_t>> ids =
+      readEvalText(flags.eval, checkpoint->config(), program->maxPositions);
+  if (!ids)
+    return ids.error();
+  return runEval(*program, *checkpoint, flags.eval, *ids);
+}
+
+static int mainOfEval(int argc, char **argv) {
+  CLI::App app("Measure how well a compiled model predicts a text: mean loss "
+               "in nats per token, and perplexity");
+  EvaluateFlags flags;
   app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
       ->required();
-  app.add_option("MODEL", flags.model,
+  app.add_option("MODEL", flags.eval.model,
                  "The folder of the checkpoint, with its tokenizer.json")
       ->required();
   app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
                "Quantize experts that the checkpoint has in BF16");
+  addEvalFlags(app, flags.eval);
+  return runTool(app, argc, argv, "mxfp4-run eval",
+                 [&] { return evaluateText(flags); });
+}
+
+int main(int argc, char **argv) {
+  // Programs of these names are ./bench and ./eval.
+  if (argc > 1 && std::string_view(argv[1]) == "bench")
+    return mainOfBench(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "eval")
+    return mainOfEval(argc - 1, argv + 1);
+  CLI::App app("Run a compiled model: from a prompt to text");
+  app.footer(
+      "\"mxfp4-run bench PROGRAM MODEL\" measures its speed, "
+      "\"mxfp4-run eval PROGRAM MODEL\" how well it predicts a text: see "
+      "their --help.");
+  Flags flags;
+  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
+      ->required();
   addRunFlags(app, flags.run);
+  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
+               "Quantize experts that the checkpoint has in BF16");
   CLI::Option *output = app.add_option("-o,--output", flags.logits.output,
                                        "Where to write the logits of --ids");
   CLI::Option *ids =

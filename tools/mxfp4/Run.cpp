@@ -17,7 +17,6 @@ using namespace mx;
 
 namespace {
 struct Flags {
-  std::string model;
   EngineOptions engine;
   RunFlags run;
 };
@@ -25,12 +24,11 @@ struct Flags {
 
 static Status run(const Flags &flags) {
   Result<Checkpoint> checkpoint =
-      openCheckpoint(flags.model, flags.engine.checkpoint);
+      openCheckpoint(flags.run.weights, flags.engine.checkpoint);
   if (!checkpoint)
     return checkpoint.error();
-  Result<Prompt> prompt =
-      readPrompt(*checkpoint, flags.model, flags.run,
-                 checkpoint->config().maxPositionEmbeddings);
+  Result<Prompt> prompt = readPrompt(
+      *checkpoint, flags.run, checkpoint->config().maxPositionEmbeddings);
   if (!prompt)
     return prompt.error();
   Result<Engine> engine = compileEngine(std::move(*checkpoint), flags.engine);
@@ -43,10 +41,12 @@ void mx::addRunVerb(CLI::App &app, Action &action) {
   auto flags = std::make_shared<Flags>();
   CLI::App *verb = app.add_subcommand(
       "run", "Continue a prompt, and print the text as it is made");
-  addEngineFlags(*verb, flags->model, flags->engine);
   addRunFlags(*verb, flags->run);
+  addEngineFlags(*verb, flags->engine);
   verb->footer("Examples:\n"
                "  mxfp4 run gpt-oss-20b -p 'The sky is' -n 64\n"
-               "  mxfp4 run gpt-oss-20b --temperature 0 < prompt.txt");
+               "  mxfp4 run gpt-oss-20b --temperature 0 < prompt.txt\n"
+               "  mxfp4 run --synthetic 20b --tokenizer gpt-oss-20b "
+               "-p 'The sky is'");
   onChosen(*verb, action, flags, run);
 }

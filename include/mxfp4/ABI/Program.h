@@ -248,7 +248,7 @@ struct Program {
   /// that the processor must have, as LLVM spells them, such as "avx2".
   std::string target;
   std::vector<std::string> features;
-  /// "f32", "bf16" or "int8".
+  /// "bf16", "f16", "f32" or "int8".
   std::string activations;
   /// Threads that may run it at most; 0 is any number.
   int64_t maxThreads = 0;

@@ -26,6 +26,9 @@ namespace mx {
 /// The flags of the run command. What is not given is as the checkpoint's
 /// generation_config.json says, and else the default of SamplerOptions.
 struct RunFlags {
+  WeightsSource weights;
+  /// Where tokenizer.json is, or its folder; empty for that of the checkpoint.
+  std::string tokenizer;
   SessionFlags session;
   std::optional<std::string> prompt;
   std::string promptFile;
@@ -53,11 +56,10 @@ struct Prompt {
   int64_t positions() const { return int64_t(ids.size()) + options.maxTokens; }
 };
 
-/// Reads and encodes the prompt for the checkpoint in the folder `model`. Fails
-/// on all that is wrong with it and with `flags`, so that nothing is compiled
-/// and no weight is loaded in vain. `maxPositions` is of the model.
-Result<Prompt> readPrompt(const Checkpoint &checkpoint,
-                          const std::string &model, const RunFlags &flags,
+/// Reads and encodes the prompt for `checkpoint`, which is of `flags.weights`.
+/// Fails on all that is wrong with it and with `flags`, so that nothing is
+/// compiled and no weight is loaded in vain. `maxPositions` is of the model.
+Result<Prompt> readPrompt(const Checkpoint &checkpoint, const RunFlags &flags,
                           int64_t maxPositions);
 
 /// Runs `program` with the weights of `checkpoint`. The text goes to standard

@@ -31,10 +31,10 @@ struct CompileOptions {
   /// such as "nvptx:sm_90"; code for it runs on later ones, too.
   std::string target = "cpu";
   /// Precision of activations and of the KV cache, one of activationNames().
-  /// Sums and the residual stream are f32 in all. With "bf16" products
-  /// with MXFP4 weights take their inputs as integers of 16 bits and a scale
-  /// for 32 of them, which is closer than a rounding to bf16, with "int8" as
-  /// integers of 8.
+  /// Sums and the residual stream are f32 in all. On a CPU, with "bf16" and
+  /// "f16" products with MXFP4 weights take their inputs as integers of 16 bits
+  /// and a scale for 32 of them, which is closer than a rounding to bf16, with
+  /// "int8" as integers of 8.
   std::string activations = "bf16";
   /// The format of the weights of attention and of the head, one of
   /// denseNames(). The checkpoint has BF16; blocks are made when weights are
@@ -62,7 +62,7 @@ Result<std::string> chooseGPUTarget(int capability);
 /// Fails on options that are out of range, or a target that is unknown.
 Status checkOptions(const CompileOptions &options);
 
-/// "bf16", "f32" and "int8", which is bf16 but for the inputs of products with
+/// "bf16", "f16", "f32" and "int8", which is bf16 but for the inputs of products with
 /// MXFP4 weights.
 const std::vector<std::string> &activationNames();
 

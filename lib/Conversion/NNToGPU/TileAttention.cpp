@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Attention of bf16 with tensor cores: a block has a token and all query heads
-// of a head of keys and values, which are the rows of its products. Its warps
-// take blocks of 16 keys in turn, with a maximum and a sum of their own; at the
-// end the block adds up what its warps have, in their order. Where eight blocks
-// of a cluster divide the keys of a token, block i then gets what all have of
-// head i, and finishes that.
+// Attention of bf16 or f16 with tensor cores: a block has a token and all query
+// heads of a head of keys and values, which are the rows of its products. Its
+// warps take blocks of 16 keys in turn, with a maximum and a sum of their own;
+// at the end the block adds up what its warps have, in their order. Where eight
+// blocks of a cluster divide the keys of a token, block i then gets what all
+// have of head i, and finishes that.
 //
 // Lane 4g + t has head g. Of the scores of eight keys it has those of keys 2t
 // and 2t + 1, which stand where the product with the values wants them. It
@@ -49,16 +49,17 @@ static constexpr int64_t kSums = 4;
 static constexpr int64_t kSumsOfHead = 2;
 
 bool mxfp4::hasTileAttention(AttentionOp op) {
-  auto isBF16 = [](Value value) {
-    return cast<ShapedType>(value.getType()).getElementType().isBF16();
+  Type element = op.getQuery().getType().getElementType();
+  auto isSame = [&](Value value) {
+    return cast<ShapedType>(value.getType()).getElementType() == element;
   };
   ShapedType query = op.getQuery().getType();
   int64_t heads = query.getDimSize(1) / op.getKey().getType().getDimSize(1);
   // A lane loads 16 bytes of a key at least, and all warps' values fit the
   // memory of a block.
-  return isBF16(op.getQuery()) && isBF16(op.getKey()) &&
-         isBF16(op.getValue()) && isBF16(op.getKeyCache()) &&
-         isBF16(op.getValueCache()) && heads <= kHeads &&
+  return (element.isBF16() || element.isF16()) && isSame(op.getKey()) &&
+         isSame(op.getValue()) && isSame(op.getKeyCache()) &&
+         isSame(op.getValueCache()) && heads <= kHeads &&
          query.getDimSize(2) % 32 == 0 && query.getDimSize(2) <= 64;
 }
 
@@ -78,7 +79,9 @@ public:
   TileAttentionEmitter(ImplicitLocOpBuilder &b, AttentionOp op,
                        const KernelThread &thread, int64_t blocks)
       : b(b), op(op), thread(thread), blocks(blocks), f32(b.getF32Type()),
-        i32(b.getI32Type()), headDim(op.getQuery().getType().getDimSize(2)),
+        i32(b.getI32Type()),
+        element(cast<FloatType>(op.getQuery().getType().getElementType())),
+        headDim(op.getQuery().getType().getDimSize(2)),
         heads(op.getQuery().getType().getDimSize(1) /
               op.getKey().getType().getDimSize(1)),
         group(divIndex(b, thread.lane, kLanesOfHead)),
@@ -212,7 +215,7 @@ private:
                                    power);
   }
 
-  /// Words of `count` elements of bf16 of `memref` from `place` on.
+  /// Words of `count` elements of 16 bits of `memref` from `place` on.
   SmallVector<Value> loadWords(Value memref, SmallVector<Value> place,
                                int64_t count) {
     SmallVector<Value> words;
@@ -269,7 +272,7 @@ private:
   SmallVector<Value> emitProduct(Value low, Value high, ValueRange columns,
                                  ValueRange sums) {
     Value none = word(0);
-    return emitMMA(b, {low, none, high, none}, columns, sums);
+    return emitMMA(b, element, {low, none, high, none}, columns, sums);
   }
 
   /// Loads the keys of the 16 positions from `block` on, or of those before
@@ -346,11 +349,13 @@ private:
     return next;
   }
 
-  /// Two numbers as bf16, `low` in the lower half.
+  /// Two numbers in the type of keys, `low` in the lower half.
   Value emitPair(Value low, Value high) {
-    auto pair = LLVM::CallIntrinsicOp::create(
-        b, VectorType::get({2}, b.getBF16Type()),
-        b.getStringAttr("llvm.nvvm.ff2bf16x2.rn"), ValueRange{high, low});
+    const char *name =
+        element.isF16() ? "llvm.nvvm.ff2f16x2.rn" : "llvm.nvvm.ff2bf16x2.rn";
+    auto pair = LLVM::CallIntrinsicOp::create(b, VectorType::get({2}, element),
+                                              b.getStringAttr(name),
+                                              ValueRange{high, low});
     return LLVM::BitcastOp::create(b, i32, pair.getResult(0));
   }
 
@@ -526,6 +531,8 @@ private:
   const KernelThread &thread;
   int64_t blocks;
   Type f32, i32;
+  /// Of queries, keys and values.
+  FloatType element;
   int64_t headDim, heads;
   /// Head and quarter of it of the lane that runs the code.
   Value group, quarter;

@@ -241,7 +241,7 @@ LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
   if (!isActivationType(inputType.getElementType()))
     return op->emitOpError()
            << "cannot be lowered to " << isa.name
-           << ": expected an f32 or bf16 input, but got " << inputType;
+           << ": expected an f32, bf16 or f16 input, but got " << inputType;
   if (!isPanelType(weightType.getElementType()))
     return op->emitOpError()
            << "cannot be lowered to " << isa.name

@@ -31,7 +31,7 @@ int64_t mxfp4::getPanelDepth(Type weight) {
 }
 
 bool mxfp4::isActivationType(Type activation) {
-  return activation.isF32() || activation.isBF16();
+  return activation.isF32() || activation.isBF16() || activation.isF16();
 }
 
 int64_t mxfp4::getDenseStep(int64_t columns, int64_t depth) {

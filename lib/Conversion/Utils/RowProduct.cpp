@@ -191,8 +191,12 @@ private:
         Value scale = decode(loads.front());
         loads = loads.drop_front();
         SmallVector<Value> products = multiplyBlock(elements, rows);
-        for (size_t i = 0; i < products.size(); ++i)
-          results.push_back(emitFMA(b, products[i], scale, before[i]));
+        for (size_t i = 0; i < products.size(); ++i) {
+          // In two steps, since a scale can be as large as any f32.
+          Value product = arith::MulFOp::create(
+              b, products[i], constantFloat(b, b.getF32Type(), kElementFactor));
+          results.push_back(emitFMA(b, product, scale, before[i]));
+        }
       }
     }
     return results;
@@ -204,13 +208,11 @@ private:
                       atColumn(row, mulIndex(b, part, elements)), elements);
   }
 
-  /// A scale times kElementFactor, in f32.
+  /// A scale in f32.
   Value decode(Value scale) {
     Value byte = arith::ExtUIOp::create(
         b, b.getI32Type(), arith::BitcastOp::create(b, b.getI8Type(), scale));
-    return arith::MulFOp::create(
-        b, decodeScale(b, mx::ScaleFormat::E8M0, byte),
-        constantFloat(b, b.getF32Type(), kElementFactor));
+    return decodeScale(b, mx::ScaleFormat::E8M0, byte);
   }
 
   SmallVector<Value> multiplyFloats(Value vector,
@@ -224,7 +226,7 @@ private:
     return results;
   }
 
-  /// The products of a block without its scale.
+  /// The products of a block without its scale, divided by kElementFactor.
   SmallVector<Value> multiplyBlock(Value bytes,
                                    ArrayRef<SmallVector<Value>> rows) {
     Type i32 = b.getI32Type();

@@ -34,16 +34,27 @@ static constexpr int64_t kBias = 127;
 static constexpr int64_t kNaNScale = 255;
 static constexpr int64_t kNaN = 0x7FC0;
 
-SmallVector<Value> mxfp4::emitMMA(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
-                                  ValueRange columns, ValueRange sums) {
+SmallVector<Value> mxfp4::emitMMA(ImplicitLocOpBuilder &b, FloatType element,
+                                  ArrayRef<Value> rows, ValueRange columns,
+                                  ValueRange sums) {
   Type result = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(kTileSums, b.getF32Type()));
-  std::array<NVVM::MMATypes, 2> types = {NVVM::MMATypes::bf16,
-                                         NVVM::MMATypes::bf16};
+  bool isF16 = element.isF16();
+  NVVM::MMATypes type = isF16 ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  std::array<NVVM::MMATypes, 2> types = {type, type};
+  auto asOperands = [&](ValueRange words) {
+    SmallVector<Value> operands(words);
+    auto pair = VectorType::get({2}, element);
+    for (Value &word : operands)
+      if (isF16)
+        word = LLVM::BitcastOp::create(b, pair, word);
+    return operands;
+  };
   std::array<NVVM::MMALayout, 2> layouts = {NVVM::MMALayout::row,
                                             NVVM::MMALayout::col};
   auto product = NVVM::MmaOp::create(
-      b, result, rows, columns, sums, {2 * kTileRows, kTileColumns, 16},
+      b, result, asOperands(rows), asOperands(columns), sums,
+      {2 * kTileRows, kTileColumns, 16},
       /*b1Op=*/std::nullopt, /*intOverflow=*/std::nullopt, types, layouts);
   SmallVector<Value> results;
   for (int64_t i = 0; i < kTileSums; ++i)
@@ -268,7 +279,7 @@ TileWeight::multiply(ValueRange loads, ValueRange sums,
     for (size_t number = 0; number < tiles; ++number) {
       auto own = MutableArrayRef(results).slice(number * kTileSums, kTileSums);
       for (int64_t k = 0; k < kWordsOfLoad; k += 2)
-        llvm::copy(emitMMA(b,
+        llvm::copy(emitMMA(b, b.getBF16Type(),
                            {pairs[0][k], pairs[1][k], pairs[0][k + 1],
                             pairs[1][k + 1]},
                            ValueRange(columns[number]).slice(k, 2), own),
@@ -345,9 +356,10 @@ TileWeight::multiplyBlocks(ValueRange loads, ValueRange sums,
             isExact ? multiplyPair(pair, makePowers(kElementShift)) : pair);
     SmallVector<Value> columns = splitWords(b, getColumns(chunk));
     for (int64_t k = 0; k < kWordsOfLoad; k += 2)
-      products = emitMMA(
-          b, {pairs[0][k], pairs[1][k], pairs[0][k + 1], pairs[1][k + 1]},
-          ValueRange(columns).slice(k, 2), products);
+      products =
+          emitMMA(b, b.getBF16Type(),
+                  {pairs[0][k], pairs[1][k], pairs[0][k + 1], pairs[1][k + 1]},
+                  ValueRange(columns).slice(k, 2), products);
   }
   Value isUpper = isUpperHalf();
   Value scales = joinScales(loads);

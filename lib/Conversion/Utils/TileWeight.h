@@ -41,10 +41,11 @@ struct Tile {
 };
 
 /// The product of a tile of 16 rows and 16 positions by 8 columns, plus `sums`:
-/// fragments of mma.m16n8k16 with bf16, of 4 words of rows, 2 words of columns
-/// and 4 sums of f32.
-SmallVector<Value> emitMMA(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
-                           ValueRange columns, ValueRange sums);
+/// fragments of mma.m16n8k16 with `element`, bf16 or f16, of 4 words of rows, 2
+/// words of columns and 4 sums of f32.
+SmallVector<Value> emitMMA(ImplicitLocOpBuilder &b, FloatType element,
+                           ArrayRef<Value> rows, ValueRange columns,
+                           ValueRange sums);
 
 /// True if tensor cores multiply `weight` and `input`: bf16, or MXFP4 that is
 /// arranged for that.

@@ -76,6 +76,43 @@ TEST_F(CommandTest, EvaluatesAText) {
   EXPECT_NEAR(result["loss"].get<double>(), 4.549097, 1e-5);
 }
 
+TEST_F(CommandTest, EvaluatesAProgram) {
+  ASSERT_EQ(run("compile $MODEL --activations f32 -o evaluated.program"), 0)
+      << read("err");
+  ASSERT_EQ(shell("head -c 2000 $MODEL/heldout.txt > text && "
+                  "$MXFP4-run eval evaluated.program $MODEL --text text "
+                  "--window 64 --json > out 2> err"),
+            0)
+      << read("err");
+  nlohmann::json found = nlohmann::json::parse(read("out"));
+  ASSERT_EQ(run("eval $MODEL --text text --window 64 --activations f32 --json"),
+            0);
+  EXPECT_EQ(found, nlohmann::json::parse(read("out")));
+  EXPECT_EQ(shell("$MXFP4-run eval evaluated.program $MODEL --text text "
+                  "--window 2000 > out 2> err"),
+            1);
+  EXPECT_NE(read("err").find("mxfp4-run eval: error: "), std::string::npos)
+      << read("err");
+}
+
+TEST_F(CommandTest, TakesATokenizerFromElsewhere) {
+  ASSERT_EQ(run("run $MODEL -p 'To be' -n 8 --temperature 0"), 0)
+      << read("err");
+  std::string text = read("out");
+  ASSERT_EQ(
+      shell(
+          "mkdir elsewhere && cp $MODEL/config.json $MODEL/*.safetensors "
+          "elsewhere && $MXFP4 run elsewhere --tokenizer $MODEL/tokenizer.json "
+          "-p 'To be' -n 8 --temperature 0 > out 2> err"),
+      0)
+      << read("err");
+  EXPECT_EQ(read("out"), text);
+  EXPECT_EQ(run("run elsewhere -p x"), 1);
+  EXPECT_EQ(run("run --synthetic 20b -p x"), 1);
+  EXPECT_NE(read("err").find("expected --tokenizer"), std::string::npos)
+      << read("err");
+}
+
 TEST_F(CommandTest, WritesLogits) {
   ASSERT_EQ(run("logits $MODEL --ids 1,2,3 -o logits.safetensors"), 0)
       << read("err");

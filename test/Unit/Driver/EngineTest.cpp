@@ -11,7 +11,7 @@
 
 #include "mxfp4/Driver/Engine.h"
 
-#include "mxfp4/Driver/Evaluate.h"
+#include "mxfp4/Runtime/Evaluate.h"
 #include "mxfp4/Driver/Plan.h"
 #include "mxfp4/Runtime/Bench.h"
 #include "mxfp4/Runtime/GPU.h"

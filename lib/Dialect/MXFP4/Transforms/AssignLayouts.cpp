@@ -48,10 +48,15 @@ static bool isPlain(Value weight) {
   return type && type.hasStaticShape() && !type.getEncoding();
 }
 
-/// True for floats that kernels multiply.
-static bool isMultiplied(Value value) {
+/// True for the activations that kernels multiply.
+static bool isActivation(Value value) {
   Type element = getElementTypeOrSelf(value);
-  return element.isF32() || element.isBF16();
+  return element.isF32() || element.isBF16() || element.isF16();
+}
+
+/// True for the dense weights that they do.
+static bool isDense(Value value) {
+  return isActivation(value) && !getElementTypeOrSelf(value).isF16();
 }
 
 /// True if tensor cores multiply the weight of `op`.
@@ -99,7 +104,7 @@ private:
 
   void assignDense(OpBuilder &builder, nn::LinearOp op) {
     if (tiles || op.getLayout() || !isPlain(op.getWeight()) ||
-        !isMultiplied(op.getInput()) || !isMultiplied(op.getWeight()))
+        !isActivation(op.getInput()) || !isDense(op.getWeight()))
       return;
     ShapedType type = op.getWeight().getType();
     int64_t depth = kLaneBits / type.getElementTypeBitWidth();
@@ -113,7 +118,7 @@ private:
   template <typename OpTy>
   void assignBlocks(OpBuilder &builder, OpTy op, bool paired) {
     if (op.getLayout() || !isPlain(op.getValues()) ||
-        !isPlain(op.getScales()) || !isMultiplied(op.getInput()))
+        !isPlain(op.getScales()) || !isActivation(op.getInput()))
       return;
     int64_t bits =
         getElementFormat(op.getValues().getType().getElementType())->bits;

@@ -76,13 +76,6 @@ static FailureOr<DequantizeOp> getFusedWeight(linalg::LinalgOp op,
   return weight;
 }
 
-/// `input` in a type that kernels multiply, which all are but f16.
-static Value widenInput(PatternRewriter &rewriter, Location loc, Value input) {
-  if (!getElementTypeOrSelf(input).isF16())
-    return input;
-  return convertTensor(rewriter, loc, input, rewriter.getF32Type());
-}
-
 namespace {
 /// Multiplies by the packed weight instead of expanding it first.
 ///
@@ -100,7 +93,7 @@ struct FuseDequantizeIntoMatmul final : OpRewritePattern<linalg::MatmulOp> {
     FailureOr<DequantizeOp> weight = getFusedWeight(op, rewriter);
     if (failed(weight))
       return failure();
-    Value input = widenInput(rewriter, op.getLoc(), op.getInputs()[0]);
+    Value input = op.getInputs()[0];
     rewriter.replaceOpWithNewOp<MatmulOp>(
         op, op->getResultTypes(), input, weight->getValues(),
         weight->getScales(), weight->getTensorScale(), /*bias=*/Value(),
@@ -145,8 +138,7 @@ struct FuseDequantizeIntoBatchMatmul final
         rewriter, loc, DenseElementsAttr::get(expertsType, ArrayRef(experts)));
     int64_t columns =
         cast<ShapedType>(op.getInputs()[0].getType()).getDimSize(2);
-    Value input = reshape(widenInput(rewriter, loc, op.getInputs()[0]),
-                          {batches * rows, columns});
+    Value input = reshape(op.getInputs()[0], {batches * rows, columns});
     Value flat = reshape(getZeroFilledInit(op),
                          {batches * rows, 1, result.getDimSize(2)});
     auto product = MatmulByExpertOp::create(

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mxfp4/Driver/Evaluate.h"
+#include "mxfp4/Runtime/Evaluate.h"
 
 #include <algorithm>
 #include <cmath>

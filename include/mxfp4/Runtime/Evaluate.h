@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MXFP4_DRIVER_EVALUATE_H
-#define MXFP4_DRIVER_EVALUATE_H
+#ifndef MXFP4_RUNTIME_EVALUATE_H
+#define MXFP4_RUNTIME_EVALUATE_H
 
 #include "mxfp4/Runtime/Session.h"
 #include "mxfp4/Support/Result.h"
@@ -52,4 +52,4 @@ Result<Evaluation> evaluate(Session &session, const std::vector<int32_t> &ids,
 
 } // namespace mx
 
-#endif // MXFP4_DRIVER_EVALUATE_H
+#endif // MXFP4_RUNTIME_EVALUATE_H
