@@ -320,17 +320,6 @@ func.func @matmul_by_expert_without_a_layout(%x: memref<1x64xf32>,
 
 // -----
 
-func.func @matmul_of_f64(%x: memref<1x64xf64>, %values: memref<2x8x32xi8>,
-    %scales: memref<2x2x8xf8E8M0FNU>, %init: memref<1x16xf32>) {
-  // expected-error @below {{cannot be lowered to avx2: expected an f32, bf16 or f16 input, but got 'memref<1x64xf64>'}}
-  mxfp4.matmul ins(%x, %values, %scales : memref<1x64xf64>, memref<2x8x32xi8>,
-                   memref<2x2x8xf8E8M0FNU>)
-      outs(%init : memref<1x16xf32>) {layout = #mxfp4.layout<lanes = 8, depth = 8>}
-  return
-}
-
-// -----
-
 func.func @matmul_of_elements(%x: memref<1x64xf32>, %values: memref<2x8x64xf4E2M1FN>,
     %scales: memref<2x2x8xf8E8M0FNU>, %init: memref<1x16xf32>) {
   // expected-error @below {{cannot be lowered to avx2: expected a weight of f32, bf16, f8 or i8 (packed 4-bit), but got 'memref<2x8x64xf4E2M1FN>'}}

@@ -2,8 +2,8 @@
 // RUN: mxfp4-opt %s --mxfp4-fuse --mxfp4-lower-to-cpu | FileCheck %s --check-prefix=CPU --implicit-check-not='{{[^"](mxfp4|nn)\.(matmul|linear|pack)}}'
 
 /// What no kernel takes is lowered to plain loops: a weight whose columns do not
-/// fill a lane, f64, and a sum over experts in bf16. A weight is expanded one
-/// element at a time there as well.
+/// fill a lane, and a sum over experts in bf16. A weight is expanded one element
+/// at a time there as well.
 
 // CHECK-LABEL: func.func @odd_columns
 // CHECK:         memref.load %{{.+}} : memref<32x63xbf16>
@@ -12,18 +12,6 @@
 func.func @odd_columns(%x: tensor<4x63xf32>, %weight: tensor<32x63xbf16>,
                        %init: tensor<4x32xf32>) -> tensor<4x32xf32> {
   %y = nn.linear ins(%x, %weight : tensor<4x63xf32>, tensor<32x63xbf16>)
-      outs(%init : tensor<4x32xf32>) -> tensor<4x32xf32>
-  return %y : tensor<4x32xf32>
-}
-
-// CHECK-LABEL: func.func @blocks_by_f64
-// CHECK:         memref.load %{{.+}} : memref<32x2xf8E8M0FNU>
-// CHECK:         memref.load %{{.+}} : memref<32x32xi8>
-// CPU-LABEL:   llvm.func internal @blocks_by_f64
-func.func @blocks_by_f64(%x: tensor<4x64xf64>, %values: tensor<32x64xf4E2M1FN>,
-    %scales: tensor<32x2xf8E8M0FNU>, %init: tensor<4x32xf32>) -> tensor<4x32xf32> {
-  %y = mxfp4.matmul ins(%x, %values, %scales : tensor<4x64xf64>, tensor<32x64xf4E2M1FN>,
-                        tensor<32x2xf8E8M0FNU>)
       outs(%init : tensor<4x32xf32>) -> tensor<4x32xf32>
   return %y : tensor<4x32xf32>
 }

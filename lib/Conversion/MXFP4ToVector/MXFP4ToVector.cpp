@@ -25,8 +25,7 @@ using namespace mlir;
 using namespace mlir::mxfp4;
 
 static LogicalResult lowerMatmul(MatmulOp op, const VectorISA &isa) {
-  if (failed(checkPanelOp(op, isa, op.getInput(), op.getValues(),
-                          op.getLayoutAttr())))
+  if (failed(checkPanelOp(op, isa, op.getValues(), op.getLayoutAttr())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Panel panel = {op.getValues(),

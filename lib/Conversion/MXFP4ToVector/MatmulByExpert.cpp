@@ -227,8 +227,7 @@ private:
 
 LogicalResult mxfp4::lowerMatmulByExpert(MatmulByExpertOp op,
                                          const VectorISA &isa) {
-  if (failed(checkPanelOp(op, isa, op.getInput(), op.getValues(),
-                          op.getLayoutAttr())))
+  if (failed(checkPanelOp(op, isa, op.getValues(), op.getLayoutAttr())))
     return failure();
   if (op.getWeights() && !op.getInit().getType().getElementType().isF32())
     return op.emitOpError("cannot be lowered to vectors: expected an f32 sum "

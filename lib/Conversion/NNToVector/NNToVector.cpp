@@ -115,8 +115,7 @@ static void lowerSwiGLU(SwiGLUOp op, const VectorISA &isa) {
 }
 
 static LogicalResult lowerLinear(LinearOp op, const VectorISA &isa) {
-  if (failed(checkPanelOp(op, isa, op.getInput(), op.getWeight(),
-                          op.getLayoutAttr())))
+  if (failed(checkPanelOp(op, isa, op.getWeight(), op.getLayoutAttr())))
     return failure();
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Panel panel = {

@@ -231,17 +231,11 @@ void mxfp4::emitPanelProducts(
 }
 
 LogicalResult mxfp4::checkPanelOp(Operation *op, const VectorISA &isa,
-                                  Value input, Value weight,
-                                  LayoutAttr layout) {
+                                  Value weight, LayoutAttr layout) {
   if (!layout)
     return op->emitOpError("cannot be lowered to vectors: expected a layout "
                            "(mxfp4-assign-layouts)");
-  auto inputType = cast<MemRefType>(input.getType());
   auto weightType = cast<MemRefType>(weight.getType());
-  if (!isActivationType(inputType.getElementType()))
-    return op->emitOpError()
-           << "cannot be lowered to " << isa.name
-           << ": expected an f32, bf16 or f16 input, but got " << inputType;
   if (!isPanelType(weightType.getElementType()))
     return op->emitOpError()
            << "cannot be lowered to " << isa.name

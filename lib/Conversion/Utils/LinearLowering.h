@@ -84,8 +84,8 @@ void emitPanelProducts(
 
 /// Fails with a reason unless the emitter handles these types and `layout`,
 /// which may be null.
-LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value input,
-                           Value weight, LayoutAttr layout);
+LogicalResult checkPanelOp(Operation *op, const VectorISA &isa, Value weight,
+                           LayoutAttr layout);
 
 /// Fails unless there is an instruction set called `name`.
 LogicalResult checkISA(MLIRContext *context, StringRef name);

@@ -30,10 +30,6 @@ int64_t mxfp4::getPanelDepth(Type weight) {
   return laneBits / bits;
 }
 
-bool mxfp4::isActivationType(Type activation) {
-  return activation.isF32() || activation.isBF16() || activation.isF16();
-}
-
 int64_t mxfp4::getDenseStep(int64_t columns, int64_t depth) {
   for (int64_t step : {16, 8, 4, 2})
     if (step % depth == 0 && columns % step == 0)

@@ -205,9 +205,8 @@ struct ActivationRow {
   int64_t step = 0;
 };
 
-/// True if the emitter can read weights and activations of these types.
+/// True if the emitter can read weights of this type.
 bool isPanelType(Type weight);
-bool isActivationType(Type activation);
 
 /// Elements of a row in a lane of a panel of `weight`.
 int64_t getPanelDepth(Type weight);

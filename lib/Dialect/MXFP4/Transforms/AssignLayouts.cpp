@@ -48,15 +48,10 @@ static bool isPlain(Value weight) {
   return type && type.hasStaticShape() && !type.getEncoding();
 }
 
-/// True for the activations that kernels multiply.
-static bool isActivation(Value value) {
-  Type element = getElementTypeOrSelf(value);
-  return element.isF32() || element.isBF16() || element.isF16();
-}
-
-/// True for the dense weights that they do.
-static bool isDense(Value value) {
-  return isActivation(value) && !getElementTypeOrSelf(value).isF16();
+/// True for the dense weights that kernels multiply.
+static bool isDense(Value weight) {
+  Type element = getElementTypeOrSelf(weight);
+  return element.isF32() || element.isBF16();
 }
 
 /// True if tensor cores multiply the weight of `op`.
@@ -104,7 +99,7 @@ private:
 
   void assignDense(OpBuilder &builder, nn::LinearOp op) {
     if (tiles || op.getLayout() || !isPlain(op.getWeight()) ||
-        !isActivation(op.getInput()) || !isDense(op.getWeight()))
+        !isDense(op.getWeight()))
       return;
     ShapedType type = op.getWeight().getType();
     int64_t depth = kLaneBits / type.getElementTypeBitWidth();
@@ -117,8 +112,7 @@ private:
 
   template <typename OpTy>
   void assignBlocks(OpBuilder &builder, OpTy op, bool paired) {
-    if (op.getLayout() || !isPlain(op.getValues()) ||
-        !isPlain(op.getScales()) || !isActivation(op.getInput()))
+    if (op.getLayout() || !isPlain(op.getValues()) || !isPlain(op.getScales()))
       return;
     int64_t bits =
         getElementFormat(op.getValues().getType().getElementType())->bits;
