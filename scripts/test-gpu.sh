@@ -73,7 +73,7 @@ PYTHON
       "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
         -o "$folder/$name.$chip"
       # Few sequences and more, with weights that have kernels for each.
-      for sequences in 3 12 20; do
+      for sequences in 3 12 20 48; do
         [ "$name" != 768-96-1000 ] ||
           "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
             --sequences $sequences -o "$folder/$name.batch-$sequences.$chip"
@@ -240,7 +240,7 @@ for reference in "$programs"/*.reference; do
         compare "$name" "$folder/found" "$folder/expected" 6e-3 || failed=1
     done
     [ $count = 40 ] || continue
-    for sequences in 3 12 20; do
+    for sequences in 3 12 20 48; do
       all=$(printf "$ids,%.0s" $(seq $sequences))
       for program in "$shape".batch-$sequences.sm_*; do
         [ -e "$program" ] || continue

@@ -31,6 +31,35 @@ func.func @linear_of_few(%x: memref<?x2880xbf16>, %w: memref<512x2880xbf16>, %y:
   return
 }
 
+// Of up to 64 tokens a block has all where blocks of a cluster divide the columns
+// of a row: 80 times three. Each finishes three of eight tiles of tokens, for which
+// it adds up what all have.
+
+// CHECK-LABEL: func @linear_of_64
+// CHECK-NOT:   nvvm.cluster
+// CHECK:       return
+
+// CLUSTERS-LABEL: func @linear{{$|[( ]}}
+// CLUSTERS-NOT:   nvvm.cluster
+// CLUSTERS-LABEL: func @linear_of_64
+// CLUSTERS:       %[[BLOCKS:.*]] = arith.constant 240 : index
+// CLUSTERS:       gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}} workgroup(%[[SHARED:.*]] : memref<2048xvector<4xi32>, #gpu.address_space<workgroup>>)
+// CLUSTERS:         nvvm.mma.sync
+// CLUSTERS:         memref.store %{{.*}}, %[[SHARED]]
+// CLUSTERS:         nvvm.cluster.arrive
+// CLUSTERS:         nvvm.cluster.wait
+// CLUSTERS-COUNT-3: mapa.shared::cluster.u32
+// CLUSTERS:         ld.shared::cluster.v4.f32
+// CLUSTERS:         memref.store {{.*}} : memref<?x5120xf32>
+// CLUSTERS:         nvvm.cluster.arrive
+// CLUSTERS:         nvvm.cluster.wait
+// CLUSTERS:       nvvm.cluster_dim = array<i32: 3, 1, 1>
+func.func @linear_of_64(%x: memref<?x2880xbf16>, %w: memref<5120x2880xbf16>, %y: memref<?x5120xf32>)
+    attributes {mxfp4.max_tokens = 64 : i64} {
+  nn.linear ins(%x, %w : memref<?x2880xbf16>, memref<5120x2880xbf16>) outs(%y : memref<?x5120xf32>)
+  return
+}
+
 // A block has all query heads of a head of keys: they are the rows of both
 // products. Weights are rounded to bf16 between them.
 

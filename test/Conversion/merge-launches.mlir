@@ -194,7 +194,8 @@ func.func @unknown(%x: memref<8xf32>, %y: memref<8xf32>, %n: index) {
   return
 }
 
-// Nor are blocks of a cluster given to others.
+// Nor are blocks of a cluster given to others, but to launches with clusters of
+// as many.
 
 // CHECK-LABEL: func @cluster
 // CHECK-COUNT-2: gpu.launch
@@ -212,5 +213,32 @@ func.func @cluster(%x: memref<8xf32>, %y: memref<8xf32>) {
     memref.store %one, %y[%bx] : memref<8xf32>
     gpu.terminator
   }
+  return
+}
+
+// CHECK-LABEL: func @clusters
+// CHECK:       %[[BLOCKS:.*]] = arith.constant 12 : index
+// CHECK:       gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]],
+// CHECK:         memref.store
+// CHECK:       } else {
+// CHECK:         memref.store
+// CHECK:       nvvm.cluster_dim = array<i32: 4, 1, 1>
+// CHECK-NOT:   gpu.launch
+// CHECK:       return
+func.func @clusters(%x: memref<8xf32>, %y: memref<8xf32>) {
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c8, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %x[%bx] : memref<8xf32>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c4, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%bx] : memref<8xf32>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
   return
 }

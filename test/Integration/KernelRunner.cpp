@@ -522,7 +522,7 @@ void mx::test::checkKernels(const std::vector<Kernel> &kernels,
 
 void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
   checkModule(writeModule(kernels), kernels, exactPath());
-  std::vector<Variant> variants = fastPaths();
+  std::vector<Variant> variants = cpuPaths();
   for (const Variant &variant : emulatedPaths())
     variants.push_back(variant);
   for (size_t i = 0; i < variants.size(); ++i) {
@@ -531,4 +531,5 @@ void mx::test::checkKernelsInTurn(const std::vector<Kernel> &kernels) {
       share.push_back(kernels[k]);
     checkModule(writeModule(share), share, variants[i]);
   }
+  checkKernels(kernels, gpuPaths());
 }

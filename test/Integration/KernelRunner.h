@@ -166,9 +166,9 @@ void checkKernels(const std::vector<Kernel> &kernels,
 void checkModule(const std::string &text, const std::vector<Kernel> &kernels,
                  const Variant &variant);
 
-/// As checkKernels, but each kernel takes one of the fast paths in turn besides
-/// the exact one, those that an emulator runs among them: to compile and to
-/// emulate is what takes the time.
+/// As checkKernels, but each kernel takes one of the fast paths of processors in
+/// turn besides the exact one, those that an emulator runs among them: to
+/// compile and to emulate is what takes the time.
 void checkKernelsInTurn(const std::vector<Kernel> &kernels);
 
 } // namespace mx::test

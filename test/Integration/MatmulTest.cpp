@@ -384,6 +384,30 @@ static Kernel makeScaleRow(const std::vector<uint8_t> &scaleBytes,
   return kernel;
 }
 
+TEST(Matmul, DenseRowsOfRealShape) {
+  // Up to 16 tokens and up to 64, whose kernels for GPUs divide the columns
+  // among 3, 5 or 8 blocks, in stages that are whole or not.
+  Random random(13);
+  std::vector<Kernel> kernels;
+  for (auto [rows, columns] :
+       {std::pair<int64_t, int64_t>(5120, 416), {2880, 1056}, {600, 4096}})
+    for (std::vector<int64_t> tokens :
+         {std::vector<int64_t>{7, 16}, {64, 17}}) {
+      MatmulCase c;
+      c.isScaled = false;
+      c.rows = rows;
+      c.columns = columns;
+      c.tokens = tokens;
+      c.input = ElementType::BF16;
+      c.hasBias = true;
+      c.hasResidual = rows == 2880;
+      kernels.push_back(makeMatmul(random, c));
+    }
+  std::vector<Variant> variants = gpuPaths();
+  variants.push_back(cpuPaths().front());
+  checkKernels(kernels, variants);
+}
+
 TEST(Matmul, EveryScale) {
   // F4: 0 is 2^-127. The largest scales with elements up to 1.5, since larger
   // products are infinite; small activations keep the sums finite.

@@ -297,8 +297,10 @@ Result<std::unique_ptr<Team>> Team::create(const Program &program,
   if (device)
     return std::unique_ptr<Team>(new LocalTeam(std::move(*device)));
 #ifdef MXFP4_EMULATOR_AARCH64
+  // The tests may have been built on another machine.
   const std::vector<std::string> &features = program.features;
-  if (std::count(features.begin(), features.end(), "neon"))
+  if (std::count(features.begin(), features.end(), "neon") &&
+      access(MXFP4_QEMU_AARCH64, X_OK) == 0)
     return EmulatedTeam::create(MXFP4_EMULATOR_AARCH64, program, memory,
                                 threads);
 #endif

@@ -118,8 +118,9 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
     for one token whose result it alone reads, and else a loop. Others are lowered
     to `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
     products of several tokens, and attention with heads of 32 or 64 elements and
-    at most 8 query heads of a head of keys, multiply tiles where all are bf16.
-    With `clusters` blocks of a cluster divide the keys of one token.
+    at most 8 query heads of a head of keys, multiply tiles where all are bf16;
+    attention where all are f16, too. With `clusters` blocks of a cluster divide
+    the keys of one token, and the columns of a weight for 17 to 64 tokens.
   }];
   let options = [
     TensorCoresOption,

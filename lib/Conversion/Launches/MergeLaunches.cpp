@@ -69,7 +69,14 @@ static int64_t getBytes(ArrayRef<MemRefType> types) {
   return bytes;
 }
 
-/// True for a launch as emitLaunch makes it, without clusters.
+/// The blocks of a cluster; 1 without clusters.
+static int64_t getClusterBlocks(gpu::LaunchOp launch) {
+  auto dims = launch->getAttrOfType<DenseI32ArrayAttr>(
+      NVVM::NVVMDialect::getClusterDimAttrName());
+  return dims ? dims[0] : 1;
+}
+
+/// True for a launch as emitLaunch makes it.
 static bool isPlain(gpu::LaunchOp launch) {
   auto isOne = [](Value value) { return getConstantIntValue(value) == 1; };
   return getConstantIntValue(launch.getGridSizeX()) &&
@@ -77,7 +84,6 @@ static bool isPlain(gpu::LaunchOp launch) {
          isOne(launch.getGridSizeY()) && isOne(launch.getGridSizeZ()) &&
          isOne(launch.getBlockSizeY()) && isOne(launch.getBlockSizeZ()) &&
          !launch.getDynamicSharedMemorySize() && !launch.hasClusterSize() &&
-         !launch->hasAttr(NVVM::NVVMDialect::getClusterDimAttrName()) &&
          launch.getPrivateAttributions().empty() &&
          launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }
@@ -87,7 +93,8 @@ static bool isPlain(gpu::LaunchOp launch) {
 static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes) {
   return bytes <= kMaxSharedBytes && llvm::all_of(launches, isPlain) &&
          llvm::all_equal(llvm::map_range(launches, [](gpu::LaunchOp launch) {
-           return getConstantIntValue(launch.getBlockSizeX());
+           return std::pair(getConstantIntValue(launch.getBlockSizeX()),
+                            getClusterBlocks(launch));
          }));
 }
 
@@ -235,7 +242,7 @@ static void merge(ArrayRef<gpu::LaunchOp> launches) {
         else
           giveBlocks(b, thread, launches);
       },
-      resident);
+      resident, getClusterBlocks(last));
   for (gpu::LaunchOp launch : launches)
     launch.erase();
 }
@@ -340,7 +347,7 @@ static void recompute(const Producer &producer) {
           gpu::BarrierOp::create(b);
           cloner.clone(consumer, thread.block, thread.blocks, known);
         },
-        getResidentBlocks(consumer));
+        getResidentBlocks(consumer), getClusterBlocks(consumer));
     consumer.erase();
   }
   for (memref::AllocOp output : producer.outputs) {

@@ -32,7 +32,7 @@ static bool lowerMatmul(MatmulOp op, bool tensorCores) {
   if (weight.isArranged && !tensorCores)
     return false;
   emitLinearKernel(b, "matmul", weight, op.getInput(), op.getBias(),
-                   op.getResidual(), op.getInit(), tensorCores);
+                   op.getResidual(), op.getInit(), {tensorCores});
   return true;
 }
 

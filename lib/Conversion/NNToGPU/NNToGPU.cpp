@@ -124,14 +124,13 @@ static void lowerRMSNorm(RMSNormOp op) {
 }
 
 /// `outputsTogether` counts those of all products of the same input.
-static void lowerLinear(LinearOp op, bool tensorCores,
+static void lowerLinear(LinearOp op, GPUFeatures features,
                         int64_t outputsTogether) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   RowWeight weight = {op.getWeight(), /*scales=*/Value(),
                       op.getInput().getType().getDimSize(1)};
   emitLinearKernel(b, "linear", weight, op.getInput(), op.getBias(),
-                   op.getResidual(), op.getInit(), tensorCores,
-                   outputsTogether);
+                   op.getResidual(), op.getInit(), features, outputsTogether);
 }
 
 static void lowerCacheUpdate(CacheUpdateOp op) {
@@ -282,7 +281,8 @@ private:
     TypeSwitch<Operation *>(op)
         .Case([](RMSNormOp op) { lowerRMSNorm(op); })
         .Case([&](LinearOp op) {
-          lowerLinear(op, tensorCores, outputs.lookup(op.getInput()));
+          lowerLinear(op, {tensorCores, clusters},
+                      outputs.lookup(op.getInput()));
         })
         .Case([&](AttentionOp op) {
           if (tensorCores && hasTileAttention(op))

@@ -492,8 +492,7 @@ private:
                             {rank, zero, constantIndex(b, 1)});
              });
     });
-    NVVM::ClusterArriveOp::create(b, UnitAttr());
-    NVVM::ClusterWaitOp::create(b, UnitAttr());
+    emitClusterBarrier(b);
     emitFactors(ofBlocks, [&](Value) { return getSink(rank); });
     Value isElement = arith::AndIOp::create(
         b,
@@ -509,20 +508,10 @@ private:
 
   /// Stores an f32 in the memory of block `block` of the cluster.
   void storeInBlock(Value block, Value value, Value memref, ValueRange place) {
-    Value offset = constantIndex(b, 0);
-    for (auto [index, size] :
-         llvm::zip(place, cast<MemRefType>(memref.getType()).getShape()))
-      offset = addIndex(b, mulIndex(b, offset, size), index);
-    Value address =
-        addIndex(b, memref::ExtractAlignedPointerAsIndexOp::create(b, memref),
-                 mulIndex(b, offset, sizeof(float)));
-    Value operands[] = {arith::IndexCastUIOp::create(b, i32, address),
-                        arith::IndexCastUIOp::create(b, i32, block), value};
+    Value operands[] = {getAddressInCluster(b, block, memref, place), value};
     LLVM::InlineAsmOp::create(
-        b, /*res=*/Type(), operands,
-        "{ .reg .b32 there; mapa.shared::cluster.u32 there, $0, $1; "
-        "st.shared::cluster.f32 [there], $2; }",
-        "r,r,f,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+        b, /*res=*/Type(), operands, "st.shared::cluster.f32 [$0], $1;",
+        "r,f,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
         LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
   }
 

@@ -193,6 +193,36 @@ Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,
   return value;
 }
 
+Value mxfp4::getAddressInCluster(ImplicitLocOpBuilder &b, Value block,
+                                 Value memref, ValueRange place) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t elements = 1;
+  if (auto vector = dyn_cast<VectorType>(type.getElementType()))
+    elements = vector.getNumElements();
+  int64_t bytes =
+      elements *
+      getElementTypeOrSelf(type.getElementType()).getIntOrFloatBitWidth() / 8;
+  Value offset = constantIndex(b, 0);
+  for (auto [index, size] : llvm::zip(place, type.getShape()))
+    offset = addIndex(b, mulIndex(b, offset, size), index);
+  Value address =
+      addIndex(b, memref::ExtractAlignedPointerAsIndexOp::create(b, memref),
+               mulIndex(b, offset, bytes));
+  Type i32 = b.getI32Type();
+  Value operands[] = {arith::IndexCastUIOp::create(b, i32, address),
+                      arith::IndexCastUIOp::create(b, i32, block)};
+  return LLVM::InlineAsmOp::create(
+             b, i32, operands, "mapa.shared::cluster.u32 $0, $1, $2;", "=r,r,r",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
+}
+
+void mxfp4::emitClusterBarrier(ImplicitLocOpBuilder &b) {
+  NVVM::ClusterArriveOp::create(b, UnitAttr());
+  NVVM::ClusterWaitOp::create(b, UnitAttr());
+}
+
 Value mxfp4::anyOfBlock(ImplicitLocOpBuilder &b, Value condition) {
   Type i32 = b.getI32Type();
   return NVVM::BarrierOp::create(

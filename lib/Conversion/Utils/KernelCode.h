@@ -107,6 +107,14 @@ Value reduceWarp(ImplicitLocOpBuilder &b, Value value,
 /// them take part, and wait for each other as at a barrier.
 Value anyOfBlock(ImplicitLocOpBuilder &b, Value condition);
 
+/// Where `place` of `memref`, memory of a block, is in block number `block` of
+/// the cluster: an i32.
+Value getAddressInCluster(ImplicitLocOpBuilder &b, Value block, Value memref,
+                          ValueRange place);
+
+/// Waits until all threads of the cluster are here, and sees what they wrote.
+void emitClusterBarrier(ImplicitLocOpBuilder &b);
+
 /// Replaces the ops of a dialect on memrefs in `function` that `lower` takes by
 /// the launches that it emits before them. `lower` returns false for an op that
 /// it leaves.

@@ -35,6 +35,8 @@ static constexpr int64_t kFewRows = 512;
 static constexpr int64_t kFewTokens = 64;
 /// Tokens whose activations warps load by themselves, where there are not more.
 static constexpr int64_t kMaxStreamed = 16;
+/// Blocks of a cluster at most, on all chips that have them.
+static constexpr int64_t kMaxClusterBlocks = 8;
 /// Tiles of a block, and warps that share the columns of one.
 static constexpr int64_t kTiles = 4;
 static constexpr int64_t kSplits = 2;
@@ -204,9 +206,11 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
 /// For a weight of `outputs` rows, by which up to `maxTokens` tokens are
 /// multiplied. More warps share a row where that makes more blocks of it, so
 /// that more of it is read together, and fewer where it is read often: each
-/// block loads the activations of its own.
+/// block loads the activations of its own. Blocks of a cluster share rows in
+/// place of warps, so that each block has more of them.
 static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs,
-                                  int64_t maxTokens) {
+                                  int64_t maxTokens, bool clusters,
+                                  int64_t outputsTogether) {
   int64_t columnTiles = StagedShape::getColumnTiles(maxTokens);
   if (outputs >= 2 * kManyRows)
     return {weight, /*splits=*/1, columnTiles};
@@ -214,6 +218,17 @@ static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs,
     return {weight, /*splits=*/8, /*columnTiles=*/1};
   if (!weight.scales && maxTokens <= kMaxStreamed)
     return {weight, /*splits=*/8, columnTiles, /*isStreamed=*/true};
+  if (!weight.scales && maxTokens <= kFewTokens && clusters) {
+    StagedShape shape(weight, /*splits=*/2,
+                      StagedShape::getColumnTiles(
+                          maxTokens, StagedShape::kMaxDenseColumnTiles));
+    int64_t blocks =
+        llvm::divideCeil(std::max(outputs, outputsTogether), shape.rows());
+    shape.clusterBlocks =
+        std::clamp<int64_t>(kStagedResidentBlocks * kMultiprocessors / blocks,
+                            1, kMaxClusterBlocks);
+    return shape;
+  }
   if (!weight.scales && maxTokens <= kFewTokens)
     return {weight, /*splits=*/4, columnTiles};
   return {weight, /*splits=*/2, columnTiles};
@@ -222,21 +237,34 @@ static StagedShape getStagedShape(const RowWeight &weight, int64_t outputs,
 /// A block multiplies tiles by many tokens.
 static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
                        const RowWeight &weight, Value input, Value bias,
-                       Value residual, Value init) {
+                       Value residual, Value init, bool clusters,
+                       int64_t outputsTogether) {
   int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
+  int64_t maxTokens = getMaxTokens(b.getInsertionBlock()->getParentOp(), init);
   StagedShape shape =
-      getStagedShape(weight, outputs,
-                     getMaxTokens(b.getInsertionBlock()->getParentOp(), init));
+      getStagedShape(weight, outputs, maxTokens, clusters, outputsTogether);
   Value tokens = getSize(b, init, 0);
   int64_t columns = shape.maxColumns();
-  Value columnTiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
+  Value columnTiles = constantIndex(b, 1);
+  if (maxTokens > columns)
+    columnTiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
   Value items =
       mulIndex(b, columnTiles, llvm::divideCeil(outputs, shape.rows()));
+  int64_t blocks = getBlocks(items, 1);
+  assert((shape.clusterBlocks == 1 || blocks != kAnyBlocks) &&
+         "clusters are for few tokens");
+  if (blocks != kAnyBlocks)
+    blocks *= shape.clusterBlocks;
   emitLaunch(
-      b, name, getBlocks(items, 1), shape.threads(),
-      shape.getShared(b.getContext()),
+      b, name, blocks, shape.threads(), shape.getShared(b.getContext()),
       [&](const KernelThread &thread) {
-        emitForEachItemOfBlock(b, thread, items, [&](Value item) {
+        // All blocks of a cluster have the same item.
+        KernelThread cluster = thread;
+        if (shape.clusterBlocks > 1) {
+          cluster.block = divIndex(b, thread.block, shape.clusterBlocks);
+          cluster.blockCount /= shape.clusterBlocks;
+        }
+        emitForEachItemOfBlock(b, cluster, items, [&](Value item) {
           KernelThread own = forget(b, thread);
           StagedProduct product(b, own, shape, weight, input, own.shared[0]);
           // Blocks side by side share rows of the weight.
@@ -282,19 +310,20 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
               });
         });
       },
-      kStagedResidentBlocks);
+      kStagedResidentBlocks, shape.clusterBlocks);
 }
 
 void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                              const RowWeight &weight, Value input, Value bias,
-                             Value residual, Value init, bool tensorCores,
+                             Value residual, Value init, GPUFeatures features,
                              int64_t outputsTogether) {
   bool isOneToken = cast<MemRefType>(init.getType()).getDimSize(0) == 1;
-  if (!tensorCores || !hasTiles(weight, input) ||
+  if (!features.tensorCores || !hasTiles(weight, input) ||
       (isOneToken && !weight.scales))
     return emitWithRows(b, name, weight, input, bias, residual, init,
                         outputsTogether);
   if (isOneToken)
     return emitWithTiles(b, name, weight, input, bias, residual, init);
-  emitStaged(b, name, weight, input, bias, residual, init);
+  emitStaged(b, name, weight, input, bias, residual, init, features.clusters,
+             outputsTogether);
 }

@@ -25,13 +25,21 @@ struct RowShape {
 /// at once where they can.
 RowShape getRowShape(int64_t outputs);
 
+/// What a GPU has.
+struct GPUFeatures {
+  /// Products of bf16 tiles.
+  bool tensorCores;
+  /// Blocks that reach each other's memory.
+  bool clusters = false;
+};
+
 /// Emits a kernel for `init[t, n] = input[t] . weight[n] + bias[n] +
 /// residual[t, n]`; `bias` and `residual` may be null. There are
 /// `outputsTogether` outputs of a token for which kernels run at the same time,
 /// if more than those of this one.
 void emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                       const RowWeight &weight, Value input, Value bias,
-                      Value residual, Value init, bool tensorCores,
+                      Value residual, Value init, GPUFeatures features,
                       int64_t outputsTogether = 0);
 
 } // namespace mlir::mxfp4

@@ -33,9 +33,10 @@ class StagedColumns {
 public:
   StagedColumns(ImplicitLocOpBuilder &b, const KernelThread &thread,
                 StagedShape shape, const RowWeight &rows, Value input,
-                Value shared, int64_t columnTiles)
+                Value shared, int64_t columnTiles, Value rank)
       : b(b), thread(thread), weight(b, thread, rows), rows(rows), input(input),
-        shared(shared), splits(shape.splits), chunks(shape.chunks),
+        shared(shared), rank(rank), splits(shape.splits),
+        clusterBlocks(shape.clusterBlocks), chunks(shape.chunks),
         columns(columnTiles * kTileColumns) {
     // With more the 128 registers of a thread do not hold two stages.
     int64_t most = chunks > 1 || columnTiles > 1 ? 2 : 4;
@@ -63,7 +64,9 @@ public:
       Value column = divIndex(b, number, splits * loadsOfColumn());
       Value ofColumn = remIndex(b, number, splits * loadsOfColumn());
       load.row = getRow(arith::MinUIOp::create(b, column, last));
-      load.first = mulIndex(b, ofColumn, kChunk);
+      Value ofStage =
+          addIndex(b, mulIndex(b, rank, splits * loadsOfColumn()), ofColumn);
+      load.first = mulIndex(b, ofStage, kChunk);
       Value ofSplit = divIndex(b, ofColumn, loadsOfColumn());
       Value ofPart = remIndex(b, ofColumn, loadsOfColumn());
       Value part = divIndex(b, ofPart, kLanesOfRow * chunks);
@@ -133,8 +136,10 @@ private:
   /// Loads of activations in a stage, of a column and split and of all.
   int64_t loadsOfColumn() const { return parts * kLanesOfRow * chunks; }
   int64_t loadsOfStage() const { return splits * columns * loadsOfColumn(); }
-  /// Columns of the weight in a stage.
-  int64_t columnsOfStage() const { return splits * loadsOfColumn() * kChunk; }
+  /// Columns of the weight in a stage of all blocks that share them.
+  int64_t columnsOfStage() const {
+    return clusterBlocks * splits * loadsOfColumn() * kChunk;
+  }
 
   Value getPlace(Value split, Value part, Value chunk, Value column,
                  Value quarter) {
@@ -153,8 +158,8 @@ private:
   const KernelThread &thread;
   TileWeight weight;
   const RowWeight &rows;
-  Value input, shared;
-  int64_t splits, chunks, columns;
+  Value input, shared, rank;
+  int64_t splits, clusterBlocks, chunks, columns;
   int64_t parts = 1;
   SmallVector<Load> loads;
 };
@@ -212,11 +217,91 @@ SmallVector<Value> StagedProduct::addSplits(const KernelThread &thread,
   return totals;
 }
 
+/// Where a lane has its sums of a tile of columns for the blocks of the
+/// cluster, after what addSplits needs.
+Value StagedProduct::getPlaceInCluster(const KernelThread &thread,
+                                       int64_t columnTiles, Value columnTile) {
+  Value tile = divIndex(b, thread.warp, shape.splits);
+  Value number = addIndex(b, mulIndex(b, tile, columnTiles), columnTile);
+  Value place = addIndex(b, mulIndex(b, number, kWarpSize), thread.lane);
+  return addIndex(b, place, shape.sumLoads(columnTiles));
+}
+
+/// Lets the blocks of the cluster read `sums` of the first split.
+void StagedProduct::shareSums(const KernelThread &thread, ValueRange sums) {
+  auto floats = VectorType::get({kTileSums}, b.getF32Type());
+  int64_t columnTiles = sums.size() / kTileSums;
+  // Where they are none waits to read activations.
+  if (shape.splits == 1)
+    gpu::BarrierOp::create(b);
+  auto store = [&] {
+    for (int64_t i = 0; i < columnTiles; ++i) {
+      Value vector = vector::FromElementsOp::create(
+          b, floats, sums.slice(i * kTileSums, kTileSums));
+      memref::StoreOp::create(
+          b, vector::BitCastOp::create(b, getWordsType(b.getContext()), vector),
+          shared,
+          ValueRange{
+              getPlaceInCluster(thread, columnTiles, constantIndex(b, i))});
+    }
+  };
+  Value split = remIndex(b, thread.warp, shape.splits);
+  emitIf(b,
+         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, split,
+                               constantIndex(b, 0)),
+         store);
+  emitClusterBarrier(b);
+}
+
+/// The sums of all blocks of the cluster of `count` tiles of columns from
+/// number `firstTile` on, in the order of blocks.
+SmallVector<Value> StagedProduct::addBlocks(const KernelThread &thread,
+                                            int64_t columnTiles,
+                                            Value firstTile, int64_t count) {
+  Type f32 = b.getF32Type();
+  auto vector = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(kTileSums, f32));
+  SmallVector<Value> loads;
+  for (int64_t block = 0; block < shape.clusterBlocks; ++block)
+    for (int64_t i = 0; i < count; ++i) {
+      Value tile = clampTo(b, addIndex(b, firstTile, i), columnTiles - 1);
+      Value address = getAddressInCluster(
+          b, constantIndex(b, block), shared,
+          ValueRange{getPlaceInCluster(thread, columnTiles, tile)});
+      loads.push_back(LLVM::InlineAsmOp::create(
+                          b, vector, address,
+                          "ld.shared::cluster.v4.f32 {$0, $1, $2, $3}, [$4];",
+                          "=f,=f,=f,=f,r", /*has_side_effects=*/true,
+                          /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                          LLVM::AsmDialectAttr(), ArrayAttr())
+                          .getResult(0));
+    }
+  SmallVector<Value> totals;
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t k = 0; k < kTileSums; ++k) {
+      Value total;
+      for (int64_t block = 0; block < shape.clusterBlocks; ++block) {
+        Value sum =
+            LLVM::ExtractValueOp::create(b, loads[block * count + i], k);
+        total = total ? arith::AddFOp::create(b, total, sum).getResult() : sum;
+      }
+      totals.push_back(total);
+    }
+  return totals;
+}
+
+/// The number of the block in its cluster.
+Value StagedProduct::getRank() {
+  return remIndex(b, thread.block, shape.clusterBlocks);
+}
+
 /// The number among those of its row of the four loads that the lanes of a row
 /// make of part `part` of the `parts` of a stage.
 Value StagedProduct::getQuad(Value split, Value stage, int64_t parts,
                              int64_t part) {
-  Value number = addIndex(b, mulIndex(b, stage, shape.splits), split);
+  Value number =
+      addIndex(b, mulIndex(b, stage, shape.clusterBlocks), getRank());
+  number = addIndex(b, mulIndex(b, number, shape.splits), split);
   return addIndex(b, mulIndex(b, number, parts), part);
 }
 
@@ -230,7 +315,8 @@ SmallVector<Value> StagedProduct::multiplyStaged(const KernelThread &thread,
                                                  GetRow getRow) {
   Value split = remIndex(b, thread.warp, shape.splits);
   TileWeight tiles(b, thread, weight);
-  StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles);
+  StagedColumns staged(b, thread, shape, weight, input, shared, columnTiles,
+                       getRank());
   staged.setRows(count, getRow);
   int64_t parts = staged.getParts(), stages = staged.getStages();
   auto loadStage = [&](Value stage) {
@@ -396,16 +482,26 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
   SmallVector<Value> sums(ArrayRef<Value>(carried).take_front(sumCount));
   if (shape.splits > 1)
     sums = addSplits(thread, sums);
-  auto finishAll = [&] {
+  // Each block of a cluster finishes some tiles of columns.
+  Value firstTile = constantIndex(b, 0);
+  int64_t ownTiles = llvm::divideCeil(columnTiles, shape.clusterBlocks);
+  if (shape.clusterBlocks > 1) {
+    shareSums(thread, sums);
+    firstTile = mulIndex(b, getRank(), ownTiles);
+  }
+  auto finishOwn = [&] {
+    if (shape.clusterBlocks > 1)
+      sums = addBlocks(thread, columnTiles, firstTile, ownTiles);
     SmallVector<StagedSums> all;
     Value row = addIndex(
         b, mulIndex(b, divIndex(b, thread.warp, shape.splits), 2 * kTileRows),
         tiles.getGroup());
-    for (int64_t i = 0; i < sumCount / 2; ++i) {
+    Value firstColumn = addIndex(b, mulIndex(b, firstTile, kTileColumns),
+                                 mulIndex(b, tiles.getQuarter(), 2));
+    for (int64_t i = 0; i < ownTiles * kTileSums / 2; ++i) {
       // Sums 0 and 1 are of the first half, 2 and 3 of the second.
       int64_t place = i / 2 * kTileSums + i % 2;
-      Value column = addIndex(b, mulIndex(b, tiles.getQuarter(), 2),
-                              i / 2 * kTileColumns + i % 2);
+      Value column = addIndex(b, firstColumn, i / 2 * kTileColumns + i % 2);
       // In 32 bits, since the count is kept until here.
       Value isColumn =
           arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
@@ -414,10 +510,17 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
       all.push_back(
           {column, isColumn, {sums[place], sums[place + kTileSums / 2]}});
     }
+    finish(row, all);
+  };
+  auto finishAll = [&] {
     if (shape.splits == 1)
-      return finish(row, all);
-    emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, split, zero),
-           [&] { finish(row, all); });
+      finishOwn();
+    else
+      emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, split, zero),
+             finishOwn);
+    // Nobody ends while others read its sums.
+    if (shape.clusterBlocks > 1)
+      emitClusterBarrier(b);
   };
   if (!looksForLarge) {
     finishAll();

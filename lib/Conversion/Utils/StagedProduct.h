@@ -19,23 +19,27 @@
 namespace mlir::mxfp4 {
 
 /// How the eight warps of a block share its work: `splits` of them share the
-/// columns of the weight for each of its tiles.
+/// columns of the weight for each of its tiles, and so do `clusterBlocks`
+/// blocks of a cluster.
 struct StagedShape {
   /// With up to `columnTiles`, a power of two, times kTileColumns columns at a
-  /// time: more than kMaxColumnTiles take so many registers that others of the
-  /// block are spilled.
+  /// time: more than kMaxColumnTiles, or kMaxDenseColumnTiles for a weight
+  /// without scales, take so many registers that others of the block are
+  /// spilled.
   StagedShape(const RowWeight &weight, int64_t splits, int64_t columnTiles,
-              bool isStreamed = false)
-      : splits(splits), columnTiles(columnTiles),
+              bool isStreamed = false, int64_t clusterBlocks = 1)
+      : splits(splits), clusterBlocks(clusterBlocks), columnTiles(columnTiles),
         chunks(TileWeight::getChunks(weight)), isStreamed(isStreamed) {}
 
   static constexpr int64_t kMaxColumnTiles = 4;
+  static constexpr int64_t kMaxDenseColumnTiles = 8;
   /// Tiles of columns for up to `maxColumns` of them.
-  static int64_t getColumnTiles(int64_t maxColumns) {
-    for (int64_t tiles = 1; tiles < kMaxColumnTiles; tiles *= 2)
+  static int64_t getColumnTiles(int64_t maxColumns,
+                                int64_t most = kMaxColumnTiles) {
+    for (int64_t tiles = 1; tiles < most; tiles *= 2)
       if (maxColumns <= tiles * kTileColumns)
         return tiles;
-    return kMaxColumnTiles;
+    return most;
   }
 
   int64_t threads() const { return 8 * kWarpSize; }
@@ -45,21 +49,28 @@ struct StagedShape {
   int64_t rows() const { return tiles() * 2 * kTileRows; }
   int64_t maxColumns() const { return columnTiles * kTileColumns; }
 
+  /// The sums of all warps but the first that share a row, in 16 bytes, for so
+  /// many tiles of columns.
+  int64_t sumLoads(int64_t columnTiles) const {
+    return (splits - 1) * tiles() * columnTiles * kWarpSize;
+  }
   /// What the memory of a block holds, in 16 bytes: of activations those of two
   /// stages, which have two loads of a weight without scales by each lane.
   int64_t stagedLoads() const {
-    // The sums of all warps but the first that share a row.
     if (isStreamed)
-      return (splits - 1) * tiles() * columnTiles * kWarpSize;
+      return sumLoads(columnTiles);
     int64_t loads = splits * maxColumns() * kLanesOfRow * chunks;
-    return std::max<int64_t>(1024, (chunks == 1 ? 4 : 2) * loads);
+    int64_t shared = clusterBlocks > 1 ? sumLoads(columnTiles) +
+                                             tiles() * columnTiles * kWarpSize
+                                       : 0;
+    return std::max<int64_t>({1024, (chunks == 1 ? 4 : 2) * loads, shared});
   }
   MemRefType getShared(MLIRContext *context) const {
     return getSharedType(getWordsType(context), {stagedLoads()});
   }
 
-  /// Warps that share the columns of the weight.
-  int64_t splits;
+  /// Warps that share the columns of the weight, and blocks that do.
+  int64_t splits, clusterBlocks;
   int64_t columnTiles;
   /// Of activations for a load of the weight.
   int64_t chunks;
@@ -106,6 +117,7 @@ private:
                      Finish finish);
   Value emit(int64_t columnTiles, bool hasLargeScales, const Tile &tile,
              Value count, GetRow getRow, Finish finish);
+  Value getRank();
   Value getQuad(Value split, Value stage, int64_t parts, int64_t part);
   SmallVector<Value> multiplyStaged(const KernelThread &thread,
                                     int64_t columnTiles, bool hasLargeScales,
@@ -115,6 +127,11 @@ private:
                                       int64_t columnTiles, const Tile &tile,
                                       Value count, GetRow getRow);
   SmallVector<Value> addSplits(const KernelThread &thread, ValueRange sums);
+  Value getPlaceInCluster(const KernelThread &thread, int64_t columnTiles,
+                          Value columnTile);
+  void shareSums(const KernelThread &thread, ValueRange sums);
+  SmallVector<Value> addBlocks(const KernelThread &thread, int64_t columnTiles,
+                               Value firstTile, int64_t count);
 
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
