@@ -291,6 +291,14 @@ mx::listInstructionSets(const CompileOptions &options) {
   return sets;
 }
 
+std::vector<mx::GPUCode> mx::listGPUCode() {
+  std::vector<GPUCode> list;
+  for (const GPUTarget &gpu : GPUTarget::all())
+    list.push_back({gpu.describe(), gpu.hasTensorCores, gpu.overlapsLaunches,
+                    gpu.hasClusters});
+  return list;
+}
+
 mx::Result<mx::Program> mx::compileProbes(const CompileOptions &options) {
   mx::Result<Lowering> lowering = Lowering::create(options);
   if (!lowering)

@@ -91,6 +91,23 @@ formatInstructionSets(const std::vector<InstructionSet> &sets) {
   return formatTable(rows);
 }
 
+/// What kernels for NVIDIA GPUs use; the GPU at hand, if any, gets one of them.
+static std::string formatGPUCode() {
+  std::string used;
+  if (Result<GPU> gpu = findGPU())
+    if (Result<std::string> target = chooseGPUTarget(gpu->capability))
+      used = *target;
+  auto mark = [](bool has) { return std::string(has ? "yes" : "-"); };
+  std::vector<std::vector<std::string>> rows = {
+      {"code for GPUs", "tensor cores", "launches overlap", "clusters",
+       "used"}};
+  for (const GPUCode &code : listGPUCode())
+    rows.push_back({code.target, mark(code.hasTensorCores),
+                    mark(code.overlapsLaunches), mark(code.hasClusters),
+                    code.target == used ? "yes" : ""});
+  return formatTable(rows);
+}
+
 static std::vector<std::string> formatCeilings(int64_t threads,
                                                const Ceilings &ceilings) {
   return {std::to_string(threads), formatNumber("%.1f", ceilings.bytes / 1e9),
@@ -104,8 +121,9 @@ static Status run(const Flags &flags) {
   Result<std::vector<InstructionSet>> sets = listInstructionSets(flags.compile);
   if (!sets)
     return sets.error();
-  if (Status status = print(formatMachine(describeMachine()) + "\n" +
-                            formatInstructionSets(*sets) + "\n");
+  if (Status status =
+          print(formatMachine(describeMachine()) + "\n" +
+                formatInstructionSets(*sets) + "\n" + formatGPUCode() + "\n");
       !status)
     return status;
   auto chosen =
@@ -134,8 +152,8 @@ void mx::addDoctorVerb(CLI::App &app, Action &action) {
   auto flags = std::make_shared<Flags>();
   CLI::App *verb = app.add_subcommand(
       "doctor", "Show what this machine is, which instructions kernels use on "
-                "it and why, and the most that it reaches: memory read, and "
-                "products in registers");
+                "it and on a GPU and why, and the most that it reaches: memory "
+                "read, and products in registers");
   addTargetFlag(*verb, flags->compile);
   verb->add_option("--threads", flags->threads,
                    "Threads to measure with, besides one (default: one for "

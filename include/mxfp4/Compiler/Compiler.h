@@ -62,8 +62,8 @@ Result<std::string> chooseGPUTarget(int capability);
 /// Fails on options that are out of range, or a target that is unknown.
 Status checkOptions(const CompileOptions &options);
 
-/// "bf16", "f16", "f32" and "int8", which is bf16 but for the inputs of products with
-/// MXFP4 weights.
+/// "bf16", "f16", "f32" and "int8", which is bf16 but for the inputs of
+/// products with MXFP4 weights.
 const std::vector<std::string> &activationNames();
 
 /// "bf16", "mxfp8" (E4M3) and "mxfp4".
@@ -114,6 +114,23 @@ struct InstructionSet {
 /// unknown target.
 Result<std::vector<InstructionSet>>
 listInstructionSets(const CompileOptions &options);
+
+/// A generation of NVIDIA GPUs that there is code for.
+struct GPUCode {
+  /// Such as "nvptx:sm_90".
+  std::string target;
+  /// Products of bf16 by MXFP4 and of several tokens, and attention, are tiles
+  /// of tensor cores; else each thread multiplies in f32.
+  bool hasTensorCores;
+  /// A kernel is launched while the one before runs, and asks for weights.
+  bool overlapsLaunches;
+  /// Blocks divide the keys of one token, and the columns of dense weights for
+  /// a few tokens.
+  bool hasClusters;
+};
+
+/// All of them, the oldest first.
+std::vector<GPUCode> listGPUCode();
 
 /// A program of the probes of ABI/Probes.h for the target.
 Result<Program> compileProbes(const CompileOptions &options);

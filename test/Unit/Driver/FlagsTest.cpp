@@ -112,7 +112,7 @@ TEST(FlagsTest, EngineFlags) {
   EXPECT_TRUE(options.checkpoint.quantizeExperts);
   EXPECT_FALSE(options.cache.enabled);
   EXPECT_FALSE(parse(app, {"folder", "--cache-dir", "a", "--no-cache"}));
-  EXPECT_FALSE(parse(app, {"folder", "--activations", "f16"}));
+  EXPECT_FALSE(parse(app, {"folder", "--activations", "f64"}));
   EXPECT_FALSE(parse(app, {"folder", "--dense", "mxfp6"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "0"}));
   EXPECT_FALSE(parse(app, {"folder", "--prefill-tokens", "-1"}));
