@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs models on the NVIDIA GPU of this machine, with the kernels of each generation
-# that it can run, and compares logits with a reference: of the shipped model, and,
+# that it can run, and compares logits with a reference: of the shipped model, whose
+# loss on a held-out text, too, and,
 # of synthetic ones whose shapes are none of its, with the exact path on this CPU.
 #   scripts/test-gpu.sh                   compiles the programs with BUILD_DIR/bin/mxfp4
 #   scripts/test-gpu.sh FOLDER            takes them from FOLDER; needs no LLVM here
@@ -173,8 +174,9 @@ for program in "$programs"/*.program; do
     --ids "@$folder/ids-of-batch" -o "$folder/batch" &&
     compare "$name, three sequences" "$folder/batch" $model/reference.safetensors \
       $limit || failed=1
-  # An independent implementation's loss in f32, and what bf16 may change of it.
-  case $name in *-f32) limit=1e-5 ;; *) limit=3e-3 ;; esac
+  # An independent implementation's loss in f32, and some times what the exact path
+  # changes of it (docs/Numerics.md).
+  case $name in *-f32) limit=1e-5 ;; *-f16) limit=1e-4 ;; *) limit=3e-4 ;; esac
   "$BUILD_DIR/bin/mxfp4-run" eval "$program" $model --text $model/heldout.txt \
     --window 256 --json >"$folder/loss" &&
     python3 - "$name" "$folder/loss" $model/training.json $limit <<'PYTHON' || failed=1

@@ -43,7 +43,9 @@ Result<Checkpoint> mx::openCheckpoint(const std::string &folder,
 void mx::addWeightsFlags(CLI::App &app, WeightsSource &source) {
   CLI::Option_group *group =
       app.add_option_group("Weights", "Exactly one of these");
-  group->add_option("MODEL", source.folder, "The folder of a checkpoint");
+  group->add_option("MODEL", source.folder,
+                    "The folder of a checkpoint, with its tokenizer.json if "
+                    "there is text");
   group
       ->add_option("--synthetic", source.synthetic,
                    "Random weights of a published model, 20b or 120b of "

@@ -239,8 +239,9 @@ class Model:
             folder: The folder of a checkpoint.
             target: "cpu", the processor at hand, or "cpu:NAME", another, as LLVM
                 names it, such as "cpu:x86-64-v3".
-            activations: Precision of activations and of the KV cache. "int8" is
-                "bf16" but for the inputs of products with MXFP4 weights.
+            activations: Precision of activations and of the KV cache: "bf16",
+                "f16", which ends at 65,504, "f32", or "int8", which is "bf16" but
+                for the inputs of products with MXFP4 weights.
             dense: Format of the weights of attention and of the head. Other than
                 "bf16" they are quantized when they are loaded.
             reference: Compile the slow exact path: plain loops, one thread.
@@ -380,7 +381,7 @@ class Model:
 
     @property
     def activations(self) -> str:
-        """Precision of activations and of the KV cache, as given to `load`."""
+        """Precision of activations and of the KV cache: "bf16", "f16", "f32" or "int8"."""
         return self._model.activations
 
     @property

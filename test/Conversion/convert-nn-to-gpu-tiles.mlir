@@ -48,7 +48,7 @@ func.func @linear_of_few(%x: memref<?x2880xbf16>, %w: memref<512x2880xbf16>, %y:
 // CLUSTERS:         memref.store %{{.*}}, %[[SHARED]]
 // CLUSTERS:         nvvm.cluster.arrive
 // CLUSTERS:         nvvm.cluster.wait
-// CLUSTERS-COUNT-3: mapa.shared::cluster.u32
+// CLUSTERS-COUNT-21: mapa.shared::cluster.u32
 // CLUSTERS:         ld.shared::cluster.v4.f32
 // CLUSTERS:         memref.store {{.*}} : memref<?x5120xf32>
 // CLUSTERS:         nvvm.cluster.arrive
@@ -84,6 +84,40 @@ func.func @attention(%q: memref<?x64x64xbf16>, %k: memref<?x8x64xbf16>, %v: memr
 
 // Sequence s of a batch has heads 8 s to 8 s + 7 of the caches. The blocks of few
 // tokens are larger.
+
+// The same with f16. Where keys are of another type than the cache there are no
+// tiles.
+
+// CHECK-LABEL: func @attention_of_f16
+// CHECK:         nvvm.mma.sync {{.*}} vector<2xf16>
+// CHECK:         llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"
+// CHECK:         nvvm.mma.sync {{.*}} vector<2xf16>
+func.func @attention_of_f16(%q: memref<?x64x64xf16>, %k: memref<?x8x64xf16>,
+                            %v: memref<?x8x64xf16>, %keys: memref<4096x8x64xf16>,
+                            %values: memref<4096x8x64xf16>, %sinks: memref<64xbf16>,
+                            %position: index, %y: memref<?x64x64xf16>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<?x64x64xf16>,
+          memref<?x8x64xf16>, memref<?x8x64xf16>, memref<4096x8x64xf16>,
+          memref<4096x8x64xf16>, memref<64xbf16>, index)
+      outs(%y : memref<?x64x64xf16>) {scale = 0.125 : f32}
+  return
+}
+
+// CHECK-LABEL: func @attention_of_two_types
+// CHECK-NOT:     nvvm.mma.sync
+// CHECK:         return
+func.func @attention_of_two_types(%q: memref<?x64x64xf16>, %k: memref<?x8x64xf16>,
+                                  %v: memref<?x8x64xf16>, %keys: memref<4096x8x64xbf16>,
+                                  %values: memref<4096x8x64xbf16>, %sinks: memref<64xbf16>,
+                                  %position: index, %y: memref<?x64x64xf16>) {
+  nn.attention
+      ins(%q, %k, %v, %keys, %values, %sinks, %position : memref<?x64x64xf16>,
+          memref<?x8x64xf16>, memref<?x8x64xf16>, memref<4096x8x64xbf16>,
+          memref<4096x8x64xbf16>, memref<64xbf16>, index)
+      outs(%y : memref<?x64x64xf16>) {scale = 0.125 : f32}
+  return
+}
 
 // CHECK-LABEL: func @attention_of_a_batch
 // CHECK-SAME:    %[[POSITIONS:[a-z0-9]+]]: memref<?xi32>, %[[SEQUENCES:[a-z0-9]+]]: memref<?xi32>

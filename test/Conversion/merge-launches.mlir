@@ -242,3 +242,24 @@ func.func @clusters(%x: memref<8xf32>, %y: memref<8xf32>) {
   } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
   return
 }
+
+// Nor where a launch has no whole clusters, which no GPU starts.
+
+// CHECK-LABEL: func @part_of_a_cluster
+// CHECK-COUNT-2: gpu.launch
+func.func @part_of_a_cluster(%x: memref<8xf32>, %y: memref<8xf32>) {
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c3, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %x[%bx] : memref<8xf32>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c3, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%bx] : memref<8xf32>
+    gpu.terminator
+  } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
+  return
+}

@@ -183,7 +183,8 @@ void mx::test::checkOp(const OpSpace &space, size_t count, int strength,
         return;
       std::vector<Kernel> share;
       for (size_t k = 0; k < kernels.size(); ++k)
-        if (isEach || cases[k][kMachine] == std::to_string(i))
+        if ((isEach || cases[k][kMachine] == std::to_string(i)) &&
+            canRun(kernels[k], variants[i]))
           share.push_back(kernels[k]);
       checkModule(writeModule(share), share, variants[i]);
       for (const Kernel &kernel : share)

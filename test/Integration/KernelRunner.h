@@ -36,7 +36,7 @@ struct Expected {
   std::vector<double> values;
   /// How far a result in f32 may be from it, besides one rounding to the type
   /// of the output; by anything if it is NaN. Empty: the value must be this
-  /// one, with its sign.
+  /// one, with its sign, but for zeros of f16 that a GPU made.
   std::vector<double> slack;
   /// How much farther that of a GPU may be, whose tensor cores take more
   /// numbers in the type of the inputs. Empty: none.
@@ -157,6 +157,11 @@ double roundingOf(ElementType type, double value);
 /// True if `error` says that this machine cannot run a program.
 bool isForOtherMachine(const Error &error);
 
+/// False if `variant` is for a GPU, and `kernel` has what cannot be compiled
+/// for one: heads of a size that is no multiple of 8, and scalars that are
+/// computed between loops.
+bool canRun(const Kernel &kernel, const Variant &variant);
+
 /// Compiles, makes all calls by all variants and compares with what is
 /// expected; the bits must not depend on the number of threads.
 void checkKernels(const std::vector<Kernel> &kernels,
@@ -166,8 +171,8 @@ void checkKernels(const std::vector<Kernel> &kernels,
 void checkModule(const std::string &text, const std::vector<Kernel> &kernels,
                  const Variant &variant);
 
-/// As checkKernels, but each kernel takes one of the fast paths of processors in
-/// turn besides the exact one, those that an emulator runs among them: to
+/// As checkKernels, but each kernel takes one of the fast paths of processors
+/// in turn besides the exact one, those that an emulator runs among them: to
 /// compile and to emulate is what takes the time.
 void checkKernelsInTurn(const std::vector<Kernel> &kernels);
 

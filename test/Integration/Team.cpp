@@ -12,6 +12,7 @@
 #include "Team.h"
 
 #include "mxfp4/Checkpoint/Schema.h"
+#include "mxfp4/Runtime/CPUDevice.h"
 #include "mxfp4/Runtime/GPU.h"
 #include "mxfp4/Runtime/LoadedProgram.h"
 
@@ -228,11 +229,16 @@ public:
     for (size_t i = 0; i < buffers.size(); ++i)
       if (Status status = (*loaded)->write(i, buffers[i], sizeOf(i)); !status)
         return status;
-    size_t entry = 0;
-    while (program.entries[entry].symbol != symbol)
-      ++entry;
-    if (Status status = (*loaded)->call(entry, call.tokens, call.position,
-                                        call.sequence, nullptr);
+    const std::vector<Entry> &entries = program.entries;
+    auto entry =
+        std::find_if(entries.begin(), entries.end(), [&](const Entry &entry) {
+          return entry.symbol == symbol;
+        });
+    if (entry == entries.end())
+      return Error{"the program has no symbol '" + symbol + "'"};
+    if (Status status =
+            (*loaded)->call(size_t(entry - entries.begin()), call.tokens,
+                            call.position, call.sequence, nullptr);
         !status)
       return status;
     for (size_t i = 0; i < buffers.size(); ++i)
@@ -258,8 +264,11 @@ private:
 
   Status prepare(LoadedProgram &loaded, const void *source, void *place) {
     size_t buffer = 0;
-    while (memory.buffers()[buffer].data() != place)
+    while (buffer < program.buffers.size() &&
+           memory.buffers()[buffer].data() != place)
       ++buffer;
+    if (buffer == program.buffers.size())
+      return Error{"a weight is prepared in no buffer of the program"};
     const Buffer &weight = program.buffers[buffer];
     Result<uint64_t> bytes = tensorBytes(weight.dtype, weight.shape);
     if (!bytes)

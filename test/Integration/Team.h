@@ -13,7 +13,7 @@
 #define MXFP4_TEST_INTEGRATION_TEAM_H
 
 #include "mxfp4/ABI/Program.h"
-#include "mxfp4/Runtime/CPUDevice.h"
+#include "mxfp4/Support/Result.h"
 
 #include <memory>
 #include <string>
@@ -68,8 +68,8 @@ private:
   std::vector<size_t> guardOffsets;
 };
 
-/// A team of threads that runs functions of a program, in this process or in an
-/// emulator of another processor.
+/// What runs functions of a program: threads of this process or of an emulator
+/// of another processor, or a GPU.
 class Team {
 public:
   /// `memory` holds all buffers of the calls to come.

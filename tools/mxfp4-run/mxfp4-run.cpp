@@ -158,7 +158,8 @@ int main(int argc, char **argv) {
                      "and generate nothing")
           ->needs(output)
           ->excludes(app.get_option("--prompt"))
-          ->excludes(app.get_option("--file"));
+          ->excludes(app.get_option("--file"))
+          ->excludes(app.get_option("--tokenizer"));
   output->needs(ids);
   addBatchFlag(app, flags.logits);
   app.get_option("--batch")->needs(ids);

@@ -38,12 +38,16 @@ static std::string orUnknown(const std::string &text) {
 
 static constexpr double kGibibyte = 1 << 30;
 
+/// The target of `gpu`, if there is one and code for it.
+static Result<std::string> chooseTarget(const Result<GPU> &gpu) {
+  return gpu ? chooseGPUTarget(gpu->capability) : gpu.error();
+}
+
 /// The GPU in words, or why there is none.
-static std::string describeGPU() {
-  Result<GPU> gpu = findGPU();
+static std::string describeGPU(const Result<GPU> &gpu) {
   if (!gpu)
     return "none: " + gpu.error().message;
-  Result<std::string> target = chooseGPUTarget(gpu->capability);
+  Result<std::string> target = chooseTarget(gpu);
   return gpu->name + ", sm_" + std::to_string(gpu->capability) + ", " +
          std::to_string(gpu->multiprocessors) + " multiprocessors, " +
          formatNumber("%.1f GiB", double(gpu->bytes) / kGibibyte) +
@@ -52,7 +56,8 @@ static std::string describeGPU() {
          (target ? "gets " + *target : target.error().message);
 }
 
-static std::string formatMachine(const Machine &machine) {
+static std::string formatMachine(const Machine &machine,
+                                 const Result<GPU> &gpu) {
   return formatTable(
       {{"machine", ""},
        {"processor", orUnknown(machine.processor)},
@@ -64,7 +69,7 @@ static std::string formatMachine(const Machine &machine) {
        {"available memory",
         formatNumber("%.1f GiB", double(machine.availableMemory) / kGibibyte)},
        {"huge pages", orUnknown(machine.hugePages)},
-       {"GPU", describeGPU()}});
+       {"GPU", describeGPU(gpu)}});
 }
 
 /// What the processor at hand lacks for `set`, as a list; "" if nothing.
@@ -92,11 +97,8 @@ formatInstructionSets(const std::vector<InstructionSet> &sets) {
 }
 
 /// What kernels for NVIDIA GPUs use; the GPU at hand, if any, gets one of them.
-static std::string formatGPUCode() {
-  std::string used;
-  if (Result<GPU> gpu = findGPU())
-    if (Result<std::string> target = chooseGPUTarget(gpu->capability))
-      used = *target;
+static std::string formatGPUCode(const Result<GPU> &gpu) {
+  Result<std::string> used = chooseTarget(gpu);
   auto mark = [](bool has) { return std::string(has ? "yes" : "-"); };
   std::vector<std::vector<std::string>> rows = {
       {"code for GPUs", "tensor cores", "launches overlap", "clusters",
@@ -104,7 +106,7 @@ static std::string formatGPUCode() {
   for (const GPUCode &code : listGPUCode())
     rows.push_back({code.target, mark(code.hasTensorCores),
                     mark(code.overlapsLaunches), mark(code.hasClusters),
-                    code.target == used ? "yes" : ""});
+                    used && code.target == *used ? "yes" : ""});
   return formatTable(rows);
 }
 
@@ -121,9 +123,10 @@ static Status run(const Flags &flags) {
   Result<std::vector<InstructionSet>> sets = listInstructionSets(flags.compile);
   if (!sets)
     return sets.error();
-  if (Status status =
-          print(formatMachine(describeMachine()) + "\n" +
-                formatInstructionSets(*sets) + "\n" + formatGPUCode() + "\n");
+  Result<GPU> gpu = findGPU();
+  if (Status status = print(formatMachine(describeMachine(), gpu) + "\n" +
+                            formatInstructionSets(*sets) + "\n" +
+                            formatGPUCode(gpu) + "\n");
       !status)
     return status;
   auto chosen =

@@ -33,8 +33,9 @@ struct CompileOptions {
   /// Precision of activations and of the KV cache, one of activationNames().
   /// Sums and the residual stream are f32 in all. On a CPU, with "bf16" and
   /// "f16" products with MXFP4 weights take their inputs as integers of 16 bits
-  /// and a scale for 32 of them, which is closer than a rounding to bf16, with
-  /// "int8" as integers of 8.
+  /// and a scale for 32 of them, which is closer than a rounding to bf16 and
+  /// nearly as close as one to f16, with "int8" as integers of 8. f16 ends at
+  /// 65,504.
   std::string activations = "bf16";
   /// The format of the weights of attention and of the head, one of
   /// denseNames(). The checkpoint has BF16; blocks are made when weights are
@@ -119,8 +120,8 @@ listInstructionSets(const CompileOptions &options);
 struct GPUCode {
   /// Such as "nvptx:sm_90".
   std::string target;
-  /// Products of bf16 by MXFP4 and of several tokens, and attention, are tiles
-  /// of tensor cores; else each thread multiplies in f32.
+  /// Products of bf16 by MXFP4 and of several tokens, and attention in bf16 and
+  /// f16, are tiles of tensor cores; else each thread multiplies in f32.
   bool hasTensorCores;
   /// A kernel is launched while the one before runs, and asks for weights.
   bool overlapsLaunches;

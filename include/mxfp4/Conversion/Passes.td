@@ -82,7 +82,7 @@ def ConvertNNToLinalgPass : ToLinalgPass<"convert-nn-to-linalg"> {
 
 def TensorCoresOption
     : Option<"tensorCores", "tensor-cores", "bool", /*default=*/"false",
-             "Multiply tiles of bf16, as chips from sm_80 on can">;
+             "Multiply tiles of bf16 and f16, as chips from sm_80 on can">;
 
 class ToGPUPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
   let options = [TensorCoresOption];
@@ -119,8 +119,9 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
     to `linalg` before (`convert-nn-to-linalg{kernels=gpu}`). With `tensor-cores`
     products of several tokens, and attention with heads of 32 or 64 elements and
     at most 8 query heads of a head of keys, multiply tiles where all are bf16;
-    attention where all are f16, too. With `clusters` blocks of a cluster divide
-    the keys of one token, and the columns of a weight for 17 to 64 tokens.
+    attention where all are f16, too. With `clusters` as well blocks of a cluster
+    divide the keys of one token, and where 17 to 64 tokens are multiplied in
+    tiles the columns of a weight of 512 to 16,383 rows.
   }];
   let options = [
     TensorCoresOption,
@@ -149,8 +150,8 @@ def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
     What a launch of one block leaves in temporaries, such as the norm of one
     token, each block of those that read it computes for itself.
     Launches that follow each other become one where neither writes memory that
-    the other touches and their blocks have as many threads: products of one
-    input by several weights, for example. Where each has a number of blocks,
+    the other touches, their blocks have as many threads and their clusters as
+    many blocks: products of one input by several weights, for example. Where each has a number of blocks,
     the one has all of these, each with its work; else all blocks do their part
     of each in turn, with a barrier between where they have memory of the block,
     which is the same for all.

@@ -38,7 +38,7 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::init(false)};
   Option<bool> tensorCores{
       *this, "tensor-cores",
-      llvm::cl::desc("Multiply tiles of bf16, from sm_80 on"),
+      llvm::cl::desc("Multiply tiles of bf16 and f16, from sm_80 on"),
       llvm::cl::init(false)};
   Option<bool> clusters{
       *this, "clusters",

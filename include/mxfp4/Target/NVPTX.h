@@ -28,7 +28,7 @@ struct GPUTarget {
   StringRef ptx;
   /// True if a kernel can be launched while the one before still runs.
   bool overlapsLaunches;
-  /// True if it multiplies tiles of bf16.
+  /// True if it multiplies tiles of bf16 and f16.
   bool hasTensorCores;
   /// True if blocks of a cluster reach each other's memory.
   bool hasClusters;

@@ -69,11 +69,27 @@ static int64_t getBytes(ArrayRef<MemRefType> types) {
   return bytes;
 }
 
-/// The blocks of a cluster; 1 without clusters.
-static int64_t getClusterBlocks(gpu::LaunchOp launch) {
-  auto dims = launch->getAttrOfType<DenseI32ArrayAttr>(
+static int64_t getBlocks(gpu::LaunchOp launch) {
+  return *getConstantIntValue(launch.getGridSizeX());
+}
+
+static DenseI32ArrayAttr getClusterDims(gpu::LaunchOp launch) {
+  return launch->getAttrOfType<DenseI32ArrayAttr>(
       NVVM::NVVMDialect::getClusterDimAttrName());
+}
+
+/// The blocks of a cluster of a plain launch; 1 without clusters.
+static int64_t getClusterBlocks(gpu::LaunchOp launch) {
+  DenseI32ArrayAttr dims = getClusterDims(launch);
   return dims ? dims[0] : 1;
+}
+
+/// True if blocks are whole clusters, or in none.
+static bool hasWholeClusters(gpu::LaunchOp launch) {
+  DenseI32ArrayAttr dims = getClusterDims(launch);
+  return !dims ||
+         (dims.size() == 3 && dims[0] > 0 && dims[1] == 1 && dims[2] == 1 &&
+          getBlocks(launch) != kAnyBlocks && getBlocks(launch) % dims[0] == 0);
 }
 
 /// True for a launch as emitLaunch makes it.
@@ -84,7 +100,7 @@ static bool isPlain(gpu::LaunchOp launch) {
          isOne(launch.getGridSizeY()) && isOne(launch.getGridSizeZ()) &&
          isOne(launch.getBlockSizeY()) && isOne(launch.getBlockSizeZ()) &&
          !launch.getDynamicSharedMemorySize() && !launch.hasClusterSize() &&
-         launch.getPrivateAttributions().empty() &&
+         hasWholeClusters(launch) && launch.getPrivateAttributions().empty() &&
          launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }
 
@@ -139,10 +155,6 @@ private:
   SmallVector<Value> memory;
 };
 } // namespace
-
-static int64_t getBlocks(gpu::LaunchOp launch) {
-  return *getConstantIntValue(launch.getGridSizeX());
-}
 
 static int64_t getResidentBlocks(gpu::LaunchOp launch) {
   auto number = launch->getAttrOfType<IntegerAttr>(
@@ -347,7 +359,7 @@ static void recompute(const Producer &producer) {
           gpu::BarrierOp::create(b);
           cloner.clone(consumer, thread.block, thread.blocks, known);
         },
-        getResidentBlocks(consumer), getClusterBlocks(consumer));
+        getResidentBlocks(consumer));
     consumer.erase();
   }
   for (memref::AllocOp output : producer.outputs) {

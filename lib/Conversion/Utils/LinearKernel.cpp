@@ -29,8 +29,8 @@ static constexpr int64_t kMaxResident = 4;
 static constexpr int64_t kRows = 4;
 static constexpr int64_t kManyRows = 8192;
 /// Of fewer rows all warps of a block share each, so that there are some
-/// blocks; up to so many tokens more warps than else share those of dense
-/// weights.
+/// blocks; up to so many tokens more warps than else, or blocks of a cluster,
+/// share those of dense weights.
 static constexpr int64_t kFewRows = 512;
 static constexpr int64_t kFewTokens = 64;
 /// Tokens whose activations warps load by themselves, where there are not more.
@@ -262,6 +262,7 @@ static void emitStaged(ImplicitLocOpBuilder &b, StringRef name,
         KernelThread cluster = thread;
         if (shape.clusterBlocks > 1) {
           cluster.block = divIndex(b, thread.block, shape.clusterBlocks);
+          cluster.blocks = divIndex(b, thread.blocks, shape.clusterBlocks);
           cluster.blockCount /= shape.clusterBlocks;
         }
         emitForEachItemOfBlock(b, cluster, items, [&](Value item) {

@@ -231,9 +231,6 @@ Value StagedProduct::getPlaceInCluster(const KernelThread &thread,
 void StagedProduct::shareSums(const KernelThread &thread, ValueRange sums) {
   auto floats = VectorType::get({kTileSums}, b.getF32Type());
   int64_t columnTiles = sums.size() / kTileSums;
-  // Where they are none waits to read activations.
-  if (shape.splits == 1)
-    gpu::BarrierOp::create(b);
   auto store = [&] {
     for (int64_t i = 0; i < columnTiles; ++i) {
       Value vector = vector::FromElementsOp::create(
@@ -469,6 +466,8 @@ Value StagedProduct::emit(int64_t columnTiles, bool hasLargeScales,
   Value split = remIndex(b, thread.warp, shape.splits);
   TileWeight tiles(b, thread, weight);
   assert(!(shape.isStreamed && weight.scales) && "scales are for stages");
+  assert((shape.clusterBlocks == 1 || (!weight.scales && shape.splits > 1)) &&
+         "clusters are for dense weights whose rows warps share");
   SmallVector<Value> carried =
       shape.isStreamed
           ? multiplyStreamed(thread, columnTiles, tile, count, getRow)

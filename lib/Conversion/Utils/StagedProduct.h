@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 //
 // The product that matmuls of many tokens on a GPU with tensor cores are made
-// of: a block multiplies tiles of 16 rows of a weight by up to 32 columns,
-// which are rows of bf16 activations. Each part of the weight is loaded and
-// decoded once for all of them.
+// of: a block multiplies tiles of 16 rows of a weight by up to 32 columns, or
+// 64 of one without scales, which are rows of bf16 activations. Each part of
+// the weight is loaded and decoded once for all of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +27,8 @@ struct StagedShape {
   /// without scales, take so many registers that others of the block are
   /// spilled.
   StagedShape(const RowWeight &weight, int64_t splits, int64_t columnTiles,
-              bool isStreamed = false, int64_t clusterBlocks = 1)
-      : splits(splits), clusterBlocks(clusterBlocks), columnTiles(columnTiles),
+              bool isStreamed = false)
+      : splits(splits), columnTiles(columnTiles),
         chunks(TileWeight::getChunks(weight)), isStreamed(isStreamed) {}
 
   static constexpr int64_t kMaxColumnTiles = 4;
@@ -54,23 +54,25 @@ struct StagedShape {
   int64_t sumLoads(int64_t columnTiles) const {
     return (splits - 1) * tiles() * columnTiles * kWarpSize;
   }
-  /// What the memory of a block holds, in 16 bytes: of activations those of two
-  /// stages, which have two loads of a weight without scales by each lane.
+  /// What the memory of a block holds, in 16 bytes: the activations of two
+  /// stages, which have two loads of a weight without scales by each lane; then
+  /// sums of warps, and those that other blocks of the cluster read.
   int64_t stagedLoads() const {
     if (isStreamed)
       return sumLoads(columnTiles);
     int64_t loads = splits * maxColumns() * kLanesOfRow * chunks;
-    int64_t shared = clusterBlocks > 1 ? sumLoads(columnTiles) +
-                                             tiles() * columnTiles * kWarpSize
-                                       : 0;
-    return std::max<int64_t>({1024, (chunks == 1 ? 4 : 2) * loads, shared});
+    int64_t sums = sumLoads(columnTiles);
+    if (clusterBlocks > 1)
+      sums += tiles() * columnTiles * kWarpSize;
+    return std::max<int64_t>({1024, (chunks == 1 ? 4 : 2) * loads, sums});
   }
   MemRefType getShared(MLIRContext *context) const {
     return getSharedType(getWordsType(context), {stagedLoads()});
   }
 
-  /// Warps that share the columns of the weight, and blocks that do.
-  int64_t splits, clusterBlocks;
+  /// Warps that share the columns of the weight, and blocks that do: more than
+  /// one only of a weight without scales, with two splits at least.
+  int64_t splits, clusterBlocks = 1;
   int64_t columnTiles;
   /// Of activations for a load of the weight.
   int64_t chunks;

@@ -109,6 +109,18 @@ func.func @experts_with_activation(%values: tensor<2x12x64xf4E2M1FN>,
   return %y : tensor<?x4x6xf32>
 }
 
+/// Inputs of f16 are multiplied as those of other types.
+// CHECK-LABEL: func.func @blocks_by_f16
+// CHECK-COUNT-2: mxfp4.pack
+// CHECK:         mxfp4.matmul
+func.func @blocks_by_f16(%x: tensor<?x64xf16>, %values: tensor<12x64xf4E2M1FN>,
+    %scales: tensor<12x2xf8E8M0FNU>, %init: tensor<?x12xf32>) -> tensor<?x12xf32> {
+  %y = mxfp4.matmul ins(%x, %values, %scales : tensor<?x64xf16>, tensor<12x64xf4E2M1FN>,
+                        tensor<12x2xf8E8M0FNU>)
+      outs(%init : tensor<?x12xf32>) -> tensor<?x12xf32>
+  return %y : tensor<?x12xf32>
+}
+
 /// Weights that no kernel reads stay as they are, and take the slow path: of f16,
 /// or added up over experts in bf16.
 // CHECK-LABEL: func.func @dense_f16

@@ -41,8 +41,9 @@ func.func @weight_is_expanded_to_bf16(%x: tensor<?x64xbf16>,
 
 /// f16 holds them for all scales but the extreme ones.
 // CHECK-LABEL: func.func @weight_is_expanded_to_f16
+// CHECK-SAME:    %[[X:[^:]+]]: tensor<?x64xf16>
 // CHECK-NOT:     mxfp4.dequantize
-// CHECK:         mxfp4.matmul
+// CHECK:         mxfp4.matmul ins(%[[X]], {{.*}} : tensor<?x64xf16>,
 func.func @weight_is_expanded_to_f16(%x: tensor<?x64xf16>,
     %values: tensor<12x64xf4E2M1FN>, %scales: tensor<12x2xf8E8M0FNU>,
     %init: tensor<?x12xf32>) -> tensor<?x12xf32> {

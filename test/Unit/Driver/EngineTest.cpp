@@ -11,9 +11,9 @@
 
 #include "mxfp4/Driver/Engine.h"
 
-#include "mxfp4/Runtime/Evaluate.h"
 #include "mxfp4/Driver/Plan.h"
 #include "mxfp4/Runtime/Bench.h"
+#include "mxfp4/Runtime/Evaluate.h"
 #include "mxfp4/Runtime/GPU.h"
 
 #include <cmath>
