@@ -76,6 +76,9 @@ struct VectorISA {
   /// The processors that get it, as LLVM names them, where not all that have
   /// the features gain by it.
   llvm::ArrayRef<llvm::StringLiteral> onlyOn = {};
+  /// True if its processors read dense weights faster where code does not ask
+  /// for them ahead.
+  bool fetchesAhead = false;
 
   /// All instruction sets, the widest first.
   static llvm::ArrayRef<VectorISA> all();

@@ -203,6 +203,8 @@ static int64_t getBytesAhead(ArrayRef<Value> groups) {
 }
 
 void PanelReader::prefetch(ArrayRef<Value> groups, Value word, int64_t count) {
+  if (!format && vectors.fetchesAhead)
+    return;
   auto type = cast<MemRefType>(panel.values.getType());
   int64_t numGroups = type.getDimSize(type.getRank() - 3);
   int64_t numWords = panel.columns / getWordColumns();

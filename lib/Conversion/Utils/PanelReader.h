@@ -76,7 +76,8 @@ public:
 
   /// Asks for the `count` words of each of `groups`, a block if there are
   /// blocks, that are up to kBytesAhead after `word`, or so far into the next
-  /// tile, and for the scales of the block in the next tile.
+  /// tile, and for the scales of the block in the next tile. Of dense weights
+  /// only where that helps (VectorISA::fetchesAhead).
   void prefetch(ArrayRef<Value> groups, Value word, int64_t count);
 
 private:

@@ -46,7 +46,8 @@ using Architecture = VectorISA::Architecture;
 using ByteProduct = VectorISA::ByteProduct;
 static const VectorISA kTable[] = {
     {"amx", Architecture::X86, 32, 16, Lookup::Permute16, ByteProduct::Fours,
-     false, false, true, true, true, kLargeTiles, "x86-64-v4", kAMXFeatures},
+     false, false, true, true, true, kLargeTiles, "x86-64-v4", kAMXFeatures,
+     /*onlyOn=*/{}, /*fetchesAhead=*/true},
     // On Emerald Rapids vdpbf16ps takes twice the time of f32, on Zen 5 half of
     // it (docs/Performance.md).
     {"avx512bf16", Architecture::X86, 32, 16, Lookup::Permute16,
