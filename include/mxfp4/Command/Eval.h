@@ -36,15 +36,15 @@ struct EvalFlags {
 /// it.
 void addEvalFlags(CLI::App &app, EvalFlags &flags);
 
-/// The tokens of the text. Fails if it or the tokenizer cannot be read, and unless
-/// they are of the vocabulary of `config`, one window or more, and a window fits
-/// the context for a model of `maxPositions`.
+/// The tokens of the text. Fails if it or the tokenizer cannot be read, and
+/// unless they are of the vocabulary of `config`, one window or more, and a
+/// window fits the context for a model of `maxPositions`.
 Result<std::vector<int32_t>> readEvalText(const EvalFlags &flags,
                                           const ModelConfig &config,
                                           int64_t maxPositions);
 
-/// Runs `ids`, which readEvalText read, and prints the loss in nats per token to
-/// standard output. Fails if logits are not finite.
+/// Runs `ids`, which readEvalText read, and prints the loss in nats per token
+/// to standard output. Fails if logits are not finite.
 Status runEval(const Program &program, Checkpoint &checkpoint,
                const EvalFlags &flags, const std::vector<int32_t> &ids);
 

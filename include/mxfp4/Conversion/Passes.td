@@ -151,10 +151,10 @@ def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
     token, each block of those that read it computes for itself.
     Launches that follow each other become one where neither writes memory that
     the other touches, their blocks have as many threads and their clusters as
-    many blocks: products of one input by several weights, for example. Where each has a number of blocks,
-    the one has all of these, each with its work; else all blocks do their part
-    of each in turn, with a barrier between where they have memory of the block,
-    which is the same for all.
+    many blocks: products of one input by several weights, for example. Where
+    each has a number of blocks, the one has all of these, each with its work;
+    else all blocks do their part of each in turn, with a barrier between where
+    they have memory of the block, which is the same for all.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect"];
