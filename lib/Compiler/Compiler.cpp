@@ -86,12 +86,11 @@ public:
     std::unique_ptr<ModelCompilation> result(new ModelCompilation(*lowering));
     ImportOptions importOptions;
     if (options.activations == "f32")
-      importOptions.activations = ImportOptions::Activations::F32;
+      importOptions.activation = Float32Type::get(&result->context);
     if (options.activations == "f16")
-      importOptions.activations = ImportOptions::Activations::F16;
+      importOptions.activation = Float16Type::get(&result->context);
     // A GPU multiplies floats.
-    if (lowering->getCPU() &&
-        importOptions.activations != ImportOptions::Activations::F32)
+    if (lowering->getCPU() && options.activations != "f32")
       importOptions.matmulInputs = InputFormat::Int16;
     if (options.activations == "int8")
       importOptions.matmulInputs = InputFormat::Int8;

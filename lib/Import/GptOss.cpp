@@ -25,19 +25,6 @@
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-static Type getActivationType(Builder &b,
-                              ImportOptions::Activations activations) {
-  switch (activations) {
-  case ImportOptions::Activations::BF16:
-    return b.getBF16Type();
-  case ImportOptions::Activations::F16:
-    return b.getF16Type();
-  case ImportOptions::Activations::F32:
-    return b.getF32Type();
-  }
-  llvm_unreachable("unknown activations");
-}
-
 namespace {
 /// Builds the module of a model.
 class GptOssImporter {
@@ -46,7 +33,8 @@ public:
                  const ImportOptions &options)
       : b(UnknownLoc::get(&context), &context), config(config),
         options(options), f32(b.getF32Type()),
-        activation(getActivationType(b, options.activations)) {
+        activation(options.activation ? options.activation
+                                      : Type(b.getBF16Type())) {
     for (const mx::TensorInfo &info : mx::checkpointSchema(config)) {
       weightTypes[info.name] = getWeightType(info);
       addBlocks(info);

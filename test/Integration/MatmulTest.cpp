@@ -9,113 +9,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelRunner.h"
+#include "MatmulCase.h"
 #include "Oracles.h"
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
 #include <gtest/gtest.h>
-#include <limits>
 
 using namespace mx;
 using namespace mx::test;
-
-namespace {
-/// A matmul to test.
-struct MatmulCase {
-  /// Of mxfp4.matmul; else nn.linear with a weight of this type.
-  bool isScaled = true;
-  BlockFormat format = kMXFP4;
-  bool hasTensorScale = false;
-  ElementType weightType = ElementType::BF16;
-  int64_t rows = 1;
-  int64_t columns = 32;
-  /// The numbers of tokens of the calls; a single one is a static size.
-  std::vector<int64_t> tokens = {1};
-  ElementType input = ElementType::F32;
-  ElementType output = ElementType::F32;
-  /// Of the integers that the input is rounded to; 0 for none.
-  int inputBits = 0;
-  bool hasBias = false;
-  bool hasResidual = false;
-  /// Makes the input of a call; random if empty.
-  std::function<std::vector<double>(int64_t size)> makeInput;
-  /// Makes the bytes of a row of a scaled weight; random if empty.
-  std::function<uint8_t(int64_t row)> makeElements;
-};
-} // namespace
-
-static Kernel makeMatmul(Random &random, const MatmulCase &c) {
-  int64_t rows = c.rows, columns = c.columns;
-  bool isStatic = c.tokens.size() == 1;
-  int64_t dim = isStatic ? c.tokens[0] : kTokens;
-  Kernel kernel(*std::max_element(c.tokens.begin(), c.tokens.end()));
-  std::vector<double> weight;
-  std::string operands, types, parts;
-  if (c.isScaled) {
-    HostTensor elements = random.elements({rows, columns}, c.format);
-    HostTensor scales = random.scalesOf(c.format, {rows, columns});
-    for (size_t i = 0; c.makeElements && i < elements.bytes.size(); ++i)
-      elements.bytes[i] =
-          c.makeElements(int64_t(i * size_t(rows) / elements.bytes.size()));
-    float tensorScale = 1.0f;
-    kernel.addWeight("v", elements);
-    kernel.addWeight("s", scales);
-    operands = "%v, %s";
-    types = "{v}, {s}";
-    if (c.hasTensorScale) {
-      tensorScale = float(random.real());
-      kernel.addWeight("t", HostTensor(ElementType::F32, {}, {tensorScale}));
-      parts = " tensor_scale(%t : {t})";
-    }
-    weight = decodeWeight(elements, scales, c.format, tensorScale);
-  } else {
-    HostTensor dense = random.floats(c.weightType, {rows, columns});
-    weight = dense.values();
-    kernel.addWeight("v", dense);
-    operands = "%v";
-    types = "{v}";
-  }
-  kernel.addInput("x", c.input, {dim, columns});
-  std::vector<double> bias;
-  if (c.hasBias) {
-    HostTensor tensor = random.floats(
-        random.coin() ? ElementType::BF16 : ElementType::F32, {rows});
-    bias = tensor.values();
-    kernel.addWeight("b", tensor);
-    parts += " bias(%b : {b})";
-  }
-  ElementType residualType = random.coin() ? ElementType::F32 : c.output;
-  if (c.hasResidual) {
-    kernel.addInput("r", residualType, {dim, rows});
-    parts += " residual(%r : {r})";
-  }
-  kernel.addOutput("out", c.output, {dim, rows});
-  kernel.body =
-      "  %y = " + std::string(c.isScaled ? "mxfp4.matmul" : "nn.linear") +
-      " ins(%x, " + operands + " : {x}, " + types + ")" + parts +
-      " outs(%out : {out})" + inputFormat(c.inputBits) + " -> {out}";
-  kernel.results = {{"%y", "out"}};
-
-  for (int64_t tokens : c.tokens) {
-    Call &call = kernel.addCall(tokens);
-    HostTensor x = c.makeInput ? HostTensor(c.input, {tokens, columns},
-                                            c.makeInput(tokens * columns))
-                               : random.floats(c.input, {tokens, columns});
-    call.data["x"] = x;
-    std::vector<double> residual;
-    if (c.hasResidual) {
-      HostTensor tensor = random.floats(residualType, {tokens, rows});
-      residual = tensor.values();
-      call.data["r"] = tensor;
-    }
-    Exact exact = multiply(roundInput(x.values(), c.inputBits), weight, columns,
-                           bias, residual);
-    call.expected = {{"out", exact.values, exact.slack}};
-  }
-  return kernel;
-}
 
 TEST(Matmul, RowsAroundVectorWidths) {
   Random random(1);
@@ -214,107 +115,6 @@ TEST(Matmul, RandomShapes) {
   checkKernelsInTurn(kernels);
 }
 
-TEST(Matmul, InputsAsIntegers) {
-  Random random(8);
-  std::vector<Kernel> kernels;
-  for (int bits : {8, 16})
-    for (const BlockFormat &format : {kMXFP4, kNVFP4, kMXFP8E4M3})
-      for (int i = 0; i < 6; ++i) {
-        MatmulCase c;
-        c.inputBits = bits;
-        c.format = format;
-        c.rows = random.integer(1, 70);
-        c.columns = 32 * random.integer(1, 10);
-        c.input = random.coin() ? ElementType::BF16 : ElementType::F32;
-        c.output = random.coin() ? ElementType::BF16 : ElementType::F32;
-        c.hasBias = random.coin();
-        c.tokens = {random.integer(1, 30)};
-        if (random.coin())
-          c.tokens.push_back(1);
-        kernels.push_back(makeMatmul(random, c));
-      }
-  checkKernelsInTurn(kernels);
-}
-
-TEST(Matmul, IntegersOfAllMagnitudes) {
-  // Blocks around powers of two, where the scale steps, from the smallest
-  // numbers to what is as large as sums allow; all zero; with a NaN or an
-  // infinity.
-  Random random(9);
-  auto makeInput = [&](int64_t size) {
-    std::vector<double> x;
-    for (int64_t block = 0; block < size / 32; ++block) {
-      int exponent = int(random.integer(-149, 100));
-      // 1.984375 is 127/64.
-      constexpr double kLargest[] = {1.0,      1.5,       1.9843749,
-                                     1.984375, 1.9921875, 1.9999999};
-      double largest = std::ldexp(kLargest[random.integer(0, 5)], exponent);
-      bool isZero = random.integer(0, 9) == 0;
-      for (int64_t i = 0; i < 32; ++i)
-        x.push_back(isZero ? 0.0 : largest * random.real());
-      if (!isZero)
-        x[size_t(32 * block + random.integer(0, 31))] = largest;
-    }
-    return x;
-  };
-  std::vector<Kernel> kernels;
-  for (int bits : {8, 16})
-    for (int64_t tokens : {1, 24}) {
-      MatmulCase c;
-      c.inputBits = bits;
-      c.rows = 20;
-      c.columns = 32;
-      c.tokens = {tokens};
-      c.makeInput = makeInput;
-      kernels.push_back(makeMatmul(random, c));
-      c.makeInput = [&](int64_t size) {
-        std::vector<double> x = makeInput(size);
-        x[5] = std::numeric_limits<double>::quiet_NaN();
-        x.back() = std::numeric_limits<double>::infinity();
-        return x;
-      };
-      kernels.push_back(makeMatmul(random, c));
-    }
-  checkKernels(kernels);
-}
-
-TEST(Matmul, IntegersOfRealShape) {
-  Random random(10);
-  std::vector<Kernel> kernels;
-  for (int bits : {8, 16}) {
-    MatmulCase c;
-    c.inputBits = bits;
-    c.rows = 160;
-    c.columns = 2880;
-    c.input = ElementType::BF16;
-    c.tokens = {1, 31};
-    kernels.push_back(makeMatmul(random, c));
-  }
-  checkKernels(kernels);
-}
-
-TEST(Matmul, LargestSumsOfIntegers) {
-  // Weights of 6 and -6, inputs of the largest integer and its negative.
-  Random random(11);
-  std::vector<Kernel> kernels;
-  for (int bits : {8, 16}) {
-    MatmulCase c;
-    c.inputBits = bits;
-    c.rows = 20;
-    c.columns = 64;
-    c.tokens = {1, 24};
-    c.makeElements = [](int64_t row) { return row % 2 ? 0xFF : 0x77; };
-    c.makeInput = [&](int64_t size) {
-      std::vector<double> x;
-      for (int64_t i = 0; i < size; ++i)
-        x.push_back(i / c.columns % 2 ? -1.0 : 1.0);
-      return x;
-    };
-    kernels.push_back(makeMatmul(random, c));
-  }
-  checkKernels(kernels);
-}
-
 TEST(Matmul, ManyTokens) {
   // Tiles of rows, and blocks of tiles, that are full or not, of weights of one
   // group or two and of all columns at a time or not.
@@ -345,6 +145,30 @@ TEST(Matmul, ManyTokens) {
       kernels.push_back(makeMatmul(random, c));
     }
   checkKernelsInTurn(kernels);
+}
+
+TEST(Matmul, DenseRowsOfRealShape) {
+  // Up to 16 tokens and up to 64, whose kernels for GPUs divide the columns
+  // among 3, 5 or 8 blocks, in stages that are whole or not.
+  Random random(13);
+  std::vector<Kernel> kernels;
+  for (auto [rows, columns] :
+       {std::pair<int64_t, int64_t>(5120, 416), {2880, 1056}, {600, 4096}})
+    for (std::vector<int64_t> tokens :
+         {std::vector<int64_t>{7, 16}, {64, 17}}) {
+      MatmulCase c;
+      c.isScaled = false;
+      c.rows = rows;
+      c.columns = columns;
+      c.tokens = tokens;
+      c.input = ElementType::BF16;
+      c.hasBias = true;
+      c.hasResidual = rows == 2880;
+      kernels.push_back(makeMatmul(random, c));
+    }
+  std::vector<Variant> variants = gpuPaths();
+  variants.push_back(cpuPaths().front());
+  checkKernels(kernels, variants);
 }
 
 /// A matrix whose rows have one scale each, times `x`. Of more than one token
@@ -382,30 +206,6 @@ static Kernel makeScaleRow(const std::vector<uint8_t> &scaleBytes,
       multiply(input.values(), decodeWeight(elements, scales), columns, {}, {});
   call.expected = {{"out", exact.values, exact.slack}};
   return kernel;
-}
-
-TEST(Matmul, DenseRowsOfRealShape) {
-  // Up to 16 tokens and up to 64, whose kernels for GPUs divide the columns
-  // among 3, 5 or 8 blocks, in stages that are whole or not.
-  Random random(13);
-  std::vector<Kernel> kernels;
-  for (auto [rows, columns] :
-       {std::pair<int64_t, int64_t>(5120, 416), {2880, 1056}, {600, 4096}})
-    for (std::vector<int64_t> tokens :
-         {std::vector<int64_t>{7, 16}, {64, 17}}) {
-      MatmulCase c;
-      c.isScaled = false;
-      c.rows = rows;
-      c.columns = columns;
-      c.tokens = tokens;
-      c.input = ElementType::BF16;
-      c.hasBias = true;
-      c.hasResidual = rows == 2880;
-      kernels.push_back(makeMatmul(random, c));
-    }
-  std::vector<Variant> variants = gpuPaths();
-  variants.push_back(cpuPaths().front());
-  checkKernels(kernels, variants);
 }
 
 TEST(Matmul, EveryScale) {

@@ -22,15 +22,26 @@
 using namespace mx;
 
 namespace {
-struct Flags {
+/// What all commands run.
+struct ProgramFlags {
   std::string program;
   CheckpointOptions checkpoint;
+};
+
+struct Flags : ProgramFlags {
   RunFlags run;
   /// Whether it computes the logits of tokens, and generates nothing.
   bool hasIds = false;
   LogitsFlags logits;
 };
 } // namespace
+
+static void addProgramFlags(CLI::App &app, ProgramFlags &flags) {
+  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
+      ->required();
+  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
+               "Quantize experts that the checkpoint has in BF16");
+}
 
 static Status run(const Flags &flags) {
   Result<Program> program = loadProgram(flags.program);
@@ -57,9 +68,7 @@ static Status run(const Flags &flags) {
 }
 
 namespace {
-struct MeasureFlags {
-  std::string program;
-  CheckpointOptions checkpoint;
+struct MeasureFlags : ProgramFlags {
   BenchFlags bench;
 };
 } // namespace
@@ -84,20 +93,15 @@ static int mainOfBench(int argc, char **argv) {
                "takes; tg is decoding one by one, in --batch sequences at a "
                "time");
   MeasureFlags flags;
-  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
-      ->required();
+  addProgramFlags(app, flags);
   addWeightsFlags(app, flags.bench.weights);
-  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
-               "Quantize experts that the checkpoint has in BF16");
   addBenchFlags(app, flags.bench);
   return runTool(app, argc, argv, "mxfp4-run bench",
                  [&] { return measure(flags); });
 }
 
 namespace {
-struct EvaluateFlags {
-  std::string program;
-  CheckpointOptions checkpoint;
+struct EvaluateFlags : ProgramFlags {
   EvalFlags eval;
 };
 } // namespace
@@ -121,13 +125,10 @@ static int mainOfEval(int argc, char **argv) {
   CLI::App app("Measure how well a compiled model predicts a text: mean loss "
                "in nats per token, and perplexity");
   EvaluateFlags flags;
-  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
-      ->required();
+  addProgramFlags(app, flags);
   app.add_option("MODEL", flags.eval.model,
                  "The folder of the checkpoint, with its tokenizer.json")
       ->required();
-  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
-               "Quantize experts that the checkpoint has in BF16");
   addEvalFlags(app, flags.eval);
   return runTool(app, argc, argv, "mxfp4-run eval",
                  [&] { return evaluateText(flags); });
@@ -145,11 +146,8 @@ int main(int argc, char **argv) {
       "\"mxfp4-run eval PROGRAM MODEL\" how well it predicts a text: see "
       "their --help.");
   Flags flags;
-  app.add_option("PROGRAM", flags.program, "A program saved by mxfp4 compile")
-      ->required();
+  addProgramFlags(app, flags);
   addRunFlags(app, flags.run);
-  app.add_flag("--quantize", flags.checkpoint.quantizeExperts,
-               "Quantize experts that the checkpoint has in BF16");
   CLI::Option *output = app.add_option("-o,--output", flags.logits.output,
                                        "Where to write the logits of --ids");
   CLI::Option *ids =

@@ -22,9 +22,9 @@ namespace mlir::mxfp4 {
 
 /// What the graph depends on besides the shape of the model.
 struct ImportOptions {
-  /// The type of normalized activations, attention, SwiGLU and the KV cache.
-  /// The residual stream is f32 in any case.
-  enum class Activations { BF16, F16, F32 } activations = Activations::BF16;
+  /// The type of normalized activations, attention, SwiGLU and the KV cache:
+  /// bf16 (if null), f16 or f32. The residual stream is f32 in any case.
+  Type activation;
   /// The integers that products with MXFP4 weights take their inputs as; those
   /// are multiplied as they are without.
   std::optional<InputFormat> matmulInputs;
