@@ -14,18 +14,20 @@
 #include "IntegerProduct.h"
 
 #include "BlockCode.h"
-#include "PanelReader.h"
+#include "WeightReader.h"
 #include "mxfp4/Format/Bits.h"
 #include "mxfp4/Format/BlockFormat.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
 
-/// Words of a row of a weight in a block, and the words after the integers of a
-/// row of activations.
-static constexpr int64_t kWeightWords = 4, kEndWords = 2;
+/// The words after the integers of a row of activations.
+static constexpr int64_t kEndWords = 2;
 /// Words of a plane, which has a byte of each integer.
 static constexpr int64_t kPlaneWords = 8;
+/// So many rows are few, and multiplied in tiles of these.
+static constexpr int64_t kFewRows = 8;
+static constexpr int64_t kFewRowTiles[] = {6, 5, 4, 3, 2, 1};
 
 /// The planes of rows of bytes.
 static int64_t getNumPlanes(MemRefType rows) {
@@ -52,11 +54,6 @@ static bool hasSumsOfPlanes(const VectorISA &isa, MemRefType rows) {
 static bool hasPairSums(const VectorISA &isa, MemRefType rows) {
   return isa.byteProduct == VectorISA::ByteProduct::Pairs &&
          rows.getElementType().isInteger(8) && getNumPlanes(rows) == 1;
-}
-
-/// True if `panel` is what decodeBlocks makes.
-static bool isDecoded(const Panel &panel) {
-  return cast<MemRefType>(panel.scales.getType()).getElementType().isF32();
 }
 
 bool mxfp4::hasIntegerProduct(const VectorISA &isa, const Panel &panel) {
@@ -167,84 +164,6 @@ Value mxfp4::emitIntegerRows(ImplicitLocOpBuilder &b, const VectorISA &isa,
   });
   return rows;
 }
-
-namespace {
-/// Reads weights as the vectors that are multiplied: of bytes, or of 16-bit
-/// integers if `wide`. The panel is packed, or what decodeBlocks made.
-class WeightReader {
-public:
-  WeightReader(ImplicitLocOpBuilder &b, const VectorISA &isa,
-               const Panel &panel, bool wide)
-      : b(b), isa(isa), panel(panel), wide(wide) {
-    if (!isDecoded(panel))
-      packed.emplace(b, isa, panel);
-  }
-
-  bool isPacked() const { return packed.has_value(); }
-
-  /// Vectors of the columns that a word of a packed weight has.
-  int64_t vectorsOfWord() const { return wide ? 4 : 2; }
-  int64_t vectorsOfBlock() const { return kWeightWords * vectorsOfWord(); }
-
-  /// The type of a vector.
-  VectorType getType() const {
-    return VectorType::get({(wide ? 2 : 4) * isa.lanes},
-                           wide ? b.getI16Type() : b.getI8Type());
-  }
-
-  /// How many are loaded together at least: those of a packed word, or a pair.
-  int64_t vectorsTogether() const { return packed ? vectorsOfWord() : 2; }
-
-  /// `count` vectors of `block` of `group` from `first` on.
-  SmallVector<Value> load(Value group, Value block, Value first,
-                          int64_t count) {
-    SmallVector<Value> vectors;
-    VectorType type = getType();
-    for (int64_t i = 0; !packed && i < count; ++i)
-      vectors.push_back(
-          vector::LoadOp::create(b, type, panel.values,
-                                 ValueRange{group, block,
-                                            mulIndex(b, addIndex(b, first, i),
-                                                     type.getNumElements())}));
-    for (int64_t i = 0; packed && i < count; i += vectorsOfWord()) {
-      Value word = divIndex(b, addIndex(b, first, i), vectorsOfWord());
-      Value codes = packed->loadWords(
-          group,
-          arith::AddIOp::create(b, mulIndex(b, block, kWeightWords), word));
-      for (int64_t parity : {0, 1}) {
-        Value bytes = packed->decodeToBytes(codes, parity);
-        if (wide)
-          llvm::append_range(vectors, widenBytes(b, bytes));
-        else
-          vectors.push_back(bytes);
-      }
-    }
-    return vectors;
-  }
-
-  /// The scales of `block` of `group`.
-  Value loadScales(Value group, Value block) {
-    if (packed)
-      return packed->loadScales(group, block);
-    return vector::LoadOp::create(
-        b, getF32Vector(b, isa.lanes), panel.scales,
-        ValueRange{group, block, constantIndex(b, 0)});
-  }
-
-  /// Asks for what comes after `block` of packed weights.
-  void prefetch(ArrayRef<Value> groups, Value block) {
-    if (packed)
-      packed->prefetch(groups, mulIndex(b, block, kWeightWords), kWeightWords);
-  }
-
-private:
-  ImplicitLocOpBuilder &b;
-  const VectorISA &isa;
-  const Panel &panel;
-  bool wide;
-  std::optional<PanelReader> packed;
-};
-} // namespace
 
 /// True for rows of 16-bit integers.
 static bool isWideRows(Value rows) {
@@ -454,18 +373,21 @@ private:
 } // namespace
 
 /// How many of `groups` are multiplied with `rows` in one loop.
-static size_t getGroupsTogether(const VectorISA &isa, size_t groups,
+static size_t getGroupsTogether(const VectorISA &isa,
+                                const WeightReader &reader, size_t groups,
                                 ArrayRef<ActivationRow> rows) {
-  // With many rows groups share what is loaded of those, unless the sums of
-  // planes are more than there are registers.
-  if (rows.size() > 1)
-    return hasSumsOfPlanes(isa, cast<MemRefType>(rows[0].memref.getType()))
-               ? 1
-               : groups;
   // With one row memory is the limit, and read fastest from one end to the
   // other; but where each product waits for the one before, other groups have
   // to fill the time.
-  return isa.byteProduct == VectorISA::ByteProduct::Pairs ? 1 : groups;
+  bool inPairs = isa.byteProduct == VectorISA::ByteProduct::Pairs;
+  if (rows.size() == 1)
+    return inPairs ? 1 : groups;
+  // With many rows groups share what is loaded of those, unless the sums of
+  // planes are more than there are registers, or weights are decoded there too.
+  if (hasSumsOfPlanes(isa, cast<MemRefType>(rows[0].memref.getType())) ||
+      (inPairs && reader.isPacked()))
+    return 1;
+  return groups;
 }
 
 /// `sums`, [group][row], plus the products of `count` blocks of `groups` with
@@ -475,7 +397,7 @@ emitProducts(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
              ArrayRef<Value> groups, ArrayRef<ActivationRow> rows,
              Value firstBlock, Value count, ArrayRef<Value> sums) {
   WeightReader reader(b, isa, panel, isWideRows(rows[0].memref));
-  size_t together = getGroupsTogether(isa, groups.size(), rows);
+  size_t together = getGroupsTogether(isa, reader, groups.size(), rows);
   SmallVector<Value> results;
   for (size_t first = 0; first < groups.size(); first += together) {
     ArrayRef<Value> own = groups.slice(first, together);
@@ -484,7 +406,8 @@ emitProducts(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
         emitFor(b, constantIndex(b, 0), count, 1,
                 sums.slice(first * rows.size(), together * rows.size()),
                 [&](Value block, ValueRange carried) {
-                  if (rows.size() == 1)
+                  // Of many rows those before have read the weights.
+                  if (rows.size() <= kFewRows)
                     reader.prefetch(own, block);
                   SmallVector<Value> next;
                   Value ofRows = arith::AddIOp::create(b, firstBlock, block);
@@ -543,7 +466,28 @@ bool mxfp4::decodesOnce(const VectorISA &isa, Value input) {
   return isIntegerRow({input, {}}) && !isa.hasMatrixProduct;
 }
 
-void mxfp4::emitIntegerProducts(
+/// The same for few rows, for each tile of which weights are decoded anew.
+static void emitFewProducts(
+    ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+    ArrayRef<Value> groups, IndexRange range,
+    function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
+    function_ref<void(Value, ArrayRef<Value>)> finish) {
+  emitRowTiles(
+      b, range.begin, range.end, kFewRowTiles, [&](Value row, int64_t size) {
+        SmallVector<Value> sums =
+            emitIntegerProduct(b, isa, panel, groups, getRows(row, size));
+        for (int64_t i = 0; i < size; ++i) {
+          SmallVector<Value> ofRow;
+          for (size_t group = 0; group < groups.size(); ++group)
+            ofRow.push_back(sums[group * size + i]);
+          finish(addIndex(b, row, i), ofRow);
+        }
+      });
+}
+
+/// The same for many rows: weights are decoded once for kRowsOfBlock of them,
+/// to memory that stays in the first cache.
+static void emitManyProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     ArrayRef<Value> groups, Value input, IndexRange range,
     function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
@@ -605,4 +549,26 @@ void mxfp4::emitIntegerProducts(
       finish(row, ofRow);
     });
   });
+}
+
+void mxfp4::emitIntegerProducts(
+    ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
+    ArrayRef<Value> groups, Value input, IndexRange range,
+    function_ref<SmallVector<ActivationRow>(Value, int64_t)> getRows,
+    function_ref<void(Value, ArrayRef<Value>)> finish) {
+  auto emitMany = [&] {
+    emitManyProducts(b, isa, panel, groups, input, range, getRows, finish);
+  };
+  // There the units that decode are others than those that multiply, and idle
+  // meanwhile.
+  if (isa.byteProduct != VectorISA::ByteProduct::Pairs)
+    return emitMany();
+  Value isFew =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                            arith::SubIOp::create(b, range.end, range.begin),
+                            constantIndex(b, kFewRows));
+  emitIf(
+      b, isFew,
+      [&] { emitFewProducts(b, isa, panel, groups, range, getRows, finish); },
+      emitMany);
 }

@@ -49,8 +49,7 @@ bool decodesOnce(const VectorISA &isa, Value input);
 
 /// The same for all rows in `range`, where decodesOnce, of which `getRows`
 /// gives some consecutive ones of `input`; `finish` takes the sums of a row
-/// with each of `groups`. Weights are decoded once for kRowsOfBlock rows, to
-/// memory that stays in the first cache.
+/// with each of `groups`. Weights are decoded once for kRowsOfBlock rows.
 void emitIntegerProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     ArrayRef<Value> groups, Value input, IndexRange range,
