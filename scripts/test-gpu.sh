@@ -42,7 +42,8 @@ PYTHON
 # Programs of the shipped model, and synthetic models with theirs: hidden size,
 # intermediate size and vocabulary, such that rows are an odd number of whole stages
 # of the kernels for many tokens, or end within one. All experts are chosen, so that
-# roundings choose no others.
+# roundings choose no others. The last, of which several sequences are decoded, has so
+# many heads that three blocks of a cluster multiply Q, K and V, and eight O.
 make_programs() {
   local folder=$1 chip activations shape name
   mkdir -p "$folder"
@@ -64,6 +65,8 @@ config.update(hidden_size=hidden, intermediate_size=intermediate, vocab_size=voc
               num_local_experts=4, num_hidden_layers=2,
               layer_types=config["layer_types"][:2], bos_token_id=0, eos_token_id=0,
               pad_token_id=0)
+if hidden == 768:
+    config.update(num_attention_heads=64, num_key_value_heads=8)
 json.dump(config, sys.stdout)
 PYTHON
     "$BUILD_DIR/bin/mxfp4" synth --config "$folder/config.json" -o "$folder/$name"
