@@ -16,6 +16,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -143,7 +144,10 @@ private:
           other->walk([](gpu::BarrierOp) { return WalkResult::interrupt(); });
       if (hasBarrier.wasInterrupted())
         barrier = other;
-      if (mayWrite(other, op))
+      // What can be copied before the last launch is done, should be.
+      bool isAhead = !isEarly(op->getOperand(0)) &&
+                     isa<nvgpu::DeviceAsyncCreateGroupOp>(other);
+      if (isAhead || mayWrite(other, op))
         return stayBehind(barrier ? barrier : other);
     }
   }
