@@ -27,8 +27,6 @@ using cuda::Code;
 static constexpr uint64_t kChunkBytes = uint64_t(32) << 20;
 /// Bytes of pinned memory for inputs of calls: all tokens of a prefill.
 static constexpr uint64_t kInputBytes = uint64_t(1) << 20;
-/// Of the cache of level 1, what is memory of blocks where these share it.
-static constexpr int kSharedPercent = 100;
 
 namespace {
 /// A kernel, ready to be launched.
@@ -43,7 +41,6 @@ struct BoundLaunch {
   Kernel kernel;
   uint32_t blocks = 1;
   uint32_t threads = 1;
-  uint32_t sharedBytes = 0;
   int64_t op = -1;
   std::vector<cuda::Pointer> arguments;
 };
@@ -106,9 +103,6 @@ private:
   int64_t positions = 0;
   int64_t numbersBuffer = -1;
   bool overlapsLaunches = false;
-  /// Whether blocks of kernels that follow each other have large memory side by
-  /// side on a multiprocessor, which is divided in the same way for all then.
-  bool sharesMemory = false;
 
   std::vector<Entry> entries;
   std::vector<std::vector<BoundLaunch>> launches;
@@ -268,9 +262,6 @@ Status CUDAProgram::loadCode(const Program &program) {
                  (log[0] ? ": " + std::string(log.data()) : "")};
 
   entries = program.entries;
-  for (const Entry &entry : entries)
-    for (const Launch &launch : entry.launches)
-      sharesMemory |= launch.sharedBytes > 0 && overlapsLaunches;
   size_t longest = 0;
   for (const Entry &entry : entries) {
     std::vector<BoundLaunch> &bound = launches.emplace_back();
@@ -314,15 +305,9 @@ Result<Kernel> CUDAProgram::findKernel(const Launch &launch) {
   int blocks = 0;
   Code code = driver->moduleGetFunction(&kernel.function, module,
                                         launch.kernel.c_str());
-  if (code == 0 && launch.sharedBytes > 0)
-    code = driver->funcSetAttribute(kernel.function, cuda::kMaxSharedBytes,
-                                    int(launch.sharedBytes));
-  if (code == 0 && sharesMemory)
-    code = driver->funcSetAttribute(kernel.function, cuda::kSharedCarveout,
-                                    kSharedPercent);
   if (code == 0)
     code = driver->occupancyMaxActiveBlocksPerMultiprocessor(
-        &blocks, kernel.function, int(launch.threads), launch.sharedBytes);
+        &blocks, kernel.function, int(launch.threads), 0);
   if (Status status = check("find kernel " + quote(launch.kernel), code);
       !status)
     return status.error();
@@ -344,7 +329,6 @@ CUDAProgram::bind(const Launch &launch,
   bound.kernel = *kernel;
   bound.blocks = launch.blocks == kAnyBlocks ? kernel->resident : launch.blocks;
   bound.threads = launch.threads;
-  bound.sharedBytes = launch.sharedBytes;
   bound.op = launch.op;
   for (const Address &argument : launch.arguments)
     bound.arguments.push_back(buffers[argument.buffer] + argument.offset);
@@ -363,7 +347,6 @@ Status CUDAProgram::launch(const BoundLaunch &launch) {
   config.gridY = config.gridZ = 1;
   config.blockX = launch.threads;
   config.blockY = config.blockZ = 1;
-  config.sharedBytes = launch.sharedBytes;
   config.stream = stream;
   config.attributes = &overlap;
   config.attributeCount = overlapsLaunches;

@@ -107,15 +107,6 @@ def ConvertMXFP4ToGPUPass : ToGPUPass<"convert-mxfp4-to-gpu"> {
     in a tiled layout, and a lane makes blocks bf16 with their scales, which is
     exact; of one token it scales sums over blocks.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::gpu::GPUDialect",
-                           "::mlir::LLVM::LLVMDialect",
-                           "::mlir::math::MathDialect",
-                           "::mlir::memref::MemRefDialect",
-                           "::mlir::nvgpu::NVGPUDialect",
-                           "::mlir::NVVM::NVVMDialect",
-                           "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
 }
 
 def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {

@@ -16,7 +16,6 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -144,10 +143,7 @@ private:
           other->walk([](gpu::BarrierOp) { return WalkResult::interrupt(); });
       if (hasBarrier.wasInterrupted())
         barrier = other;
-      // What can be copied before the last launch is done, should be.
-      bool isAhead = !isEarly(op->getOperand(0)) &&
-                     isa<nvgpu::DeviceAsyncCreateGroupOp>(other);
-      if (isAhead || mayWrite(other, op))
+      if (mayWrite(other, op))
         return stayBehind(barrier ? barrier : other);
     }
   }

@@ -11,7 +11,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
@@ -22,8 +21,7 @@ using namespace mlir::mxfp4;
 bool mxfp4::touchesNoMemory(Operation *op) {
   return isMemoryEffectFree(op) ||
          isa<LLVM::LoadOp, gpu::BarrierOp, gpu::ShuffleOp, NVVM::ReduxOp,
-             NVVM::SyncWarpOp, NVVM::VoteSyncOp,
-             nvgpu::DeviceAsyncCreateGroupOp, nvgpu::DeviceAsyncWaitOp>(op);
+             NVVM::VoteSyncOp>(op);
 }
 
 bool mxfp4::isLoad(Operation *op) {
@@ -33,11 +31,6 @@ bool mxfp4::isLoad(Operation *op) {
 void MemoryUse::add(Operation *op) {
   if (isa<ViewLikeOpInterface, memref::DimOp>(op))
     return;
-  if (auto copy = dyn_cast<nvgpu::DeviceAsyncCopyOp>(op)) {
-    reads.insert(getRoot(copy.getSrc()));
-    writes.insert(getRoot(copy.getDst()));
-    return;
-  }
   bool isStore = isa<memref::StoreOp, vector::StoreOp>(op);
   for (Value operand : op->getOperands()) {
     if (!isa<BaseMemRefType>(operand.getType()))

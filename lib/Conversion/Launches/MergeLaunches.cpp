@@ -23,6 +23,9 @@ namespace mlir::mxfp4 {
 using namespace mlir;
 using namespace mlir::mxfp4;
 
+/// Bytes of static memory that a block has at most.
+static constexpr int64_t kMaxSharedBytes = 49152;
+
 namespace {
 /// Launches that become one, and the memory they touch.
 struct Group {
@@ -44,10 +47,25 @@ static bool isUntouched(const MemoryUse &x, const MemoryUse &y) {
   });
 }
 
+/// Bytes of a memref in the memory of a block, or more than that has if it is
+/// not known.
+static int64_t getBytes(MemRefType type) {
+  int64_t elements = 1;
+  Type element = type.getElementType();
+  if (auto vector = dyn_cast<VectorType>(element)) {
+    elements = vector.getNumElements();
+    element = vector.getElementType();
+  }
+  if (!type.hasStaticShape() || !element.isIntOrFloat())
+    return kMaxSharedBytes + 1;
+  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
+}
+
 static int64_t getBytes(ArrayRef<MemRefType> types) {
   int64_t bytes = 0;
   for (MemRefType type : types)
-    bytes += getSharedBytes(type);
+    bytes += getBytes(type);
   return bytes;
 }
 
@@ -270,7 +288,7 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
     if (!alloc || !alloc.getType().hasStaticShape() ||
         own.reads.contains(output))
       return std::nullopt;
-    bytes += getSharedBytes(alloc.getType());
+    bytes += getBytes(alloc.getType());
     for (Operation *user : alloc->getUsers()) {
       if (isa<memref::DeallocOp>(user))
         continue;

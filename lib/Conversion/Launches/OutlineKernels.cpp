@@ -68,16 +68,9 @@ private:
     while (kernels.lookupSymbol(name));
 
     OpBuilder inModule = OpBuilder::atBlockEnd(kernels.getBody());
-    // What is more than a kernel can say it has comes with the launch.
     SmallVector<Type> shared;
-    int64_t sharedBytes = 0;
-    for (Value attribution : launch.getWorkgroupAttributions()) {
+    for (Value attribution : launch.getWorkgroupAttributions())
       shared.push_back(attribution.getType());
-      sharedBytes += getSharedBytes(cast<MemRefType>(attribution.getType()));
-    }
-    bool isDynamic = sharedBytes > kMaxStaticBytes;
-    if (isDynamic)
-      shared.clear();
     auto kernel = gpu::GPUFuncOp::create(
         inModule, loc, name, builder.getFunctionType({}, {}), shared);
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
@@ -108,12 +101,9 @@ private:
     Block &entry = kernel.getBody().front();
     OpBuilder body = OpBuilder::atBlockBegin(&entry);
     IRMapping mapping;
-    if (isDynamic)
-      addViews(launch, body, mapping);
-    else
-      for (auto [from, to] : llvm::zip(launch.getWorkgroupAttributions(),
-                                       kernel.getWorkgroupAttributions()))
-        mapping.map(from, to);
+    for (auto [from, to] : llvm::zip(launch.getWorkgroupAttributions(),
+                                     kernel.getWorkgroupAttributions()))
+      mapping.map(from, to);
     auto define = [&](gpu::KernelDim3 dims, auto make) {
       mapping.map(dims.x, make(gpu::Dimension::x));
       mapping.map(dims.y, make(gpu::Dimension::y));
@@ -147,41 +137,13 @@ private:
       kernel.erase();
       --numbers[hint];
     }
-    Value one = launch.getGridSizeY(), dynamicBytes;
-    if (isDynamic)
-      dynamicBytes = arith::ConstantIntOp::create(
-          builder, loc, builder.getI32Type(), sharedBytes);
+    Value one = launch.getGridSizeY();
     gpu::LaunchFuncOp::create(builder, loc, same,
                               gpu::KernelDim3{launch.getGridSizeX(), one, one},
                               gpu::KernelDim3{launch.getBlockSizeX(), one, one},
-                              dynamicBytes, operands);
+                              /*dynamicSharedMemorySize=*/Value(), operands);
     launch.erase();
     return success();
-  }
-
-  /// Gives the memory of blocks of `launch` its places in what the launch gives
-  /// them.
-  static void addViews(gpu::LaunchOp launch, OpBuilder &body,
-                       IRMapping &mapping) {
-    Location loc = launch.getLoc();
-    MLIRContext *context = launch.getContext();
-    Value memory = gpu::DynamicSharedMemoryOp::create(
-        body, loc,
-        MemRefType::get(
-            {ShapedType::kDynamic}, body.getI8Type(),
-            MemRefLayoutAttrInterface(),
-            gpu::AddressSpaceAttr::get(context, gpu::AddressSpace::Workgroup)));
-    int64_t offset = 0;
-    for (Value attribution : launch.getWorkgroupAttributions()) {
-      auto type = cast<MemRefType>(attribution.getType());
-      mapping.map(attribution,
-                  memref::ViewOp::create(
-                      body, loc, type, memory,
-                      arith::ConstantIndexOp::create(body, loc, offset),
-                      /*sizes=*/ValueRange())
-                      .getResult());
-      offset += getSharedBytes(type);
-    }
   }
 
   /// Makes `value` known in `kernel`: as an argument, or computed there.

@@ -31,6 +31,9 @@ using namespace mlir::mxfp4;
 static bool needsNoOther(Operation *op) {
   if (touchesNoMemory(op))
     return true;
+  if (isLoad(op) &&
+      (isSettled(op->getOperand(0)) || isEarly(op->getOperand(0))))
+    return true;
   if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>()) {
     auto result = op->walk([&](Operation *nested) {
       return nested == op || needsNoOther(nested) ? WalkResult::advance()
@@ -40,11 +43,9 @@ static bool needsNoOther(Operation *op) {
   }
   MemoryUse use;
   use.add(op);
-  auto isThere = [](Value memref) {
-    return isShared(memref) || isSettled(memref) || isEarly(memref);
-  };
   return !(use.reads.empty() && use.writes.empty()) &&
-         llvm::all_of(use.reads, isThere) && llvm::all_of(use.writes, isShared);
+         llvm::all_of(use.reads, isShared) &&
+         llvm::all_of(use.writes, isShared);
 }
 
 /// Lets threads that run `block` wait as late as they can, and the next kernel

@@ -250,9 +250,8 @@ private:
         return failure();
     }
     // What is written in a way that is not followed may be anything.
-    bool isAnyWritten = llvm::any_of(use.writes, [&](Value memref) {
-      return !isa<BlockArgument>(memref) && !isShared(memref);
-    });
+    bool isAnyWritten = llvm::any_of(
+        use.writes, [&](Value memref) { return !isa<BlockArgument>(memref); });
     SmallVector<Span> writes;
     for (auto [argument, span] : spans)
       if (isAnyWritten || use.writes.contains(argument))
@@ -277,17 +276,10 @@ private:
         {builder.getNamedAttr("kernel", launch.getKernelName()),
          integer("blocks", *getConstantIntValue(launch.getGridSizeX())),
          integer("threads", *getConstantIntValue(launch.getBlockSizeX())),
-         integer("shared", getDynamicSharedBytes(launch)),
          integer("op", numbered ? numbered.getMetadata().getNumber() : -1),
          builder.getNamedAttr("arguments",
                               builder.getDenseI64ArrayAttr(arguments))}));
     return success();
-  }
-
-  /// Bytes of memory of a block that a launch gives it.
-  static int64_t getDynamicSharedBytes(gpu::LaunchFuncOp launch) {
-    Value bytes = launch.getDynamicSharedMemorySize();
-    return bytes ? *getConstantIntValue(bytes) : 0;
   }
 
   /// What a memref of `type` at `place` has of its buffer.

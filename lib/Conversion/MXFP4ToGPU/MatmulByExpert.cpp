@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/RingProduct.h"
 #include "../Utils/StagedProduct.h"
+#include "../Utils/TileProduct.h"
 #include "Patterns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -222,126 +222,94 @@ private:
   int64_t outputsOfWarp;
 };
 
-/// For one token. All units of outputs of all slots are divided among as many
-/// blocks as there are multiprocessors; or, where slots are added up, a block
-/// has the same outputs of all slots, each of which is a unit.
-class ExpertRingEmitter : ExpertEmitter {
+/// For one token. A block has outputs of a few tiles for one slot; or, where
+/// slots are added up, of all slots: then a tile has the same outputs for two
+/// slots, one in each half.
+class ExpertTileEmitter : ExpertEmitter {
 public:
-  explicit ExpertRingEmitter(MatmulByExpertOp op)
+  explicit ExpertTileEmitter(MatmulByExpertOp op)
       : ExpertEmitter(op),
-        groupsOfSlot(llvm::divideCeil(outputs * rowsOfOutput, kTileRows)),
-        shape(getShape()), outputsOfUnit(shape.rows() / rowsOfOutput) {}
+        outputsOfTile((addsUp || rowsOfOutput == 2 ? 1 : 2) * kTileRows),
+        tiles(addsUp ? llvm::divideCeil(slots, 2) : kTiles),
+        outputsOfBlock(addsUp ? outputsOfTile : tiles * outputsOfTile),
+        shape(weight, tiles, kThreads / kWarpSize / tiles, addsUp ? slots : 1) {
+  }
 
   void emit() {
-    token = constantIndex(b, 0);
+    int64_t groups = llvm::divideCeil(outputs, outputsOfBlock);
     emitLaunch(
-        b, "matmul_by_expert", getBlocks(), shape.threads(),
-        shape.getShared(weight, b.getContext()),
-        [&](const KernelThread &thread) { emitBlock(thread); },
-        kRingResidentBlocks);
+        b, "matmul_by_expert", groups * (addsUp ? 1 : slots), shape.threads(),
+        shape.getShared(b.getContext()),
+        [&](const KernelThread &thread) {
+          token = constantIndex(b, 0);
+          emitBlock(
+              thread, divIndex(b, thread.block, groups),
+              mulIndex(b, remIndex(b, thread.block, groups), outputsOfBlock));
+        },
+        shape.residentBlocks());
   }
 
 private:
-  /// Groups of a unit: of gate and up, and at most where slots are added up.
-  static constexpr int64_t kGroups = 2, kMaxGroups = 3;
+  /// Tiles of a block where they are of different outputs.
+  static constexpr int64_t kTiles = 4;
 
-  /// Units of a slot; all of its outputs where slots are added up.
-  int64_t unitsOfSlot(int64_t groups) const {
-    return llvm::divideCeil(groupsOfSlot, groups);
-  }
-
-  RingShape getShape() {
-    if (addsUp) {
-      int64_t groups = std::min<int64_t>(
-          kMaxGroups, llvm::divideCeil(groupsOfSlot, kMultiprocessors));
-      return {weight, groups, /*units=*/slots, /*inputs=*/slots};
-    }
-    int64_t units =
-        llvm::divideCeil(slots * unitsOfSlot(kGroups), kMultiprocessors);
-    // A thread finishes an output.
-    int64_t threads = RingShape(weight, kGroups, units, 1).threads();
-    int64_t outputsOfUnit = kGroups * kTileRows / rowsOfOutput;
-    units = std::min(units, threads / outputsOfUnit);
-    return {weight, kGroups, units, /*inputs=*/1};
-  }
-
-  int64_t getBlocks() const {
-    int64_t units = unitsOfSlot(shape.groups);
-    return addsUp ? units : llvm::divideCeil(slots * units, shape.units);
-  }
-
-  /// The first unit of block number `block`: these differ by one at most.
-  Value getFirstUnit(Value block) {
-    int64_t units = slots * unitsOfSlot(shape.groups);
-    return divIndex(b, mulIndex(b, block, units), getBlocks());
-  }
-
-  /// Slot and first group of a unit of the block.
-  struct Unit {
-    Value slot, group;
-  };
-  Unit getUnit(const KernelThread &thread, Value number) {
-    if (addsUp)
-      return {number, mulIndex(b, thread.block, shape.groups)};
-    Value unit = addIndex(b, getFirstUnit(thread.block), number);
-    int64_t units = unitsOfSlot(shape.groups);
-    return {divIndex(b, unit, units),
-            mulIndex(b, remIndex(b, unit, units), shape.groups)};
-  }
-
-  void emitBlock(const KernelThread &thread) {
-    RingProduct product(b, thread, shape, weight, op.getInput());
-    Value count = constantIndex(b, slots);
-    if (!addsUp)
-      count = subIndex(b, getFirstUnit(addIndex(b, thread.block, 1)),
-                       getFirstUnit(thread.block));
+  void emitBlock(const KernelThread &thread, Value slot, Value first) {
+    TileProduct product(b, thread, shape, weight, op.getInput());
+    Tile tile;
+    for (int64_t half = 0; half < 2; ++half)
+      tile.rows[half] = getRows(product, slot, first, half);
     // Thread i finishes output i. What it needs for that is requested before
     // all else.
-    Value number = divIndex(b, thread.thread, outputsOfUnit);
-    Value ofUnit = remIndex(b, thread.thread, outputsOfUnit);
-    Value known = arith::MinUIOp::create(
-        b, number, subIndex(b, count, constantIndex(b, 1)));
-    Unit own = getUnit(thread, addsUp ? constantIndex(b, 0) : known);
-    Value output = addIndex(
-        b, divIndex(b, mulIndex(b, own.group, kTileRows), rowsOfOutput),
-        ofUnit);
-    Value place =
+    Value number = remIndex(b, thread.thread, outputsOfBlock);
+    Value output = addIndex(b, first, number);
+    Value known =
         arith::MinUIOp::create(b, output, constantIndex(b, outputs - 1));
     SmallVector<SmallVector<Value>> biases;
     for (int64_t s = 0; s < (addsUp ? slots : 1); ++s)
       biases.push_back(loadBiases(
-          getExpert(token, addsUp ? constantIndex(b, s) : own.slot), place));
-    Value residual = addsUp ? loadResidual(token, place) : Value();
-    product.multiply(
-        count,
-        [&](Value unit) -> SmallVector<Value> {
-          Unit next = getUnit(thread, unit);
-          return {getExpert(token, next.slot), next.group};
-        },
-        [&](Value input) { return getInputRow(token, input); });
-    Value isMine = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
-                                         addsUp ? constantIndex(b, 1) : count);
+          getExpert(token, addsUp ? constantIndex(b, s) : slot), known));
+    Value residual = addsUp ? loadResidual(token, known) : Value();
+    product.multiply(tile, [&](Value input) {
+      return getInputRow(token, addsUp ? input : slot);
+    });
+    Value isMine =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
+                              constantIndex(b, outputsOfBlock));
     emitIf(b, arith::AndIOp::create(b, isMine, isOutput(output)), [&] {
+      Value place = remIndex(b, number, outputsOfTile);
       SmallVector<Value> finished;
       for (int64_t s = 0; s < int64_t(biases.size()); ++s) {
+        Value numberOfTile = addsUp ? constantIndex(b, s / 2)
+                                    : divIndex(b, number, outputsOfTile);
         SmallVector<Value> sums;
         for (int64_t r = 0; r < rowsOfOutput; ++r)
-          sums.push_back(product.getSum(addsUp ? constantIndex(b, s) : number,
-                                        addIndex(b, ofUnit, r * kTileRows)));
+          sums.push_back(product.getSum(
+              numberOfTile,
+              addIndex(b, place, (addsUp ? s % 2 : r) * kTileRows)));
         finished.push_back(finish(sums, biases[s]));
       }
       if (addsUp)
         storeScalar(b, addSlots(token, residual, finished), op.getInit(),
                     {token, output});
       else
-        storeScalar(b, finished[0], op.getInit(), {token, own.slot, output});
+        storeScalar(b, finished[0], op.getInit(), {token, slot, output});
     });
   }
 
-  /// Of a slot, where the last may have rows that are none.
-  int64_t groupsOfSlot;
-  RingShape shape;
-  int64_t outputsOfUnit;
+  /// The group of rows of a half of a tile, for outputs from `first` on. One
+  /// that is none is the last.
+  SmallVector<Value> getRows(TileProduct &product, Value slot, Value first,
+                             int64_t half) {
+    if (!addsUp)
+      return getGroup(getExpert(token, slot), first, product.getTile(), half);
+    slot = arith::MinUIOp::create(
+        b, addIndex(b, mulIndex(b, product.getTile(), 2), half),
+        constantIndex(b, slots - 1));
+    return {getExpert(token, slot), clampGroup(divIndex(b, first, kTileRows))};
+  }
+
+  int64_t outputsOfTile, tiles, outputsOfBlock;
+  TileShape shape;
   Value token;
 };
 
@@ -580,7 +548,7 @@ bool mxfp4::lowerMatmulByExpert(MatmulByExpertOp op, bool tensorCores) {
       return false;
     ExpertRowEmitter(op).emit();
   } else if (isOneToken) {
-    ExpertRingEmitter(op).emit();
+    ExpertTileEmitter(op).emit();
   } else {
     ExpertStagedEmitter(op).emit();
   }

@@ -47,7 +47,7 @@ static void lowerRMSNorm(RMSNormOp op) {
   // place.
   bool isOneToken = op.getInput().getType().getDimSize(0) == 1;
   int64_t threads = isOneToken
-                        ? getThreadsOfReaders(op.getInit(), kThreads)
+                        ? kThreads
                         : std::clamp<int64_t>(llvm::alignTo(parts, kWarpSize),
                                               kWarpSize, kMaxThreads);
   int64_t count = llvm::divideCeil(parts, threads);
@@ -179,9 +179,8 @@ static void lowerRouteTopK(RouteTopKOp op, bool tensorCores) {
   int64_t slots = op.getInitExperts().getType().getDimSize(1);
   Value tokens = getSize(b, op.getLogits(), 0);
   Value taken = constantInt(b, i32, std::numeric_limits<int32_t>::min());
-  int64_t threads = getThreadsOfReaders(op.getInitExperts(), kThreads);
   emitLaunch(
-      b, "route_top_k", getBlocks(tokens, threads / kWarpSize), threads, {},
+      b, "route_top_k", getBlocks(tokens, kThreads / kWarpSize), kThreads, {},
       [&](const KernelThread &thread) {
         emitForEachItemOfWarp(b, thread, tokens, [&](Value token) {
           SmallVector<Value> keys, numbers;

@@ -182,26 +182,6 @@ Value mxfp4::loadVector(ImplicitLocOpBuilder &b, Value memref,
       llvm::MaybeAlign(std::min<int64_t>(bytes & -bytes, kLoadBytes)));
 }
 
-int64_t mxfp4::getThreadsOfReaders(Value memref, int64_t otherwise) {
-  for (Operation *user : memref.getUsers())
-    if (auto launch = user->getParentOfType<gpu::LaunchOp>())
-      return *getConstantIntValue(launch.getBlockSizeX());
-  return otherwise;
-}
-
-int64_t mxfp4::getSharedBytes(MemRefType type) {
-  int64_t elements = 1;
-  Type element = type.getElementType();
-  if (auto vector = dyn_cast<VectorType>(element)) {
-    elements = vector.getNumElements();
-    element = vector.getElementType();
-  }
-  if (!type.hasStaticShape() || !element.isIntOrFloat())
-    return kMaxSharedBytes + 1;
-  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-  return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
-}
-
 Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,
                         function_ref<Value(Value, Value)> combine,
                         int64_t lanes) {

@@ -31,12 +31,6 @@ constexpr int64_t kAnyBlocks = mx::kAnyBlocks;
 /// Multiprocessors of the GPUs that are built for: 132 of an H100 or H200.
 constexpr int64_t kMultiprocessors = 132;
 
-/// Bytes of memory that a block has at most: as much as a kernel can say by
-/// itself, and what a launch gives it, of which there are two on a
-/// multiprocessor from sm_80 on.
-constexpr int64_t kMaxStaticBytes = 49152;
-constexpr int64_t kMaxSharedBytes = 114688;
-
 /// The thread that runs a kernel.
 struct KernelThread {
   /// Its block, and how many there are.
@@ -95,11 +89,6 @@ void emitForEachItemOfWarp(ImplicitLocOpBuilder &b, const KernelThread &thread,
 int64_t getBlocks(Value items, int64_t perBlock);
 int64_t getBlocks(int64_t items, int64_t perBlock);
 
-/// Threads of the blocks of the launches that read `memref`, or `otherwise` if
-/// there are none yet: what one launch computes others can compute for
-/// themselves where blocks are alike (mxfp4-merge-launches).
-int64_t getThreadsOfReaders(Value memref, int64_t otherwise);
-
 /// The memref that `value` is a view of.
 Value getRoot(Value value);
 
@@ -107,10 +96,6 @@ Value getRoot(Value value);
 /// multiple of that, as a vector of its element type.
 Value loadVector(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
                  int64_t count);
-
-/// The bytes of a memref of memory of a block, in whole loads; more than
-/// kMaxSharedBytes if they are not known.
-int64_t getSharedBytes(MemRefType type);
 
 /// Combines the values of the lanes of a warp, or of each `lanes` of them that
 /// follow each other; all these get the result.

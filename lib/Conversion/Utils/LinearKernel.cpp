@@ -65,16 +65,14 @@ static void emitWithRows(ImplicitLocOpBuilder &b, StringRef name,
   Value tokens = getSize(b, init, 0);
   Value tiles = divIndex(b, addIndex(b, tokens, columns - 1), columns);
   Value items = mulIndex(b, tiles, llvm::divideCeil(outputs, rows));
-  int64_t threads =
-      columns == 1 ? getThreadsOfReaders(input, kThreads) : kThreads;
-  int64_t blocks = getBlocks(items, threads / kWarpSize);
+  int64_t blocks = getBlocks(items, kThreads / kWarpSize);
   RowShape shape = {/*resident=*/1, kRowLoads};
   if (columns == 1 && rows == 1)
     shape = getRowShape(std::max(outputs, outputsTogether));
   else if (columns == 1)
     shape.resident = 2;
   emitLaunch(
-      b, name, blocks, threads, {},
+      b, name, blocks, kThreads, {},
       [&](const KernelThread &thread) {
         emitForEachItemOfWarp(b, thread, items, [&](Value item) {
           // Warps side by side share rows of the weight.

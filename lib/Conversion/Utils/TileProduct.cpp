@@ -196,8 +196,7 @@ Value TileProduct::multiplyAhead(const Tile &tile) {
     return getQuad(addIndex(b, mulIndex(b, pass, shape.steps), step));
   };
   auto load = [&](Value pass, int64_t step) {
-    Value quad = getOwnQuad(pass, step);
-    return weight.loadBlocks(tile, {quad, quad});
+    return weight.loadBlocks(tile, getOwnQuad(pass, step));
   };
   for (int64_t step = 0; step < shape.steps; ++step)
     carried.append(load(zero, step));
@@ -241,7 +240,7 @@ void TileProduct::multiplyExactly(const Tile &tile) {
                  [&](Value turn, ValueRange sums) {
                    Value quad = getQuad(turn);
                    return weight.multiplyBlocks(
-                       weight.loadBlocks(tile, {quad, quad}), sums,
+                       weight.loadBlocks(tile, quad), sums,
                        [&](int64_t chunk) { return getColumns(quad, chunk); },
                        /*isExact=*/true);
                  });

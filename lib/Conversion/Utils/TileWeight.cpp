@@ -121,33 +121,18 @@ TileWeight::Place TileWeight::getPlace(Value quad) {
   return {quad, isLast};
 }
 
-Value TileWeight::getQuad(Value pair, Value ofPair) {
-  return getPlace(addIndex(b, mulIndex(b, pair, 2), ofPair)).quad;
-}
-
-/// The number of block `ofQuad` of four of the lane's row in those of the
-/// group, the first of `count`; or of the last so many if there are fewer than
-/// four.
-Value TileWeight::getBlockOfQuad(const Place &place, Value ofQuad,
-                                 int64_t count) {
+/// The number of block `ofQuad` of four of the lane's row in its group, the
+/// first of `count`; or of the last so many if there are fewer than four.
+Value TileWeight::getBlock(const Place &place, Value ofQuad, int64_t count) {
   Value block = addIndex(b, mulIndex(b, group, kLanesOfRow), ofQuad);
-  if (!place.isLast)
-    return block;
-  int64_t width = parts % kLanesOfRow;
-  Value known =
-      arith::MinUIOp::create(b, ofQuad, constantIndex(b, width - count));
-  return arith::SelectOp::create(
-      b, place.isLast, addIndex(b, mulIndex(b, group, width), known), block);
-}
-
-/// The number of block `ofBlock` of a quad in its group.
-Value TileWeight::getBlock(const Place &place, Value ofBlock) {
-  return addIndex(b, mulIndex(b, place.quad, kTileRows * kLanesOfRow), ofBlock);
-}
-
-Value TileWeight::getBlock(Value quad) {
-  Place place = getPlace(quad);
-  return getBlock(place, getBlockOfQuad(place, quarter));
+  if (place.isLast) {
+    int64_t width = parts % kLanesOfRow;
+    Value known =
+        arith::MinUIOp::create(b, ofQuad, constantIndex(b, width - count));
+    block = arith::SelectOp::create(
+        b, place.isLast, addIndex(b, mulIndex(b, group, width), known), block);
+  }
+  return addIndex(b, mulIndex(b, place.quad, kTileRows * kLanesOfRow), block);
 }
 
 Value TileWeight::loadElements(ArrayRef<Value> row, Value block) {
@@ -169,7 +154,7 @@ SmallVector<Value> TileWeight::load(const Tile &tile, Value quad) {
           loadVector(b, weight.values, atColumn(row, first), kChunk));
     return loads;
   }
-  Value block = getBlock(quad);
+  Value block = getBlock(getPlace(quad), quarter);
   for (ArrayRef<Value> row : tile.rows)
     loads.push_back(loadElements(row, block));
   for (ArrayRef<Value> row : tile.rows)
@@ -177,33 +162,24 @@ SmallVector<Value> TileWeight::load(const Tile &tile, Value quad) {
   return loads;
 }
 
-/// The scales of two blocks of the lane's row: of t % 2 the first or the last
-/// two of four. As they come, since what is computed of a load in a loop waits
-/// for it at once.
-SmallVector<Value>
-TileWeight::loadScales(Value memref, const Place &place,
-                       function_ref<SmallVector<Value>(Value)> getIndices) {
+/// The scales of two blocks of the lane's row of half t / 2: of t % 2 the first
+/// or the last two of four. As they come, since what is computed of a load in a
+/// loop waits for it at once.
+SmallVector<Value> TileWeight::loadScales(const Tile &tile,
+                                          const Place &place) {
+  Value isUpper = isUpperHalf();
+  SmallVector<Value> row;
+  for (auto [lower, upper] : llvm::zip(tile.rows[0], tile.rows[1]))
+    row.push_back(arith::SelectOp::create(b, isUpper, upper, lower));
   Value first = mulIndex(b, remIndex(b, quarter, 2), 2);
-  if (!hasScalePairs()) {
-    SmallVector<Value> scales;
-    for (int64_t i = 0; i < 2; ++i)
-      scales.push_back(memref::LoadOp::create(
-          b, memref, getIndices(getBlockOfQuad(place, addIndex(b, first, i)))));
-    return scales;
-  }
+  if (!hasScalePairs())
+    return {loadScale(row, getBlock(place, first)),
+            loadScale(row, getBlock(place, addIndex(b, first, 1)))};
   auto pair = VectorType::get({1}, b.getIntegerType(16));
   Value both = loadVector(
-      b, memref, getIndices(getBlockOfQuad(place, first, /*count=*/2)), 2);
+      b, weight.scales, atColumn(row, getBlock(place, first, /*count=*/2)), 2);
   return {vector::ExtractOp::create(b, vector::BitCastOp::create(b, pair, both),
                                     0)};
-}
-
-SmallVector<Value> TileWeight::loadScales(
-    Value memref, Value pair,
-    function_ref<SmallVector<Value>(Value, Value)> getIndices) {
-  Value ofPair = divIndex(b, quarter, kLanesOfRow / 2);
-  return loadScales(memref, getPlace(addIndex(b, mulIndex(b, pair, 2), ofPair)),
-                    [&](Value place) { return getIndices(ofPair, place); });
 }
 
 /// The two scales among `loads`, in the low bits of an i32.
@@ -215,25 +191,12 @@ Value TileWeight::joinScales(ValueRange loads) {
       arith::ShLIOp::create(b, getScaleByte(loads[3]), makeWord(8)));
 }
 
-SmallVector<Value> TileWeight::loadBlocks(const Tile &tile,
-                                          ArrayRef<Value> quads) {
-  SmallVector<Value> loads;
-  for (int64_t half = 0; half < 2; ++half)
-    loads.push_back(loadElements(tile.rows[half], getBlock(quads[half])));
-  // The scales are those of half t / 2.
-  Value isUpper = isUpperHalf();
-  auto select = [&](Value lower, Value upper) -> Value {
-    return lower == upper
-               ? lower
-               : arith::SelectOp::create(b, isUpper, upper, lower).getResult();
-  };
-  SmallVector<Value> row;
-  for (auto [lower, upper] : llvm::zip(tile.rows[0], tile.rows[1]))
-    row.push_back(select(lower, upper));
-  Place place = getPlace(select(quads[0], quads[1]));
-  loads.append(loadScales(weight.scales, place, [&](Value ofBlock) {
-    return atColumn(row, getBlock(place, ofBlock));
-  }));
+SmallVector<Value> TileWeight::loadBlocks(const Tile &tile, Value quad) {
+  Place place = getPlace(quad);
+  Value block = getBlock(place, quarter);
+  SmallVector<Value> loads = {loadElements(tile.rows[0], block),
+                              loadElements(tile.rows[1], block)};
+  loads.append(loadScales(tile, place));
   return loads;
 }
 

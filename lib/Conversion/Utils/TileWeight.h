@@ -85,21 +85,10 @@ public:
   SmallVector<Value> load(const Tile &tile, Value quad);
   size_t loadsOfPart() const { return weight.scales ? 4 : 2; }
 
-  /// Likewise of MXFP4, for multiplyBlocks, with a quad for each half: elements
-  /// of both halves, then two scales, in an i16 where they are a load.
-  SmallVector<Value> loadBlocks(const Tile &tile, ArrayRef<Value> quads);
+  /// Likewise of MXFP4, for multiplyBlocks: elements of both halves, then two
+  /// scales, in an i16 where they are a load.
+  SmallVector<Value> loadBlocks(const Tile &tile, Value quad);
   size_t loadsOfBlocks() const { return hasScalePairs() ? 3 : 4; }
-
-  /// Quad number `ofPair`, 0 or 1, of `pair`; the last one of a row if there is
-  /// no such.
-  Value getQuad(Value pair, Value ofPair);
-  /// The number of the lane's block of a quad in its group.
-  Value getBlock(Value quad);
-  /// The scales of loadBlocks from `memref`, where `getIndices` tells where the
-  /// scale number `place` of the group in the quad of `pair` of a number is.
-  SmallVector<Value> loadScales(
-      Value memref, Value pair,
-      function_ref<SmallVector<Value>(Value ofPair, Value place)> getIndices);
 
   /// kChunk activations at `place` of `input` as words.
   Value loadColumns(Value input, ValueRange place);
@@ -135,15 +124,12 @@ private:
   };
 
   Place getPlace(Value quad);
-  Value getBlockOfQuad(const Place &place, Value ofQuad, int64_t count = 1);
-  Value getBlock(const Place &place, Value ofBlock);
+  Value getBlock(const Place &place, Value ofQuad, int64_t count = 1);
   Value loadElements(ArrayRef<Value> row, Value block);
   Value loadScale(ArrayRef<Value> row, Value block);
   /// True if a load takes two scales of a row.
   bool hasScalePairs() const { return parts % 2 == 0; }
-  SmallVector<Value>
-  loadScales(Value memref, const Place &place,
-             function_ref<SmallVector<Value>(Value)> getIndices);
+  SmallVector<Value> loadScales(const Tile &tile, const Place &place);
   Value joinScales(ValueRange loads);
   Value multiplyPair(Value pair, Value factor);
   Value getScaleByte(Value scale);
