@@ -40,10 +40,11 @@ PYTHON
 }
 
 # Programs of the shipped model, and synthetic models with theirs: hidden size,
-# intermediate size and vocabulary, such that rows are an odd number of whole stages
+# intermediate size, vocabulary and heads, such that rows are an odd number of whole stages
 # of the kernels for many tokens, or end within one. All experts are chosen, so that
 # roundings choose no others. The last, of which several sequences are decoded, has so
-# many heads that three blocks of a cluster multiply Q, K and V, and eight O.
+# many heads that three blocks of a cluster multiply Q, K and V, and eight O
+# (getStagedShape in lib/Conversion/Utils/LinearKernel.cpp).
 make_programs() {
   local folder=$1 chip activations shape name
   mkdir -p "$folder"
@@ -55,22 +56,21 @@ make_programs() {
         --activations $activations -o "$folder/$chip-$activations.batch"
     done
   done
-  for shape in "320 256 16512" "256 384 600" "768 96 1000"; do
+  for shape in "320 256 16512 4 2" "256 384 600 4 2" "768 96 1000 64 8"; do
     name=${shape// /-}
     python3 - $model/config.json $shape >"$folder/config.json" <<'PYTHON'
 import json, sys
 config = json.load(open(sys.argv[1]))
-hidden, intermediate, vocabulary = map(int, sys.argv[2:])
+hidden, intermediate, vocabulary, heads, kv_heads = map(int, sys.argv[2:])
 config.update(hidden_size=hidden, intermediate_size=intermediate, vocab_size=vocabulary,
+              num_attention_heads=heads, num_key_value_heads=kv_heads,
               num_local_experts=4, num_hidden_layers=2,
               layer_types=config["layer_types"][:2], bos_token_id=0, eos_token_id=0,
               pad_token_id=0)
-if hidden == 768:
-    config.update(num_attention_heads=64, num_key_value_heads=8)
 json.dump(config, sys.stdout)
 PYTHON
     "$BUILD_DIR/bin/mxfp4" synth --config "$folder/config.json" -o "$folder/$name"
-    [ "$name" != 256-384-600 ] || add_large_scales "$folder/$name/model.safetensors"
+    [ "$name" != 256-384-600-4-2 ] || add_large_scales "$folder/$name/model.safetensors"
     "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --reference --target cpu:x86-64-v3 \
       -o "$folder/$name.reference"
     for chip in sm_80 sm_90; do
@@ -78,7 +78,7 @@ PYTHON
         -o "$folder/$name.$chip"
       # Few sequences and more, with weights that have kernels for each.
       for sequences in 3 12 20 48; do
-        [ "$name" != 768-96-1000 ] ||
+        [ "$name" != 768-96-1000-64-8 ] ||
           "$BUILD_DIR/bin/mxfp4" compile "$folder/$name" --target "nvptx:$chip" \
             --sequences $sequences -o "$folder/$name.batch-$sequences.$chip"
       done

@@ -203,6 +203,33 @@ TEST(MatmulByExpert, SpreadOverExperts) {
   checkKernelsInTurn(kernels);
 }
 
+TEST(MatmulByExpert, FewAndManyRowsOfIntegers) {
+  // From none to nine slots to an expert, then more than are decoded for at a
+  // time; more blocks of columns than are decoded at a time.
+  Random random(15);
+  std::vector<Kernel> kernels;
+  for (int bits : {8, 16})
+    for (bool hasActivation : {false, true}) {
+      ExpertCase c;
+      c.experts = 11;
+      c.slots = 1;
+      c.rows = 2 * 20;
+      c.columns = 32 * 19;
+      c.inputBits = bits;
+      c.hasActivation = hasActivation;
+      c.tokens = {45 + 65, 45};
+      c.route = [](int64_t tokens) {
+        std::vector<double> chosen;
+        for (int expert = 0; expert < 10; ++expert)
+          chosen.insert(chosen.end(), size_t(expert), expert);
+        chosen.resize(size_t(tokens), 10.0);
+        return chosen;
+      };
+      kernels.push_back(makeExperts(random, c));
+    }
+  checkKernels(kernels, cpuPaths());
+}
+
 TEST(MatmulByExpert, RandomShapes) {
   Random random(14);
   std::vector<Kernel> kernels;

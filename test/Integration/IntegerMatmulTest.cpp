@@ -106,7 +106,7 @@ TEST(Matmul, LargestSumsOfIntegers) {
     c.inputBits = bits;
     c.rows = 20;
     c.columns = 64;
-    c.tokens = {1, 24};
+    c.tokens = {1, 6, 8, 9, 24};
     c.makeElements = [](int64_t row) { return row % 2 ? 0xFF : 0x77; };
     c.makeInput = [&](int64_t size) {
       std::vector<double> x;

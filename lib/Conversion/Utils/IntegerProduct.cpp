@@ -25,7 +25,9 @@ using namespace mlir::mxfp4;
 static constexpr int64_t kEndWords = 2;
 /// Words of a plane, which has a byte of each integer.
 static constexpr int64_t kPlaneWords = 8;
-/// So many rows are few, and multiplied in tiles of these.
+/// So many rows are few: with more it is faster to decode weights once. They
+/// are multiplied in tiles of these, which is as many sums as there are
+/// registers for beside those of all blocks before.
 static constexpr int64_t kFewRows = 8;
 static constexpr int64_t kFewRowTiles[] = {6, 5, 4, 3, 2, 1};
 
@@ -379,13 +381,13 @@ static size_t getGroupsTogether(const VectorISA &isa,
   // With one row memory is the limit, and read fastest from one end to the
   // other; but where each product waits for the one before, other groups have
   // to fill the time.
-  bool inPairs = isa.byteProduct == VectorISA::ByteProduct::Pairs;
+  bool hasPairs = isa.byteProduct == VectorISA::ByteProduct::Pairs;
   if (rows.size() == 1)
-    return inPairs ? 1 : groups;
+    return hasPairs ? 1 : groups;
   // With many rows groups share what is loaded of those, unless the sums of
   // planes are more than there are registers, or weights are decoded there too.
   if (hasSumsOfPlanes(isa, cast<MemRefType>(rows[0].memref.getType())) ||
-      (inPairs && reader.isPacked()))
+      (hasPairs && reader.isPacked()))
     return 1;
   return groups;
 }
@@ -406,8 +408,9 @@ emitProducts(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
         emitFor(b, constantIndex(b, 0), count, 1,
                 sums.slice(first * rows.size(), together * rows.size()),
                 [&](Value block, ValueRange carried) {
-                  // Of many rows those before have read the weights.
-                  if (rows.size() <= kFewRows)
+                  // Of many rows those before have read the weights, or they
+                  // are decoded, and nothing is asked for.
+                  if (rows.size() == 1 || !isa.hasMatrixProduct)
                     reader.prefetch(own, block);
                   SmallVector<Value> next;
                   Value ofRows = arith::AddIOp::create(b, firstBlock, block);
@@ -462,11 +465,18 @@ static void decodeBlocks(ImplicitLocOpBuilder &b, const VectorISA &isa,
   }
 }
 
+/// True if few rows are multiplied faster by weights that are decoded on the
+/// way than from memory: measured with AVX2 on Zen 3 (docs/Performance.md).
+static bool decodesForFew(const VectorISA &isa) {
+  return isa.byteProduct == VectorISA::ByteProduct::Pairs &&
+         isa.registers == 16;
+}
+
 bool mxfp4::decodesOnce(const VectorISA &isa, Value input) {
   return isIntegerRow({input, {}}) && !isa.hasMatrixProduct;
 }
 
-/// The same for few rows, for each tile of which weights are decoded anew.
+/// emitIntegerProducts for few rows: weights are decoded anew for each tile.
 static void emitFewProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     ArrayRef<Value> groups, IndexRange range,
@@ -485,8 +495,8 @@ static void emitFewProducts(
       });
 }
 
-/// The same for many rows: weights are decoded once for kRowsOfBlock of them,
-/// to memory that stays in the first cache.
+/// emitIntegerProducts for many rows: weights are decoded once for kRowsOfBlock
+/// of them, to memory that stays in the first cache.
 static void emitManyProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     ArrayRef<Value> groups, Value input, IndexRange range,
@@ -559,9 +569,7 @@ void mxfp4::emitIntegerProducts(
   auto emitMany = [&] {
     emitManyProducts(b, isa, panel, groups, input, range, getRows, finish);
   };
-  // There the units that decode are others than those that multiply, and idle
-  // meanwhile.
-  if (isa.byteProduct != VectorISA::ByteProduct::Pairs)
+  if (!decodesForFew(isa))
     return emitMany();
   Value isFew =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ule,

@@ -49,7 +49,8 @@ bool decodesOnce(const VectorISA &isa, Value input);
 
 /// The same for all rows in `range`, where decodesOnce, of which `getRows`
 /// gives some consecutive ones of `input`; `finish` takes the sums of a row
-/// with each of `groups`. Weights are decoded once for kRowsOfBlock rows.
+/// with each of `groups`. Weights are decoded once for kRowsOfBlock rows, or
+/// with AVX2 for each tile of few.
 void emitIntegerProducts(
     ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
     ArrayRef<Value> groups, Value input, IndexRange range,
