@@ -213,7 +213,7 @@ TEST(MatmulByExpert, FewAndManyRowsOfIntegers) {
       ExpertCase c;
       c.experts = 11;
       c.slots = 1;
-      c.rows = 2 * 20;
+      c.rows = 40;
       c.columns = 32 * 19;
       c.inputBits = bits;
       c.hasActivation = hasActivation;

@@ -408,8 +408,8 @@ emitProducts(ImplicitLocOpBuilder &b, const VectorISA &isa, const Panel &panel,
         emitFor(b, constantIndex(b, 0), count, 1,
                 sums.slice(first * rows.size(), together * rows.size()),
                 [&](Value block, ValueRange carried) {
-                  // Of many rows those before have read the weights, or they
-                  // are decoded, and nothing is asked for.
+                  // With matrix products tiles before have read the weights;
+                  // decoded ones are in the cache, and the reader knows.
                   if (rows.size() == 1 || !isa.hasMatrixProduct)
                     reader.prefetch(own, block);
                   SmallVector<Value> next;
