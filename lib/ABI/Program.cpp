@@ -34,6 +34,7 @@ static constexpr uint64_t kMaxBuffers = uint64_t(1) << 16;
 static constexpr uint64_t kMaxBufferBytes = uint64_t(1) << 45;
 /// Threads of a block on every GPU.
 static constexpr int64_t kMaxThreads = 1024;
+static constexpr int64_t kMaxSharedBytes = 1 << 20;
 static constexpr int64_t kMaxCount = (int64_t(1) << 31) - 1;
 
 const Entry *Program::findEntry(const std::string &name) const {
@@ -152,6 +153,7 @@ static void writeEntry(Writer &writer, const Entry &entry) {
     writer.string(launch.kernel);
     writer.integer(launch.blocks);
     writer.integer(launch.threads);
+    writer.integer(launch.sharedBytes);
     writer.integer(uint64_t(launch.op));
     writer.integer(launch.arguments.size());
     for (const Address &argument : launch.arguments) {
@@ -333,6 +335,8 @@ static Launch readLaunch(Reader &reader, const std::string &where,
   launch.blocks = uint32_t(reader.integerIn("blocks of " + what, 1, kMaxCount));
   launch.threads =
       uint32_t(reader.integerIn("threads of " + what, 1, kMaxThreads));
+  launch.sharedBytes = uint32_t(
+      reader.integerIn("bytes of a block of " + what, 0, kMaxSharedBytes));
   launch.op = reader.integerIn("the op of " + what, -1, kMaxCount);
   launch.arguments.resize(reader.length("arguments of " + what, 16));
   for (Address &argument : launch.arguments) {
@@ -362,8 +366,8 @@ static void readEntries(Reader &reader, int64_t bufferCount,
     entry.opCounts.resize(reader.length("counts of ops" + where, 8));
     for (int64_t &count : entry.opCounts)
       count = reader.integerIn("a count" + where, 0, INT64_MAX);
-    // A launch takes 40 bytes or more: two lengths and three numbers.
-    entry.launches.resize(reader.length("launches" + where, 40));
+    // A launch takes 48 bytes or more: two lengths and four numbers.
+    entry.launches.resize(reader.length("launches" + where, 48));
     for (Launch &launch : entry.launches)
       launch = readLaunch(reader, where, bufferCount);
     if (!names.insert(entry.name).second)

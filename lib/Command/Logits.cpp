@@ -36,17 +36,18 @@ Result<std::vector<int32_t>> mx::readIds(const LogitsFlags &flags,
   if (ids->empty())
     return Error{where + ": expected 1 or more token ids, but there are none"};
   int64_t count = int64_t(ids->size());
-  if (count % flags.batch != 0)
+  if (count % flags.sequences() != 0)
     return Error{where + ": expected as many token ids for each of the " +
-                 std::to_string(flags.batch) + " sequences of --batch, but " +
-                 "there are " + std::to_string(count)};
-  Result<int64_t> context =
-      chooseContext(flags.session.context, maxPositions, count / flags.batch);
+                 std::to_string(flags.sequences()) +
+                 " sequences of --batch, but " + "there are " +
+                 std::to_string(count)};
+  Result<int64_t> context = chooseContext(flags.session.context, maxPositions,
+                                          count / flags.sequences());
   if (!context)
     return context.error();
   for (auto begin = ids->begin(); begin != ids->end();
-       begin += count / flags.batch)
-    if (Status status = checkPrompt({begin, begin + count / flags.batch},
+       begin += count / flags.sequences())
+    if (Status status = checkPrompt({begin, begin + count / flags.sequences()},
                                     config.vocabSize, *context);
         !status)
       return status.error();
@@ -58,25 +59,25 @@ void mx::addBatchFlag(CLI::App &app, LogitsFlags &flags) {
                  "The tokens are of so many sequences, as many of each, one "
                  "sequence after the other, and so are the logits. The first "
                  "half of each, or one more, is a prompt; the rest is decoded "
-                 "together with the others")
-      ->check(CLI::Range(int64_t(1), kMaxSequences))
-      ->capture_default_str();
+                 "together with the others (default: one sequence, all of it a "
+                 "prompt)")
+      ->check(CLI::Range(int64_t(1), kMaxSequences));
 }
 
 Status mx::runLogits(const Program &program, Checkpoint &checkpoint,
                      const LogitsFlags &flags,
                      const std::vector<int32_t> &ids) {
-  if (Status status = checkBatch(program, flags.batch); !status)
+  if (Status status = checkBatch(program, flags.sequences()); !status)
     return status;
   Result<SafetensorsWriter> file =
       createLogits(flags.output, int64_t(ids.size()), program.vocabSize);
   if (!file)
     return file.error();
-  Result<std::unique_ptr<Session>> session = openSession(
-      program, checkpoint, flags.session, int64_t(ids.size()) / flags.batch);
+  Result<std::unique_ptr<Session>> session =
+      openSession(program, checkpoint, flags.session,
+                  int64_t(ids.size()) / flags.sequences());
   if (!session)
     return session.error();
-  return flags.batch == 1
-             ? writeLogits(**session, ids, *file)
-             : writeBatchLogits(**session, ids, flags.batch, *file);
+  return flags.batch ? writeBatchLogits(**session, ids, *flags.batch, *file)
+                     : writeLogits(**session, ids, *file);
 }

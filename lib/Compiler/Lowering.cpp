@@ -190,6 +190,7 @@ static mx::Launch describeLaunch(DictionaryAttr fields) {
   launch.kernel = fields.getAs<StringAttr>("kernel").str();
   launch.blocks = uint32_t(getInteger("blocks"));
   launch.threads = uint32_t(getInteger("threads"));
+  launch.sharedBytes = uint32_t(getInteger("shared"));
   launch.op = getInteger("op");
   ArrayRef<int64_t> arguments =
       fields.getAs<DenseI64ArrayAttr>("arguments").asArrayRef();

@@ -14,6 +14,7 @@
 #include "Bufferize.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/NVGPUToNVVM/NVGPUToNVVM.h"
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
@@ -39,8 +40,8 @@ void mxfp4::buildLaunchPipeline(OpPassManager &manager,
   addTensorLowering(manager, layouts, Kernels::GPU);
   manager.addNestedPass<func::FuncOp>(
       createConvertMXFP4ToGPUPass({options.tensorCores}));
-  manager.addNestedPass<func::FuncOp>(
-      createConvertNNToGPUPass({options.tensorCores, options.clusters}));
+  manager.addNestedPass<func::FuncOp>(createConvertNNToGPUPass(
+      {options.tensorCores, options.clusters, options.overlap}));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createMapLoopsToGPUPass());
@@ -75,6 +76,7 @@ void mxfp4::buildNVVMPipeline(OpPassManager &manager,
   kernels.addPass(createExpandMathPass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertVectorToLLVMPass());
+  kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
   kernels.addPass(createUBToLLVMConversionPass());
   kernels.addPass(createConvertNVVMToLLVMPass());

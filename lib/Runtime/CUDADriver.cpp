@@ -42,6 +42,7 @@ static std::optional<std::string> loadFunctions(void *library, Driver &driver) {
   load(driver.moduleLoadDataEx, "cuModuleLoadDataEx");
   load(driver.moduleUnload, "cuModuleUnload");
   load(driver.moduleGetFunction, "cuModuleGetFunction");
+  load(driver.funcSetAttribute, "cuFuncSetAttribute");
   load(driver.occupancyMaxActiveBlocksPerMultiprocessor,
        "cuOccupancyMaxActiveBlocksPerMultiprocessor");
   load(driver.memGetInfo, "cuMemGetInfo_v2");

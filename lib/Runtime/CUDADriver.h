@@ -40,6 +40,9 @@ constexpr int kJitErrorLogBuffer = 5;
 constexpr int kJitErrorLogBufferBytes = 6;
 constexpr unsigned kNonBlockingStream = 1;
 constexpr int kThreadLocalCapture = 1;
+// Values of CUfunction_attribute.
+constexpr int kMaxSharedBytes = 8;
+constexpr int kSharedCarveout = 9;
 // A value of CUlaunchAttributeID.
 constexpr int kProgrammaticStreamSerialization = 6;
 
@@ -78,6 +81,7 @@ struct Driver {
                            int *names, void **values);
   Code (*moduleUnload)(Module);
   Code (*moduleGetFunction)(Function *, Module, const char *name);
+  Code (*funcSetAttribute)(Function, int attribute, int value);
   Code (*occupancyMaxActiveBlocksPerMultiprocessor)(int *blocks, Function,
                                                     int threads,
                                                     size_t sharedBytes);

@@ -27,6 +27,8 @@ using cuda::Code;
 static constexpr uint64_t kChunkBytes = uint64_t(32) << 20;
 /// Bytes of pinned memory for inputs of calls: all tokens of a prefill.
 static constexpr uint64_t kInputBytes = uint64_t(1) << 20;
+/// Of the cache of level 1, what is memory of blocks where these need much.
+static constexpr int kSharedPercent = 100;
 
 namespace {
 /// A kernel, ready to be launched.
@@ -41,6 +43,7 @@ struct BoundLaunch {
   Kernel kernel;
   uint32_t blocks = 1;
   uint32_t threads = 1;
+  uint32_t sharedBytes = 0;
   int64_t op = -1;
   std::vector<cuda::Pointer> arguments;
 };
@@ -305,9 +308,16 @@ Result<Kernel> CUDAProgram::findKernel(const Launch &launch) {
   int blocks = 0;
   Code code = driver->moduleGetFunction(&kernel.function, module,
                                         launch.kernel.c_str());
+  if (code == 0 && launch.sharedBytes > 0)
+    code = driver->funcSetAttribute(kernel.function, cuda::kMaxSharedBytes,
+                                    int(launch.sharedBytes));
+  // Room for those of the kernel before. Others want a large cache.
+  if (code == 0 && launch.sharedBytes > 0)
+    code = driver->funcSetAttribute(kernel.function, cuda::kSharedCarveout,
+                                    kSharedPercent);
   if (code == 0)
     code = driver->occupancyMaxActiveBlocksPerMultiprocessor(
-        &blocks, kernel.function, int(launch.threads), 0);
+        &blocks, kernel.function, int(launch.threads), launch.sharedBytes);
   if (Status status = check("find kernel " + quote(launch.kernel), code);
       !status)
     return status.error();
@@ -329,6 +339,7 @@ CUDAProgram::bind(const Launch &launch,
   bound.kernel = *kernel;
   bound.blocks = launch.blocks == kAnyBlocks ? kernel->resident : launch.blocks;
   bound.threads = launch.threads;
+  bound.sharedBytes = launch.sharedBytes;
   bound.op = launch.op;
   for (const Address &argument : launch.arguments)
     bound.arguments.push_back(buffers[argument.buffer] + argument.offset);
@@ -347,6 +358,7 @@ Status CUDAProgram::launch(const BoundLaunch &launch) {
   config.gridY = config.gridZ = 1;
   config.blockX = launch.threads;
   config.blockY = config.blockZ = 1;
+  config.sharedBytes = launch.sharedBytes;
   config.stream = stream;
   config.attributes = &overlap;
   config.attributeCount = overlapsLaunches;

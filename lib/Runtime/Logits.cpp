@@ -72,8 +72,10 @@ Status mx::writeBatchLogits(Session &session, const std::vector<int32_t> &ids,
       tokens.push_back(ids[rows.back()]);
       sequences.push_back(int32_t(i));
     }
-    Result<const float *> logits = session.decodeBatch(
-        tokens.data(), sequences.data(), int64_t(tokens.size()));
+    Result<const float *> logits =
+        batch == 1 ? session.decode(tokens[0])
+                   : session.decodeBatch(tokens.data(), sequences.data(),
+                                         int64_t(tokens.size()));
     if (!logits)
       return logits.error();
     for (size_t row = 0; row < rows.size(); ++row)

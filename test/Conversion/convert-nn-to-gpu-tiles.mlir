@@ -1,6 +1,8 @@
 // RUN: mxfp4-opt %s --convert-nn-to-gpu=tensor-cores=true | FileCheck %s
 // RUN: mxfp4-opt %s --convert-nn-to-gpu="tensor-cores=true clusters=true" \
 // RUN:     | FileCheck %s --check-prefix=CLUSTERS
+// RUN: mxfp4-opt %s --convert-nn-to-gpu="tensor-cores=true clusters=true overlap=true" \
+// RUN:     | FileCheck %s --check-prefix=OVERLAP
 
 // Several tokens are the columns of tiles; one is multiplied by rows.
 
@@ -193,5 +195,45 @@ func.func @attention_of_one(%q: memref<1x64x64xbf16>, %k: memref<1x8x64xbf16>,
           memref<1x8x64xbf16>, memref<1x8x64xbf16>, memref<4096x8x64xbf16>,
           memref<4096x8x64xbf16>, memref<64xbf16>, index)
       outs(%y : memref<1x64x64xbf16>) {scale = 0.125 : f32}
+  return
+}
+
+// A block copies its rows of the weight, 24 of 2880, before it reads the input, and
+// asks for no more than two parts at a time. Warps have 384 columns each. Of two
+// weights of the same input neither is copied: one kernel multiplies by both.
+
+// CHECK-LABEL:   func @copied
+// CHECK-NOT:       device_async_copy
+// CHECK:           return
+
+// OVERLAP-LABEL: func @copied
+// OVERLAP-DAG:     %[[BLOCKS:.*]] = arith.constant 120 : index
+// OVERLAP-DAG:     %[[THREADS:.*]] = arith.constant 352 : index
+// OVERLAP:         gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}} threads({{.*}}) in (%{{.*}} = %[[THREADS]],
+// OVERLAP-SAME:      memref<11x3x3x4x256xbf16, #gpu.address_space<workgroup>>, %{{.*}} : memref<11x24xf32, #gpu.address_space<workgroup>>
+// OVERLAP:           scf.for
+// OVERLAP-NEXT:        nvvm.cp.async.wait.group 1
+// OVERLAP-COUNT-4:     nvgpu.device_async_copy
+// OVERLAP:             nvgpu.device_async_create_group
+// OVERLAP:           vector.load %{{.*}} : memref<1x4096xbf16>
+// OVERLAP:           nvvm.cp.async.wait.group 0
+// OVERLAP:           scf.for
+// OVERLAP-COUNT-12:    nvvm.mma.sync
+// OVERLAP:           gpu.barrier
+// OVERLAP:         return
+func.func @copied(%x: memref<1x4096xbf16>, %w: memref<2880x4096xbf16>, %r: memref<1x2880xf32>,
+                  %y: memref<1x2880xf32>) {
+  nn.linear ins(%x, %w : memref<1x4096xbf16>, memref<2880x4096xbf16>) residual(%r : memref<1x2880xf32>)
+      outs(%y : memref<1x2880xf32>)
+  return
+}
+
+// OVERLAP-LABEL: func @not_copied
+// OVERLAP-NOT:     device_async_copy
+// OVERLAP:         return
+func.func @not_copied(%x: memref<1x4096xbf16>, %w: memref<2880x4096xbf16>, %v: memref<512x4096xbf16>,
+                      %y: memref<1x2880xf32>, %z: memref<1x512xf32>) {
+  nn.linear ins(%x, %w : memref<1x4096xbf16>, memref<2880x4096xbf16>) outs(%y : memref<1x2880xf32>)
+  nn.linear ins(%x, %v : memref<1x4096xbf16>, memref<512x4096xbf16>) outs(%z : memref<1x512xf32>)
   return
 }

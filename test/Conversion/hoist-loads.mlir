@@ -73,4 +73,41 @@ gpu.module @kernels {
     memref.store %e, %x[%thread] : memref<64xf32>
     gpu.return
   }
+
+  // A loop that copies settled memory comes before what others write, and their
+  // loads stay behind it; one that copies what they write stays where it is.
+
+  // CHECK-LABEL: gpu.func @fill
+  // CHECK:         scf.for
+  // CHECK-NEXT:      nvgpu.device_async_copy
+  // CHECK:         memref.load
+  // CHECK:         gpu.barrier
+  // CHECK:         scf.for
+  // CHECK-NEXT:      nvgpu.device_async_copy
+  gpu.func @fill(%weightPointer: !llvm.ptr {mxfp4.settled}, %inputPointer: !llvm.ptr)
+      workgroup(%own: memref<64xf32, #gpu.address_space<workgroup>>,
+                %other: memref<64xf32, #gpu.address_space<workgroup>>,
+                %third: memref<64xf32, #gpu.address_space<workgroup>>) kernel {
+    %undefined = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %w = llvm.insertvalue %weightPointer, %undefined[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %x = llvm.insertvalue %inputPointer, %undefined[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %weight = builtin.unrealized_conversion_cast %w : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<64xf32>
+    %input = builtin.unrealized_conversion_cast %x : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<64xf32>
+    %zero = arith.constant 0 : index
+    %four = arith.constant 4 : index
+    %end = arith.constant 64 : index
+    %thread = gpu.thread_id x
+    %e = memref.load %input[%thread] : memref<64xf32>
+    memref.store %e, %own[%thread] : memref<64xf32, #gpu.address_space<workgroup>>
+    gpu.barrier
+    scf.for %i = %zero to %end step %four {
+      %copy = nvgpu.device_async_copy %weight[%i], %other[%i], 4 : memref<64xf32> to memref<64xf32, #gpu.address_space<workgroup>>
+      %group = nvgpu.device_async_create_group
+    }
+    scf.for %i = %zero to %end step %four {
+      %copy = nvgpu.device_async_copy %input[%i], %third[%i], 4 : memref<64xf32> to memref<64xf32, #gpu.address_space<workgroup>>
+      %group = nvgpu.device_async_create_group
+    }
+    gpu.return
+  }
 }

@@ -263,3 +263,54 @@ func.func @part_of_a_cluster(%x: memref<8xf32>, %y: memref<8xf32>) {
   } {nvvm.cluster_dim = array<i32: 4, 1, 1>}
   return
 }
+
+// A launch of fewer threads becomes a part of another's, if they need no other.
+
+// CHECK-LABEL: func @fewer_threads
+// CHECK:       %[[BLOCKS:.*]] = arith.constant 2 : index
+// CHECK-NEXT:  %[[MOST:.*]] = arith.constant 64 : index
+// CHECK-NEXT:  gpu.launch blocks({{.*}}) in (%{{.*}} = %[[BLOCKS]], {{.*}} threads(%[[THREAD:[^,]*]], {{.*}}) in (%{{.*}} = %[[MOST]],
+// CHECK:         scf.if
+// CHECK:           %[[HAS:.*]] = arith.cmpi ult, %[[THREAD]], %{{.*}} : index
+// CHECK-NEXT:    scf.if %[[HAS]]
+// CHECK-NEXT:      memref.store {{.*}} : memref<32xf32>
+// CHECK-NOT:   gpu.launch
+// CHECK:       return
+func.func @fewer_threads(%x: memref<32xf32>, %y: memref<64xf32>) {
+  %c1 = arith.constant 1 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c32, %sy = %c1, %sz = %c1) {
+    memref.store %one, %x[%tx] : memref<32xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%tx] : memref<64xf32>
+    gpu.terminator
+  }
+  return
+}
+
+// CHECK-LABEL: func @fewer_threads_wait
+// CHECK-COUNT-2: gpu.launch
+func.func @fewer_threads_wait(%x: memref<32xf32>, %y: memref<64xf32>) {
+  %c1 = arith.constant 1 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %one = arith.constant 1.0 : f32
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c32, %sy = %c1, %sz = %c1) {
+    gpu.barrier
+    memref.store %one, %x[%tx] : memref<32xf32>
+    gpu.terminator
+  }
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+             threads(%tx, %ty, %tz) in (%sx = %c64, %sy = %c1, %sz = %c1) {
+    memref.store %one, %y[%tx] : memref<64xf32>
+    gpu.terminator
+  }
+  return
+}

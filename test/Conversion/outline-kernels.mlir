@@ -33,6 +33,32 @@ func.func @clusters(%y: memref<8xindex>) {
 
 // -----
 
+// Memory of a block that is more than a kernel can say comes with the launch.
+
+// CHECK-LABEL: func @large
+// CHECK:         %[[BYTES:.*]] = arith.constant 80016 : i32
+// CHECK:         gpu.launch_func @kernels::@kernel_0 {{.*}} dynamic_shared_memory_size %[[BYTES]]
+// CHECK:       gpu.func @kernel_0
+// CHECK-NOT:     workgroup(
+// CHECK:         %[[MEMORY:.*]] = gpu.dynamic_shared_memory
+// CHECK:         memref.view %[[MEMORY]][%{{.*}}][] : memref<?xi8, #gpu.address_space<workgroup>> to memref<20000xf32, #gpu.address_space<workgroup>>
+// CHECK:         memref.view %[[MEMORY]][%{{.*}}][] : memref<?xi8, #gpu.address_space<workgroup>> to memref<4xf32, #gpu.address_space<workgroup>>
+func.func @large(%y: memref<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  gpu.launch blocks(%bx, %by, %bz) in (%gx = %c1, %gy = %c1, %gz = %c1)
+      threads(%tx, %ty, %tz) in (%sx = %c1, %sy = %c1, %sz = %c1)
+      workgroup(%a: memref<20000xf32, #gpu.address_space<workgroup>>, %b: memref<4xf32, #gpu.address_space<workgroup>>) {
+    %e = memref.load %a[%c0] : memref<20000xf32, #gpu.address_space<workgroup>>
+    memref.store %e, %b[%c0] : memref<4xf32, #gpu.address_space<workgroup>>
+    memref.store %e, %y[%c0] : memref<4xf32>
+    gpu.terminator
+  }
+  return
+}
+
+// -----
+
 func.func @reads(%x: memref<4xindex>, %y: memref<4xindex>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index

@@ -80,4 +80,18 @@ gpu.module @kernels {
   gpu.func @nothing(%x: memref<4xf32>) kernel {
     gpu.return
   }
+
+  // One that lets the next kernel start at once does not do so again.
+
+  // CHECK-LABEL: gpu.func @first
+  // CHECK-NEXT:    nvvm.griddepcontrol launch_dependents
+  // CHECK:         llvm.inline_asm has_side_effects "griddepcontrol.wait;", "~{memory}"
+  // CHECK-NOT:     launch_dependents
+  // CHECK:         gpu.return
+  gpu.func @first(%x: memref<4xf32>) kernel attributes {mxfp4.starts_next} {
+    %c0 = arith.constant 0 : index
+    %e = memref.load %x[%c0] : memref<4xf32>
+    memref.store %e, %x[%c0] : memref<4xf32>
+    gpu.return
+  }
 }

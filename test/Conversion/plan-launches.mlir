@@ -17,7 +17,7 @@
 // PLAN:       mxfp4.buffers = [{{.*}}name = "x"{{.*}}name = "y"{{.*}}name = "arena"{{.*}}name = "numbers"
 // PLAN-NOT:   @twice(
 // PLAN:       func.func @run() attributes
-// PLAN-SAME:    mxfp4.launches = [{arguments = array<i64: 0, 0, 3, 0, 2, 128, 3, 0>, blocks = 7 : i64, kernel = "double_0", op = -1 : i64, threads = 128 : i64},
+// PLAN-SAME:    mxfp4.launches = [{arguments = array<i64: 0, 0, 3, 0, 2, 128, 3, 0>, blocks = 7 : i64, kernel = "double_0", op = -1 : i64, shared = 0 : i64, threads = 128 : i64},
 // PLAN-SAME:                      {arguments = array<i64: 2, 128, 3, 0, 1, 0, 3, 0>, blocks = 7 : i64, kernel = "double_0"
 // PLAN-NEXT:    return
 // PLAN:       gpu.func @double_0(%[[X:.*]]: !llvm.ptr, %[[ROWS:.*]]: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr) kernel

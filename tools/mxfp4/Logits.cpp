@@ -34,7 +34,7 @@ static Status run(const Flags &flags) {
   if (!ids)
     return ids.error();
   EngineOptions options = flags.engine;
-  options.compile.sequences = flags.logits.batch;
+  options.compile.sequences = flags.logits.sequences();
   Result<Engine> engine = compileEngine(std::move(*checkpoint), options);
   if (!engine)
     return engine.error();

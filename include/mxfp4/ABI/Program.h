@@ -62,7 +62,7 @@ struct CallNumbers {
 };
 
 /// Version of MXInvocation and of the saved form of a Program.
-constexpr uint32_t kABIVersion = 8;
+constexpr uint32_t kABIVersion = 9;
 
 /// Alignment in bytes of buffers, and of every value in the arena.
 constexpr uint64_t kBufferAlignment = 64;
@@ -216,6 +216,8 @@ struct Launch {
   /// Blocks of the grid, or kAnyBlocks, and threads of a block.
   uint32_t blocks = 1;
   uint32_t threads = 1;
+  /// Bytes of memory that a block gets beside what the kernel itself says.
+  uint32_t sharedBytes = 0;
   /// Pointers that the kernel gets.
   std::vector<Address> arguments;
   /// The index in Program::ops of what it does, or -1.

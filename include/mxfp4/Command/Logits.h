@@ -13,6 +13,7 @@
 
 #include "mxfp4/Command/Open.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ struct LogitsFlags {
   /// Where to write them.
   std::string output;
   /// Sequences that the tokens are of, as many of each.
-  int64_t batch = 1;
+  std::optional<int64_t> batch;
+
+  int64_t sequences() const { return batch.value_or(1); }
 };
 
 /// Reads the tokens of `flags`. Fails unless they are of the vocabulary of

@@ -121,14 +121,28 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
     at most 8 query heads of a head of keys, multiply tiles where all are bf16;
     attention where all are f16, too. With `clusters` as well blocks of a cluster
     divide the keys of one token, and where 17 to 64 tokens are multiplied in
-    tiles the columns of a weight of 512 to 16,383 rows.
+    tiles the columns of a weight of 512 to 16,383 rows. With `overlap` as well the
+    blocks of a product of one token, by at least 512 rows that fit their memory
+    together, copy all of these before they have the input.
   }];
   let options = [
     TensorCoresOption,
     Option<"clusters", "clusters", "bool", /*default=*/"false",
            "Divide work among blocks that reach each other's memory, as those of "
            "chips from sm_90 on can">,
+    Option<"overlap", "overlap", "bool", /*default=*/"false",
+           "Copy weights before the input is there, where kernels overlap as on "
+           "chips from sm_90 on">,
   ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::nvgpu::NVGPUDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {
@@ -150,8 +164,9 @@ def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
     What a launch of one block leaves in temporaries, such as the norm of one
     token, each block of those that read it computes for itself.
     Launches that follow each other become one where neither writes memory that
-    the other touches, their blocks have as many threads and their clusters as
-    many blocks: products of one input by several weights, for example. Where
+    the other touches, their clusters have as many blocks and their blocks as
+    many threads, or fewer that do not wait for each other: products of one input
+    by several weights, for example. Where
     each has a number of blocks, the one has all of these, each with its work;
     else all blocks do their part of each in turn, with a barrier between where
     they have memory of the block, which is the same for all.
@@ -167,7 +182,8 @@ def OutlineKernelsPass : Pass<"mxfp4-outline-kernels", "::mlir::ModuleOp"> {
     `gpu.module` `@kernels`; launches that do the same share one. A kernel takes
     the arguments of the function that it uses, and temporaries, which are views of the arena
     (`mxfp4-plan-memory`). What is computed from them without reading memory is
-    computed in the kernel. Fails on a launch that uses anything else.
+    computed in the kernel. Memory of a block beyond 48 KiB comes with the launch.
+    Fails on a launch that uses anything else.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect"];
 }
@@ -176,8 +192,8 @@ def PlanLaunchesPass : Pass<"mxfp4-plan-launches", "::mlir::ModuleOp"> {
   let summary = "Write down the launches of each entry point";
   let description = [{
     An entry point, and what prepares a weight, gets the list `mxfp4.launches`:
-    kernels in the order of their launches, each with its blocks (2147483647: as
-    many as run at the same time), its threads in a block, the number of its op,
+    kernels in the order of their launches, each with its blocks (2147483647: as many as run at the same time), its threads in a block, the bytes of memory
+    that it gives a block, the number of its op,
     and its arguments as pairs of a buffer and an offset in bytes. It keeps no
     code, and functions that it calls go. The module gets the table
     `mxfp4.buffers`, as from `mxfp4-lower-entry-points`.
@@ -198,7 +214,8 @@ def HoistLoadsPass : Pass<"mxfp4-hoist-loads", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Request first what kernels read from memory";
   let description = [{
     Loads outside of loops move to where their addresses are known, those of
-    `mxfp4.settled` memory first, then those of `mxfp4.early`, so that memory is
+    `mxfp4.settled` memory first, then loops that copy it to memory of the block,
+    then loads of `mxfp4.early` memory, so that memory is
     busy while the kernel computes what it multiplies weights by. They do not pass
     what may write the memory, and stay behind the barrier that memory of the
     block needs. Only as much is moved as registers can hold.
@@ -211,8 +228,8 @@ def OverlapLaunchesPass
   let description = [{
     Each kernel waits for the one before when it first touches memory that this
     may write, which is not so for the numbers of the call, `mxfp4.settled` and
-    `mxfp4.early` memory and its own, and then lets the next one start
-    (`griddepcontrol`, from sm_90 on). So what launches before the last one wrote
+    `mxfp4.early` memory and its own, and then, or at once if it is
+    `mxfp4.starts_next`, lets the next one start (`griddepcontrol`, from sm_90 on). So what launches before the last one wrote
     is there when a kernel starts; it is read behind a fence. The runtime has to
     launch them so (`mx::Program::overlapsLaunches`).
   }];

@@ -32,7 +32,8 @@ Status writeLogits(Session &session, const std::vector<int32_t> &ids,
 
 /// Likewise, where `ids` are those of `batch` sequences, as many of each, one
 /// sequence after the other. The first half of each is a prompt, the rest is
-/// decoded in batches, which each sequence joins a step after the one before.
+/// decoded: one sequence token by token, several in batches, which each joins a
+/// step after the one before.
 /// All logits are in memory until they are written.
 Status writeBatchLogits(Session &session, const std::vector<int32_t> &ids,
                         int64_t batch, SafetensorsWriter &file);

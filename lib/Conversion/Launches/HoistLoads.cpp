@@ -16,7 +16,9 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -43,6 +45,7 @@ static int64_t getBudget(gpu::GPUFuncOp kernel) {
   if (!blocks || !size || size->front() <= 0 || blocks.getInt() <= 0)
     return kMaxBytes;
   int64_t registers = kRegisters / (size->front() * blocks.getInt());
+
   return std::clamp<int64_t>((registers - kOtherRegisters) * 4, 0, kMaxBytes);
 }
 
@@ -77,6 +80,13 @@ static bool mayWrite(Operation *op, Operation *load) {
       .wasInterrupted();
 }
 
+/// True if `op`, or code in it, closes a group of copies.
+static bool closesAsyncGroup(Operation *op) {
+  auto result = op->walk(
+      [](nvgpu::DeviceAsyncCreateGroupOp) { return WalkResult::interrupt(); });
+  return result.wasInterrupted();
+}
+
 namespace {
 /// Moves the loads of one block.
 class LoadHoister {
@@ -85,8 +95,10 @@ public:
 
   void run() {
     // What is there before the kernel starts is requested first.
-    SmallVector<Operation *> loads, early, others;
+    SmallVector<Operation *> loads, early, others, fills;
     for (Operation &op : block) {
+      if (isFill(&op))
+        fills.push_back(&op);
       if (!isLoad(&op) || isShared(op.getOperand(0)))
         continue;
       Value memref = op.getOperand(0);
@@ -95,17 +107,63 @@ public:
                          : others)
           .push_back(&op);
     }
-    loads.append(early);
-    loads.append(others);
+    hoistLoads(loads);
+    llvm::for_each(fills, [&](Operation *fill) { hoistFill(fill); });
+    hoistLoads(early);
+    hoistLoads(others);
+  }
+
+private:
+  /// True for a loop that does nothing but begin to copy settled memory to
+  /// memory of the block that nothing before it touches.
+  bool isFill(Operation *op) {
+    if (!isa<scf::ForOp>(op) || !closesAsyncGroup(op))
+      return false;
+    llvm::SmallPtrSet<Value, 4> filled;
+    auto result = op->walk([&](Operation *nested) {
+      auto copy = dyn_cast<nvgpu::DeviceAsyncCopyOp>(nested);
+      if (copy)
+        filled.insert(getRoot(copy.getDst()));
+      bool isOther = nested->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
+                     touchesNoMemory(nested);
+      return (copy ? isSettled(copy.getSrc()) : isOther)
+                 ? WalkResult::advance()
+                 : WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return false;
+    MemoryUse before;
+    for (Operation &other : llvm::make_range(block.begin(), op->getIterator()))
+      other.walk([&](Operation *nested) { before.add(nested); });
+    return llvm::none_of(filled, [&](Value memref) {
+      return before.reads.contains(memref) || before.writes.contains(memref);
+    });
+  }
+
+  /// Moves as many of `loads` as there are registers for.
+  void hoistLoads(ArrayRef<Operation *> loads) {
     for (Operation *load : loads) {
       budget -= getBytes(load->getResult(0).getType());
       if (budget < 0)
         return;
-      hoist(load);
+      llvm::SetVector<Operation *> slice;
+      Operation *after = nullptr;
+      addSlice(load, slice, after);
+      moveBehind(slice, after);
     }
   }
 
-private:
+  void hoistFill(Operation *fill) {
+    llvm::SetVector<Operation *> slice;
+    llvm::SetVector<Value> operands(fill->operand_begin(), fill->operand_end());
+    getUsedValuesDefinedAbove(fill->getRegions(), operands);
+    Operation *after = nullptr;
+    for (Value operand : operands)
+      addDefinition(operand, slice, after);
+    slice.insert(fill);
+    moveBehind(slice, after);
+  }
+
   /// Adds `op` and all in the block that it is computed of to `slice`, in their
   /// order, and moves `after` to the last op that must stay before one of them.
   void addSlice(Operation *op, llvm::SetVector<Operation *> &slice,
@@ -120,15 +178,18 @@ private:
       stayBehindWriter(op, stayBehind);
     else if (!isMemoryEffectFree(op) && !isa<LLVM::LoadOp>(op))
       return stayBehind(op);
-    auto addOperand = [&](Value operand) {
-      Operation *definition = operand.getDefiningOp();
-      if (definition && definition->getBlock() == &block)
-        addSlice(definition, slice, after);
-    };
-    llvm::for_each(op->getOperands(), addOperand);
+    for (Value operand : op->getOperands())
+      addDefinition(operand, slice, after);
     if (op->getNumRegions() != 0)
       return stayBehind(op);
     slice.insert(op);
+  }
+
+  void addDefinition(Value value, llvm::SetVector<Operation *> &slice,
+                     Operation *&after) {
+    Operation *definition = value.getDefiningOp();
+    if (definition && definition->getBlock() == &block)
+      addSlice(definition, slice, after);
   }
 
   /// Calls `stayBehind` with the op before the load `op` that it has to follow.
@@ -143,15 +204,16 @@ private:
           other->walk([](gpu::BarrierOp) { return WalkResult::interrupt(); });
       if (hasBarrier.wasInterrupted())
         barrier = other;
-      if (mayWrite(other, op))
+      // What can be copied before the last launch is done, should be.
+      bool isAhead = !isEarly(op->getOperand(0)) && closesAsyncGroup(other);
+      if (isAhead || mayWrite(other, op))
         return stayBehind(barrier ? barrier : other);
     }
   }
 
-  void hoist(Operation *load) {
-    llvm::SetVector<Operation *> slice;
-    Operation *after = nullptr;
-    addSlice(load, slice, after);
+  /// Moves the ops of `slice` behind `after`, or to the beginning, and behind
+  /// those that were moved there before.
+  void moveBehind(const llvm::SetVector<Operation *> &slice, Operation *after) {
     Operation *&last = lasts[after];
     for (Operation *op : slice) {
       Operation *place = last ? last : after;

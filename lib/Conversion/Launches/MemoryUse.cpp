@@ -11,6 +11,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
@@ -21,7 +22,8 @@ using namespace mlir::mxfp4;
 bool mxfp4::touchesNoMemory(Operation *op) {
   return isMemoryEffectFree(op) ||
          isa<LLVM::LoadOp, gpu::BarrierOp, gpu::ShuffleOp, NVVM::ReduxOp,
-             NVVM::VoteSyncOp>(op);
+             NVVM::SyncWarpOp, NVVM::VoteSyncOp, NVVM::CpAsyncWaitGroupOp,
+             nvgpu::DeviceAsyncCreateGroupOp>(op);
 }
 
 bool mxfp4::isLoad(Operation *op) {
@@ -31,6 +33,11 @@ bool mxfp4::isLoad(Operation *op) {
 void MemoryUse::add(Operation *op) {
   if (isa<ViewLikeOpInterface, memref::DimOp>(op))
     return;
+  if (auto copy = dyn_cast<nvgpu::DeviceAsyncCopyOp>(op)) {
+    reads.insert(getRoot(copy.getSrc()));
+    writes.insert(getRoot(copy.getDst()));
+    return;
+  }
   bool isStore = isa<memref::StoreOp, vector::StoreOp>(op);
   for (Value operand : op->getOperands()) {
     if (!isa<BaseMemRefType>(operand.getType()))

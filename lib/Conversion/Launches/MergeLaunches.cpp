@@ -19,12 +19,10 @@ namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_MERGELAUNCHESPASS
 #include "mxfp4/Conversion/Passes.h.inc"
 } // namespace mlir::mxfp4
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;
-
-/// Bytes of static memory that a block has at most.
-static constexpr int64_t kMaxSharedBytes = 49152;
 
 namespace {
 /// Launches that become one, and the memory they touch.
@@ -47,25 +45,10 @@ static bool isUntouched(const MemoryUse &x, const MemoryUse &y) {
   });
 }
 
-/// Bytes of a memref in the memory of a block, or more than that has if it is
-/// not known.
-static int64_t getBytes(MemRefType type) {
-  int64_t elements = 1;
-  Type element = type.getElementType();
-  if (auto vector = dyn_cast<VectorType>(element)) {
-    elements = vector.getNumElements();
-    element = vector.getElementType();
-  }
-  if (!type.hasStaticShape() || !element.isIntOrFloat())
-    return kMaxSharedBytes + 1;
-  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-  return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
-}
-
 static int64_t getBytes(ArrayRef<MemRefType> types) {
   int64_t bytes = 0;
   for (MemRefType type : types)
-    bytes += getBytes(type);
+    bytes += getSharedBytes(type);
   return bytes;
 }
 
@@ -104,14 +87,51 @@ static bool isPlain(gpu::LaunchOp launch) {
          launch.getAsyncDependencies().empty() && !launch.getAsyncToken();
 }
 
+static int64_t getThreads(gpu::LaunchOp launch) {
+  return *getConstantIntValue(launch.getBlockSizeX());
+}
+
+/// The most threads of blocks of `launches`.
+static int64_t getMostThreads(ArrayRef<gpu::LaunchOp> launches) {
+  return *llvm::max_element(llvm::map_range(launches, getThreads));
+}
+
+/// True if a thread of `launch` does the same without others of its block.
+static bool hasThreadsAlone(gpu::LaunchOp launch) {
+  auto result = launch.getBody().walk([](Operation *op) {
+    return isa<memref::LoadOp, memref::StoreOp>(op) ||
+                   op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
+                   op->hasTrait<OpTrait::IsTerminator>() ||
+                   isMemoryEffectFree(op)
+               ? WalkResult::advance()
+               : WalkResult::interrupt();
+  });
+  return !result.wasInterrupted();
+}
+
+static void addShared(gpu::LaunchOp launch,
+                      SmallVectorImpl<MemRefType> &types) {
+  for (Value memref : launch.getWorkgroupAttributions())
+    types.push_back(cast<MemRefType>(memref.getType()));
+}
+
 /// True if blocks of `launches`, which need `bytes` bytes of memory together,
-/// are alike.
+/// are alike, or can be.
 static bool fitOneBlock(ArrayRef<gpu::LaunchOp> launches, int64_t bytes) {
-  return bytes <= kMaxSharedBytes && llvm::all_of(launches, isPlain) &&
-         llvm::all_equal(llvm::map_range(launches, [](gpu::LaunchOp launch) {
-           return std::pair(getConstantIntValue(launch.getBlockSizeX()),
-                            getClusterBlocks(launch));
-         }));
+  // What a kernel says by itself is not made more than that.
+  int64_t most = kMaxStaticBytes;
+  for (gpu::LaunchOp launch : launches) {
+    SmallVector<MemRefType> shared;
+    addShared(launch, shared);
+    if (getBytes(shared) > kMaxStaticBytes)
+      most = kMaxSharedBytes;
+  }
+  return bytes <= most && llvm::all_of(launches, isPlain) &&
+         llvm::all_equal(llvm::map_range(launches, getClusterBlocks)) &&
+         llvm::all_of(launches, [&](gpu::LaunchOp launch) {
+           return getThreads(launch) == getMostThreads(launches) ||
+                  hasThreadsAlone(launch);
+         });
 }
 
 namespace {
@@ -142,11 +162,21 @@ public:
     map(launch.getBlockIds(), block, zero);
     map(launch.getThreadIds(), thread.thread, zero);
     map(launch.getGridSize(), blocks, one);
-    map(launch.getBlockSize(), constantIndex(b, thread.threads), one);
+    map(launch.getBlockSize(), constantIndex(b, getThreads(launch)), one);
     for (Value memref : launch.getWorkgroupAttributions())
       mapping.map(memref, takeMemory(cast<MemRefType>(memref.getType())));
-    for (Operation &op : launch.getBody().front().without_terminator())
-      b.clone(op, mapping);
+    auto cloneBody = [&] {
+      for (Operation &op : launch.getBody().front().without_terminator())
+        b.clone(op, mapping);
+    };
+    // The rest of the threads have nothing to do.
+    int64_t threads = getThreads(launch);
+    if (threads == thread.threads)
+      return cloneBody();
+    emitIf(b,
+           arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread.thread,
+                                 constantIndex(b, threads)),
+           cloneBody);
   }
 
 private:
@@ -168,12 +198,6 @@ static StringRef getName(gpu::LaunchOp launch) {
 
 static bool hasAnyBlocks(gpu::LaunchOp launch) {
   return getBlocks(launch) == kAnyBlocks;
-}
-
-static void addShared(gpu::LaunchOp launch,
-                      SmallVectorImpl<MemRefType> &types) {
-  for (Value memref : launch.getWorkgroupAttributions())
-    types.push_back(cast<MemRefType>(memref.getType()));
 }
 
 /// Adds what `launch` needs beside `types`.
@@ -247,7 +271,7 @@ static void merge(ArrayRef<gpu::LaunchOp> launches) {
   ImplicitLocOpBuilder b(largest.getLoc(), last);
   emitLaunch(
       b, getName(largest), isShared ? kAnyBlocks : blocks,
-      *getConstantIntValue(last.getBlockSizeX()), shared,
+      getMostThreads(launches), shared,
       [&](const KernelThread &thread) {
         if (isShared)
           shareBlocks(b, thread, launches);
@@ -288,7 +312,7 @@ static std::optional<Producer> getProducer(gpu::LaunchOp launch) {
     if (!alloc || !alloc.getType().hasStaticShape() ||
         own.reads.contains(output))
       return std::nullopt;
-    bytes += getBytes(alloc.getType());
+    bytes += getSharedBytes(alloc.getType());
     for (Operation *user : alloc->getUsers()) {
       if (isa<memref::DeallocOp>(user))
         continue;
@@ -347,7 +371,7 @@ static void recompute(const Producer &producer) {
     addShared(consumer, shared);
     emitLaunch(
         b, getName(consumer), getBlocks(consumer),
-        *getConstantIntValue(consumer.getBlockSizeX()), shared,
+        getMostThreads({producer.launch, consumer}), shared,
         [&](const KernelThread &thread) {
           BodyCloner cloner(b, thread);
           IRMapping known;

@@ -68,9 +68,17 @@ private:
     while (kernels.lookupSymbol(name));
 
     OpBuilder inModule = OpBuilder::atBlockEnd(kernels.getBody());
+    // What is more than a kernel can say it has comes with the launch.
     SmallVector<Type> shared;
-    for (Value attribution : launch.getWorkgroupAttributions())
+    int64_t sharedBytes = 0;
+    for (Value attribution : launch.getWorkgroupAttributions()) {
       shared.push_back(attribution.getType());
+      sharedBytes += getSharedBytes(cast<MemRefType>(attribution.getType()));
+    }
+
+    bool isDynamic = sharedBytes > kMaxStaticBytes;
+    if (isDynamic)
+      shared.clear();
     auto kernel = gpu::GPUFuncOp::create(
         inModule, loc, name, builder.getFunctionType({}, {}), shared);
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
@@ -94,16 +102,19 @@ private:
     StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
     Attribute number = launch->getDiscardableAttr(resident);
     kernel->setAttr(resident, number ? number : builder.getI32IntegerAttr(1));
-    StringRef cluster = NVVM::NVVMDialect::getClusterDimAttrName();
-    if (Attribute blocks = launch->getDiscardableAttr(cluster))
-      kernel->setAttr(cluster, blocks);
+    for (StringRef name : getCopiedAttrs())
+      if (Attribute attr = launch->getDiscardableAttr(name))
+        kernel->setAttr(name, attr);
 
     Block &entry = kernel.getBody().front();
     OpBuilder body = OpBuilder::atBlockBegin(&entry);
     IRMapping mapping;
-    for (auto [from, to] : llvm::zip(launch.getWorkgroupAttributions(),
-                                     kernel.getWorkgroupAttributions()))
-      mapping.map(from, to);
+    if (isDynamic)
+      addViews(launch, body, mapping);
+    else
+      for (auto [from, to] : llvm::zip(launch.getWorkgroupAttributions(),
+                                       kernel.getWorkgroupAttributions()))
+        mapping.map(from, to);
     auto define = [&](gpu::KernelDim3 dims, auto make) {
       mapping.map(dims.x, make(gpu::Dimension::x));
       mapping.map(dims.y, make(gpu::Dimension::y));
@@ -137,13 +148,41 @@ private:
       kernel.erase();
       --numbers[hint];
     }
-    Value one = launch.getGridSizeY();
+    Value one = launch.getGridSizeY(), dynamicBytes;
+    if (isDynamic)
+      dynamicBytes = arith::ConstantIntOp::create(
+          builder, loc, builder.getI32Type(), sharedBytes);
     gpu::LaunchFuncOp::create(builder, loc, same,
                               gpu::KernelDim3{launch.getGridSizeX(), one, one},
                               gpu::KernelDim3{launch.getBlockSizeX(), one, one},
-                              /*dynamicSharedMemorySize=*/Value(), operands);
+                              dynamicBytes, operands);
     launch.erase();
     return success();
+  }
+
+  /// Gives the memory of blocks of `launch` its places in what the launch gives
+  /// them.
+  static void addViews(gpu::LaunchOp launch, OpBuilder &body,
+                       IRMapping &mapping) {
+    Location loc = launch.getLoc();
+    MLIRContext *context = launch.getContext();
+    Value memory = gpu::DynamicSharedMemoryOp::create(
+        body, loc,
+        MemRefType::get(
+            {ShapedType::kDynamic}, body.getI8Type(),
+            MemRefLayoutAttrInterface(),
+            gpu::AddressSpaceAttr::get(context, gpu::AddressSpace::Workgroup)));
+    int64_t offset = 0;
+    for (Value attribution : launch.getWorkgroupAttributions()) {
+      auto type = cast<MemRefType>(attribution.getType());
+      mapping.map(attribution,
+                  memref::ViewOp::create(
+                      body, loc, type, memory,
+                      arith::ConstantIndexOp::create(body, loc, offset),
+                      /*sizes=*/ValueRange())
+                      .getResult());
+      offset += getSharedBytes(type);
+    }
   }
 
   /// Makes `value` known in `kernel`: as an argument, or computed there.
@@ -187,16 +226,23 @@ private:
     OpBuilder::atBlockBegin(kernels.getBody()).clone(*global);
   }
 
+  /// Attributes of a launch that its kernel gets.
+  static std::array<StringRef, 2> getCopiedAttrs() {
+    return {NVVM::NVVMDialect::getClusterDimAttrName(), kStartsNextAttrName};
+  }
+
   /// The first kernel that does the same as `kernel`, perhaps itself.
   gpu::GPUFuncOp findSame(gpu::GPUFuncOp kernel) {
     StringRef resident = NVVM::NVVMDialect::getMinctasmAttrName();
-    StringRef cluster = NVVM::NVVMDialect::getClusterDimAttrName();
     for (auto other : kernels.getOps<gpu::GPUFuncOp>())
       if (other == kernel ||
           (other.getFunctionType() == kernel.getFunctionType() &&
            other.getKnownBlockSizeAttr() == kernel.getKnownBlockSizeAttr() &&
            other->getAttr(resident) == kernel->getAttr(resident) &&
-           other->getAttr(cluster) == kernel->getAttr(cluster) &&
+           llvm::all_of(getCopiedAttrs(),
+                        [&](StringRef name) {
+                          return other->getAttr(name) == kernel->getAttr(name);
+                        }) &&
            OperationEquivalence::isRegionEquivalentTo(
                &other.getBody(), &kernel.getBody(),
                OperationEquivalence::IgnoreLocations)))

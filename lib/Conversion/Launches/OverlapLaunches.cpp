@@ -17,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include "llvm/ADT/DenseSet.h"
 
 namespace mlir::mxfp4 {
@@ -31,9 +32,6 @@ using namespace mlir::mxfp4;
 static bool needsNoOther(Operation *op) {
   if (touchesNoMemory(op))
     return true;
-  if (isLoad(op) &&
-      (isSettled(op->getOperand(0)) || isEarly(op->getOperand(0))))
-    return true;
   if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>()) {
     auto result = op->walk([&](Operation *nested) {
       return nested == op || needsNoOther(nested) ? WalkResult::advance()
@@ -43,14 +41,20 @@ static bool needsNoOther(Operation *op) {
   }
   MemoryUse use;
   use.add(op);
+  auto isThere = [](Value memref) {
+    return isShared(memref) || isSettled(memref) || isEarly(memref);
+  };
   return !(use.reads.empty() && use.writes.empty()) &&
-         llvm::all_of(use.reads, isShared) &&
-         llvm::all_of(use.writes, isShared);
+         llvm::all_of(use.reads, isThere) && llvm::all_of(use.writes, isShared);
+}
+
+static void startNext(ImplicitLocOpBuilder &b) {
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
 }
 
 /// Lets threads that run `block` wait as late as they can, and the next kernel
-/// start then.
-static void addWait(Block &block) {
+/// start then if `startsNext`.
+static void addWait(Block &block, bool startsNext) {
   Operation *first = block.getTerminator();
   for (Operation &op : block.without_terminator())
     if (!needsNoOther(&op)) {
@@ -79,8 +83,8 @@ static void addWait(Block &block) {
   }
   // Each branch is a kernel of its own where launches were merged.
   if (auto branch = dyn_cast<scf::IfOp>(first); branch && branch.elseBlock()) {
-    addWait(*branch.thenBlock());
-    addWait(*branch.elseBlock());
+    addWait(*branch.thenBlock(), startsNext);
+    addWait(*branch.elseBlock(), startsNext);
     return;
   }
   ImplicitLocOpBuilder b(first->getLoc(), first);
@@ -91,7 +95,8 @@ static void addWait(Block &block) {
       "~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
       LLVM::TailCallKind::None, /*asm_dialect=*/LLVM::AsmDialectAttr(),
       /*operand_attrs=*/ArrayAttr());
-  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+  if (startsNext)
+    startNext(b);
 }
 
 /// True if `kernel` loads early memory, be it before the wait or behind it.
@@ -111,12 +116,14 @@ struct OverlapLaunchesPass final
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>()) {
       Block &entry = kernel.getBody().front();
-      addWait(entry);
-      if (!readsEarly(kernel))
-        continue;
-      // What was cached before the kernel started may be older.
+      bool startsNextFirst = kernel->hasAttr(kStartsNextAttrName);
+      addWait(entry, !startsNextFirst);
       auto b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &entry);
-      LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acquire, "device");
+      if (startsNextFirst)
+        startNext(b);
+      // What was cached before the kernel started may be older.
+      if (readsEarly(kernel))
+        LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acquire, "device");
     }
   }
 };

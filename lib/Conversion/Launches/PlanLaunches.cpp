@@ -250,8 +250,9 @@ private:
         return failure();
     }
     // What is written in a way that is not followed may be anything.
-    bool isAnyWritten = llvm::any_of(
-        use.writes, [&](Value memref) { return !isa<BlockArgument>(memref); });
+    bool isAnyWritten = llvm::any_of(use.writes, [&](Value memref) {
+      return !isa<BlockArgument>(memref) && !isShared(memref);
+    });
     SmallVector<Span> writes;
     for (auto [argument, span] : spans)
       if (isAnyWritten || use.writes.contains(argument))
@@ -265,7 +266,10 @@ private:
       if (span.overlapsAny(last))
         late.insert(argument);
     }
-    last = writes;
+    // The next kernel may start when this one does, and so before the last one
+    // is done.
+    if (!kernel->hasAttr(kStartsNextAttrName))
+      last = writes;
     auto numbered =
         launch.getLoc()->findInstanceOf<FusedLocWith<OpNumberAttr>>();
     Builder builder(module.getContext());
@@ -276,10 +280,17 @@ private:
         {builder.getNamedAttr("kernel", launch.getKernelName()),
          integer("blocks", *getConstantIntValue(launch.getGridSizeX())),
          integer("threads", *getConstantIntValue(launch.getBlockSizeX())),
+         integer("shared", getDynamicSharedBytes(launch)),
          integer("op", numbered ? numbered.getMetadata().getNumber() : -1),
          builder.getNamedAttr("arguments",
                               builder.getDenseI64ArrayAttr(arguments))}));
     return success();
+  }
+
+  /// Bytes of memory of a block that a launch gives it.
+  static int64_t getDynamicSharedBytes(gpu::LaunchFuncOp launch) {
+    Value bytes = launch.getDynamicSharedMemorySize();
+    return bytes ? *getConstantIntValue(bytes) : 0;
   }
 
   /// What a memref of `type` at `place` has of its buffer.

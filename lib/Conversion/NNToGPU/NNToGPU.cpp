@@ -16,6 +16,7 @@
 #include "Patterns.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -46,10 +47,10 @@ static void lowerRMSNorm(RMSNormOp op) {
   // as many as in the kernels that read the result, which can take this one's
   // place.
   bool isOneToken = op.getInput().getType().getDimSize(0) == 1;
-  int64_t threads = isOneToken
-                        ? kThreads
-                        : std::clamp<int64_t>(llvm::alignTo(parts, kWarpSize),
-                                              kWarpSize, kMaxThreads);
+  int64_t threads =
+      isOneToken ? kThreads
+                 : std::clamp<int64_t>(llvm::alignTo(parts, mxfp4::kWarpSize),
+                                       mxfp4::kWarpSize, kMaxThreads);
   int64_t count = llvm::divideCeil(parts, threads);
   Value tokens = getSize(b, op.getInput(), 0);
   auto add = [&](Value x, Value y) -> Value {
@@ -57,7 +58,7 @@ static void lowerRMSNorm(RMSNormOp op) {
   };
   emitLaunch(
       b, "rms_norm", getBlocks(tokens, 1), threads,
-      getSharedType(f32, {threads / kWarpSize}),
+      getSharedType(f32, {threads / mxfp4::kWarpSize}),
       [&](const KernelThread &thread) {
         SmallVector<Value> columns, areColumns, places, gains;
         Value end = constantIndex(b, width);
@@ -180,11 +181,11 @@ static void lowerRouteTopK(RouteTopKOp op, bool tensorCores) {
   Value tokens = getSize(b, op.getLogits(), 0);
   Value taken = constantInt(b, i32, std::numeric_limits<int32_t>::min());
   emitLaunch(
-      b, "route_top_k", getBlocks(tokens, kThreads / kWarpSize), kThreads, {},
-      [&](const KernelThread &thread) {
+      b, "route_top_k", getBlocks(tokens, kThreads / mxfp4::kWarpSize),
+      kThreads, {}, [&](const KernelThread &thread) {
         emitForEachItemOfWarp(b, thread, tokens, [&](Value token) {
           SmallVector<Value> keys, numbers;
-          for (int64_t first = 0; first < experts; first += kWarpSize) {
+          for (int64_t first = 0; first < experts; first += mxfp4::kWarpSize) {
             Value number = addIndex(b, thread.lane, first);
             Value isExpert =
                 arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
@@ -281,7 +282,7 @@ private:
     TypeSwitch<Operation *>(op)
         .Case([](RMSNormOp op) { lowerRMSNorm(op); })
         .Case([&](LinearOp op) {
-          lowerLinear(op, {tensorCores, clusters},
+          lowerLinear(op, {tensorCores, clusters, overlap},
                       outputs.lookup(op.getInput()));
         })
         .Case([&](AttentionOp op) {

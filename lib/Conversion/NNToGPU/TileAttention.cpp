@@ -25,6 +25,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 #include <limits>
 
 using namespace mlir;
@@ -37,6 +38,9 @@ static constexpr int64_t kThreadsOfMany = 256;
 /// Blocks that divide the keys of a token where they can, and their threads.
 static constexpr int64_t kClusterBlocks = 8;
 static constexpr int64_t kThreadsOfCluster = 128;
+/// Blocks of a multiprocessor that would use up its registers: two of these and
+/// one of the next kernel share one.
+static constexpr int64_t kResidentBlocksOfCluster = 4;
 /// Query heads that a block has room for, and lanes that share one.
 static constexpr int64_t kHeads = kTileRows;
 static constexpr int64_t kLanesOfHead = kWarpSize / kHeads;
@@ -542,13 +546,15 @@ void mxfp4::launchTileAttention(AttentionOp op, bool clusters) {
   int64_t threads = TileAttentionEmitter::getThreads(op, blocks);
   SmallVector<MemRefType> shared = TileAttentionEmitter::getShared(op, blocks);
   if (blocks > 1) {
-    emitLaunch(
+    gpu::LaunchOp launch = emitLaunch(
         b, "attention", kvHeads * blocks, threads, shared,
         [&](const KernelThread &thread) {
           TileAttentionEmitter(b, op, thread, blocks)
               .emit(constantIndex(b, 0), divIndex(b, thread.block, blocks));
         },
-        /*residentBlocks=*/1, blocks);
+        kResidentBlocksOfCluster, blocks);
+    // It leaves much room for the next one.
+    launch->setAttr(kStartsNextAttrName, b.getUnitAttr());
     return;
   }
   Value items = mulIndex(b, getSize(b, op.getQuery(), 0), kvHeads);

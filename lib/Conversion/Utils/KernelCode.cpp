@@ -26,10 +26,11 @@ using namespace mlir::mxfp4;
 /// each: a few times what a large GPU runs.
 static constexpr int64_t kManyBlocks = 1024;
 
-void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
-                       int64_t threads, ArrayRef<MemRefType> shared,
-                       function_ref<void(const KernelThread &)> body,
-                       int64_t residentBlocks, int64_t clusterBlocks) {
+gpu::LaunchOp mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name,
+                                int64_t blocks, int64_t threads,
+                                ArrayRef<MemRefType> shared,
+                                function_ref<void(const KernelThread &)> body,
+                                int64_t residentBlocks, int64_t clusterBlocks) {
   Value one = constantIndex(b, 1);
   SmallVector<Type> sharedTypes(shared.begin(), shared.end());
   auto launch = gpu::LaunchOp::create(
@@ -63,6 +64,7 @@ void mxfp4::emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
   llvm::append_range(thread.shared, launch.getWorkgroupAttributions());
   body(thread);
   gpu::TerminatorOp::create(b);
+  return launch;
 }
 
 Value mxfp4::forget(ImplicitLocOpBuilder &b, Value number) {
@@ -167,8 +169,13 @@ int64_t mxfp4::getBlocks(Value items, int64_t perBlock) {
 }
 
 Value mxfp4::getRoot(Value value) {
-  while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
-    value = view.getViewSource();
+  while (auto view = value.getDefiningOp<ViewLikeOpInterface>()) {
+    // Parts of what a launch gives a block are memory of their own.
+    Value source = view.getViewSource();
+    if (source.getDefiningOp<gpu::DynamicSharedMemoryOp>())
+      break;
+    value = source;
+  }
   return value;
 }
 
@@ -180,6 +187,19 @@ Value mxfp4::loadVector(ImplicitLocOpBuilder &b, Value memref,
   return vector::LoadOp::create(
       b, vectorType, memref, indices, /*nontemporal=*/false,
       llvm::MaybeAlign(std::min<int64_t>(bytes & -bytes, kLoadBytes)));
+}
+
+int64_t mxfp4::getSharedBytes(MemRefType type) {
+  int64_t elements = 1;
+  Type element = type.getElementType();
+  if (auto vector = dyn_cast<VectorType>(element)) {
+    elements = vector.getNumElements();
+    element = vector.getElementType();
+  }
+  if (!type.hasStaticShape() || !element.isIntOrFloat())
+    return kMaxSharedBytes + 1;
+  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  return llvm::alignTo(type.getNumElements() * elements * bytes, kLoadBytes);
 }
 
 Value mxfp4::reduceWarp(ImplicitLocOpBuilder &b, Value value,

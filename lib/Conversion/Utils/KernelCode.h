@@ -31,6 +31,11 @@ constexpr int64_t kAnyBlocks = mx::kAnyBlocks;
 /// Multiprocessors of the GPUs that are built for: 132 of an H100 or H200.
 constexpr int64_t kMultiprocessors = 132;
 
+/// Bytes of memory that a block has at most: as much as a kernel can say by
+/// itself, and what a launch gives it from sm_90 on.
+constexpr int64_t kMaxStaticBytes = 49152;
+constexpr int64_t kMaxSharedBytes = 232448;
+
 /// The thread that runs a kernel.
 struct KernelThread {
   /// Its block, and how many there are.
@@ -52,10 +57,11 @@ struct KernelThread {
 /// device starts as many as run at the same time. The registers of a thread are
 /// so few that `residentBlocks` blocks fit a multiprocessor. `clusterBlocks`
 /// blocks that follow each other are a cluster; `blocks` is a multiple of it.
-void emitLaunch(ImplicitLocOpBuilder &b, StringRef name, int64_t blocks,
-                int64_t threads, ArrayRef<MemRefType> shared,
-                function_ref<void(const KernelThread &)> body,
-                int64_t residentBlocks = 1, int64_t clusterBlocks = 1);
+gpu::LaunchOp emitLaunch(ImplicitLocOpBuilder &b, StringRef name,
+                         int64_t blocks, int64_t threads,
+                         ArrayRef<MemRefType> shared,
+                         function_ref<void(const KernelThread &)> body,
+                         int64_t residentBlocks = 1, int64_t clusterBlocks = 1);
 
 /// `thread` as if it were another one: what is computed of its numbers is not
 /// known before, and so not kept in registers for the whole kernel. For code in
@@ -96,6 +102,10 @@ Value getRoot(Value value);
 /// multiple of that, as a vector of its element type.
 Value loadVector(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
                  int64_t count);
+
+/// The bytes of a memref of memory of a block, in whole loads; more than
+/// kMaxSharedBytes if they are not known.
+int64_t getSharedBytes(MemRefType type);
 
 /// Combines the values of the lanes of a warp, or of each `lanes` of them that
 /// follow each other; all these get the result.

@@ -5,12 +5,14 @@
 //===----------------------------------------------------------------------===//
 //
 // One token takes all of the memory's bandwidth with products of rows, unless
-// the weight must be decoded; tensor cores multiply others.
+// the weight must be decoded, or copied before the token is there; tensor cores
+// multiply others.
 //
 //===----------------------------------------------------------------------===//
 
 #include "LinearKernel.h"
 
+#include "CopiedProduct.h"
 #include "StagedProduct.h"
 #include "TileProduct.h"
 #include "llvm/Support/MathExtras.h"
@@ -203,6 +205,39 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
       shape.residentBlocks());
 }
 
+/// A block multiplies some rows by one token, and copies them before that is
+/// there.
+static void emitWithCopies(ImplicitLocOpBuilder &b, StringRef name,
+                           const RowWeight &weight, const CopiedShape &shape,
+                           Value input, Value bias, Value residual,
+                           Value init) {
+  int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
+  emitLaunch(b, name, llvm::divideCeil(outputs, shape.rows()), shape.threads(),
+             shape.getShared(b.getContext()), [&](const KernelThread &thread) {
+               CopiedProduct product(b, thread, shape, weight, input);
+               Value token = constantIndex(b, 0),
+                     end = constantIndex(b, outputs);
+               Value firstRow = mulIndex(b, thread.block, shape.rows());
+               // Thread i finishes row i. What it needs for that is requested
+               // before all else.
+               Value row = addIndex(b, firstRow, thread.thread);
+               Value known = clamp(b, row, end);
+               Value added = bias ? loadScalar(b, bias, known) : Value();
+               Value before =
+                   residual ? loadScalar(b, residual, {token, known}) : Value();
+               product.multiply([&](Value ofBlock) {
+                 return clamp(b, addIndex(b, firstRow, ofBlock), end);
+               });
+               Value isOutput = arith::AndIOp::create(
+                   b, isBelow(b, thread.thread, constantIndex(b, shape.rows())),
+                   isBelow(b, row, end));
+               emitIf(b, isOutput, [&] {
+                 storeOutput(b, product.getSum(thread.thread), added, before,
+                             init, {token, row});
+               });
+             });
+}
+
 /// For a weight of `outputs` rows, by which up to `maxTokens` tokens are
 /// multiplied. More warps share a row where that makes more blocks of it, so
 /// that more of it is read together, and fewer where it is read often: each
@@ -318,7 +353,18 @@ void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                              const RowWeight &weight, Value input, Value bias,
                              Value residual, Value init, GPUFeatures features,
                              int64_t outputsTogether) {
-  bool isOneToken = cast<MemRefType>(init.getType()).getDimSize(0) == 1;
+  auto type = cast<MemRefType>(init.getType());
+  bool isOneToken = type.getDimSize(0) == 1;
+  if (isOneToken && features.overlap && features.tensorCores &&
+      !weight.scales && hasTiles(weight, input)) {
+    // Products of the same input share a kernel.
+    int64_t outputs = type.getDimSize(1);
+    CopiedShape shape(weight, outputs);
+    if (outputs >= kFewRows && outputsTogether <= outputs && shape.fits() &&
+        weight.columns % kChunk == 0)
+      return emitWithCopies(b, name, weight, shape, input, bias, residual,
+                            init);
+  }
   if (!features.tensorCores || !hasTiles(weight, input) ||
       (isOneToken && !weight.scales))
     return emitWithRows(b, name, weight, input, bias, residual, init,

@@ -31,6 +31,8 @@ struct GPUFeatures {
   bool tensorCores;
   /// Blocks that reach each other's memory.
   bool clusters = false;
+  /// Kernels that start while the one before still runs.
+  bool overlap = false;
 };
 
 /// Emits a kernel for `init[t, n] = input[t] . weight[n] + bias[n] +

@@ -72,10 +72,15 @@ static Program makeProgram() {
   program.entries = {{"prefill", "mx_prefill", 128, {0, 1}, {24, 1}},
                      {"decode", "mx_decode", 1, {}, {0, 0}}};
   program.overlapsLaunches = true;
-  program.entries[1].launches = {{"linear_0", 1440, 256, {{0, 0}, {1, 128}}, 1},
-                                 {"loop_0", 1, 32, {}, -1}};
-  program.prepares = {
-      {"prepare_0", "prepare_0", 1, {}, {}, {{"loop_1", 9, 64, {{1, 4}}, -1}}}};
+  program.entries[1].launches = {
+      {"linear_0", 1440, 256, 65536, {{0, 0}, {1, 128}}, 1},
+      {"loop_0", 1, 32, 0, {}, -1}};
+  program.prepares = {{"prepare_0",
+                       "prepare_0",
+                       1,
+                       {},
+                       {},
+                       {{"loop_1", 9, 64, 0, {{1, 4}}, -1}}}};
   program.code = std::string("\x7f"
                              "ELF\0\1",
                              6);

@@ -112,6 +112,8 @@ LogicalResult MXFP4Dialect::verifyOperationAttribute(Operation *op,
              << attribute.getValue();
     return success();
   }
+  if (name == kStartsNextAttrName)
+    return verifyKind<UnitAttr>(op, attribute, "no value");
   if (name == kArgumentsAttrName || name == kOpCountsAttrName)
     return verifyKind<DenseI64ArrayAttr>(op, attribute, "an array of i64");
   if (name == kArenaAttrName)

@@ -63,7 +63,10 @@ def MXFP4_Dialect : Dialect {
       lists the kernels that it launches (`mxfp4-plan-launches`).
     - `mxfp4.settled` on a pointer that a kernel gets says that neither it nor a
       kernel launched before it writes there, so that it is of a weight, and
-      `mxfp4.early` that neither it nor the last one before it does.
+      `mxfp4.early` that neither it nor a kernel before it that may still run
+      does.
+    - `mxfp4.starts_next` on a launch or a kernel says that the next one may start
+      as soon as all of its blocks have, so before the one before it is done.
     - `mxfp4.arena` on a module is the size of the arena in bytes, and
       `mxfp4.buffers` the table of all buffers.
     - `mxfp4.ops` on a module is the table of ops whose time can be told, and
