@@ -34,6 +34,7 @@ static constexpr uint64_t kMaxBuffers = uint64_t(1) << 16;
 static constexpr uint64_t kMaxBufferBytes = uint64_t(1) << 45;
 /// Threads of a block on every GPU.
 static constexpr int64_t kMaxThreads = 1024;
+/// Bytes of memory of a block: more than any GPU has.
 static constexpr int64_t kMaxSharedBytes = 1 << 20;
 static constexpr int64_t kMaxCount = (int64_t(1) << 31) - 1;
 

@@ -39,7 +39,7 @@ Result<std::vector<int32_t>> mx::readIds(const LogitsFlags &flags,
   if (count % flags.sequences() != 0)
     return Error{where + ": expected as many token ids for each of the " +
                  std::to_string(flags.sequences()) +
-                 " sequences of --batch, but " + "there are " +
+                 " sequences of --batch, but there are " +
                  std::to_string(count)};
   Result<int64_t> context = chooseContext(flags.session.context, maxPositions,
                                           count / flags.sequences());

@@ -36,6 +36,7 @@ using GraphExec = struct GraphExecHandle *;
 constexpr int kMultiprocessorCount = 16;
 constexpr int kComputeCapabilityMajor = 75;
 constexpr int kComputeCapabilityMinor = 76;
+constexpr int kMaxSharedBytesOfBlock = 97;
 constexpr int kJitErrorLogBuffer = 5;
 constexpr int kJitErrorLogBufferBytes = 6;
 constexpr unsigned kNonBlockingStream = 1;

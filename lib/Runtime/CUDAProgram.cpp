@@ -308,13 +308,24 @@ Result<Kernel> CUDAProgram::findKernel(const Launch &launch) {
   int blocks = 0;
   Code code = driver->moduleGetFunction(&kernel.function, module,
                                         launch.kernel.c_str());
-  if (code == 0 && launch.sharedBytes > 0)
-    code = driver->funcSetAttribute(kernel.function, cuda::kMaxSharedBytes,
-                                    int(launch.sharedBytes));
-  // Room for those of the kernel before. Others want a large cache.
-  if (code == 0 && launch.sharedBytes > 0)
-    code = driver->funcSetAttribute(kernel.function, cuda::kSharedCarveout,
-                                    kSharedPercent);
+  if (code == 0 && launch.sharedBytes > 0) {
+    int available = 0;
+    code = driver->deviceGetAttribute(&available, cuda::kMaxSharedBytesOfBlock,
+                                      device);
+    if (code == 0 && int(launch.sharedBytes) > available)
+      return Error{"GPU " + quote(name) + ": kernel " + quote(launch.kernel) +
+                   " needs " + std::to_string(launch.sharedBytes) +
+                   " bytes of memory of a block, which has " +
+                   std::to_string(available) +
+                   "; compile the model for an older chip"};
+    if (code == 0)
+      code = driver->funcSetAttribute(kernel.function, cuda::kMaxSharedBytes,
+                                      int(launch.sharedBytes));
+    // Room for those of the kernel before. Others want a large cache.
+    if (code == 0)
+      code = driver->funcSetAttribute(kernel.function, cuda::kSharedCarveout,
+                                      kSharedPercent);
+  }
   if (code == 0)
     code = driver->occupancyMaxActiveBlocksPerMultiprocessor(
         &blocks, kernel.function, int(launch.threads), launch.sharedBytes);

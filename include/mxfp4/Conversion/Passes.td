@@ -91,6 +91,7 @@ class ToGPUPass<string argument> : Pass<argument, "::mlir::func::FuncOp"> {
                            "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
+                           "::mlir::nvgpu::NVGPUDialect",
                            "::mlir::NVVM::NVVMDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
@@ -134,15 +135,6 @@ def ConvertNNToGPUPass : ToGPUPass<"convert-nn-to-gpu"> {
            "Copy weights before the input is there, where kernels overlap as on "
            "chips from sm_90 on">,
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::gpu::GPUDialect",
-                           "::mlir::LLVM::LLVMDialect",
-                           "::mlir::math::MathDialect",
-                           "::mlir::memref::MemRefDialect",
-                           "::mlir::nvgpu::NVGPUDialect",
-                           "::mlir::NVVM::NVVMDialect",
-                           "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
 }
 
 def MapLoopsToGPUPass : Pass<"mxfp4-map-loops-to-gpu", "::mlir::func::FuncOp"> {
@@ -166,8 +158,7 @@ def MergeLaunchesPass : Pass<"mxfp4-merge-launches", "::mlir::func::FuncOp"> {
     Launches that follow each other become one where neither writes memory that
     the other touches, their clusters have as many blocks and their blocks as
     many threads, or fewer that do not wait for each other: products of one input
-    by several weights, for example. Where
-    each has a number of blocks, the one has all of these, each with its work;
+    by several weights, for example. Where each has a number of blocks, the one has all of these, each with its work;
     else all blocks do their part of each in turn, with a barrier between where
     they have memory of the block, which is the same for all.
   }];
@@ -192,9 +183,9 @@ def PlanLaunchesPass : Pass<"mxfp4-plan-launches", "::mlir::ModuleOp"> {
   let summary = "Write down the launches of each entry point";
   let description = [{
     An entry point, and what prepares a weight, gets the list `mxfp4.launches`:
-    kernels in the order of their launches, each with its blocks (2147483647: as many as run at the same time), its threads in a block, the bytes of memory
-    that it gives a block, the number of its op,
-    and its arguments as pairs of a buffer and an offset in bytes. It keeps no
+    kernels in the order of their launches, each with its blocks (2147483647: as
+    many as run at the same time), its threads in a block, the bytes of memory
+    that it gives a block, the number of its op, and its arguments as pairs of a buffer and an offset in bytes. It keeps no
     code, and functions that it calls go. The module gets the table
     `mxfp4.buffers`, as from `mxfp4-lower-entry-points`.
 
@@ -215,8 +206,7 @@ def HoistLoadsPass : Pass<"mxfp4-hoist-loads", "::mlir::gpu::GPUModuleOp"> {
   let description = [{
     Loads outside of loops move to where their addresses are known, those of
     `mxfp4.settled` memory first, then loops that copy it to memory of the block,
-    then loads of `mxfp4.early` memory, so that memory is
-    busy while the kernel computes what it multiplies weights by. They do not pass
+    then loads of `mxfp4.early` memory, so that memory is busy while the kernel computes what it multiplies weights by. They do not pass
     what may write the memory, and stay behind the barrier that memory of the
     block needs. Only as much is moved as registers can hold.
   }];
@@ -229,8 +219,8 @@ def OverlapLaunchesPass
     Each kernel waits for the one before when it first touches memory that this
     may write, which is not so for the numbers of the call, `mxfp4.settled` and
     `mxfp4.early` memory and its own, and then, or at once if it is
-    `mxfp4.starts_next`, lets the next one start (`griddepcontrol`, from sm_90 on). So what launches before the last one wrote
-    is there when a kernel starts; it is read behind a fence. The runtime has to
+    `mxfp4.starts_next`, lets the next one start (`griddepcontrol`, from sm_90
+    on). So what launches before the last one wrote is there when a kernel starts; it is read behind a fence. The runtime has to
     launch them so (`mx::Program::overlapsLaunches`).
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];

@@ -45,7 +45,6 @@ static int64_t getBudget(gpu::GPUFuncOp kernel) {
   if (!blocks || !size || size->front() <= 0 || blocks.getInt() <= 0)
     return kMaxBytes;
   int64_t registers = kRegisters / (size->front() * blocks.getInt());
-
   return std::clamp<int64_t>((registers - kOtherRegisters) * 4, 0, kMaxBytes);
 }
 
@@ -80,13 +79,6 @@ static bool mayWrite(Operation *op, Operation *load) {
       .wasInterrupted();
 }
 
-/// True if `op`, or code in it, closes a group of copies.
-static bool closesAsyncGroup(Operation *op) {
-  auto result = op->walk(
-      [](nvgpu::DeviceAsyncCreateGroupOp) { return WalkResult::interrupt(); });
-  return result.wasInterrupted();
-}
-
 namespace {
 /// Moves the loads of one block.
 class LoadHoister {
@@ -117,7 +109,7 @@ private:
   /// True for a loop that does nothing but begin to copy settled memory to
   /// memory of the block that nothing before it touches.
   bool isFill(Operation *op) {
-    if (!isa<scf::ForOp>(op) || !closesAsyncGroup(op))
+    if (!isa<scf::ForOp>(op))
       return false;
     llvm::SmallPtrSet<Value, 4> filled;
     auto result = op->walk([&](Operation *nested) {
@@ -130,7 +122,7 @@ private:
                  ? WalkResult::advance()
                  : WalkResult::interrupt();
     });
-    if (result.wasInterrupted())
+    if (result.wasInterrupted() || filled.empty())
       return false;
     MemoryUse before;
     for (Operation &other : llvm::make_range(block.begin(), op->getIterator()))
@@ -204,9 +196,7 @@ private:
           other->walk([](gpu::BarrierOp) { return WalkResult::interrupt(); });
       if (hasBarrier.wasInterrupted())
         barrier = other;
-      // What can be copied before the last launch is done, should be.
-      bool isAhead = !isEarly(op->getOperand(0)) && closesAsyncGroup(other);
-      if (isAhead || mayWrite(other, op))
+      if (mayWrite(other, op))
         return stayBehind(barrier ? barrier : other);
     }
   }

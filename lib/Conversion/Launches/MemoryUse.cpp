@@ -22,7 +22,7 @@ using namespace mlir::mxfp4;
 bool mxfp4::touchesNoMemory(Operation *op) {
   return isMemoryEffectFree(op) ||
          isa<LLVM::LoadOp, gpu::BarrierOp, gpu::ShuffleOp, NVVM::ReduxOp,
-             NVVM::SyncWarpOp, NVVM::VoteSyncOp, NVVM::CpAsyncWaitGroupOp,
+             NVVM::VoteSyncOp, NVVM::CpAsyncWaitGroupOp,
              nvgpu::DeviceAsyncCreateGroupOp>(op);
 }
 

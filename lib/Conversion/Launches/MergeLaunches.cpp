@@ -19,7 +19,6 @@ namespace mlir::mxfp4 {
 #define GEN_PASS_DEF_MERGELAUNCHESPASS
 #include "mxfp4/Conversion/Passes.h.inc"
 } // namespace mlir::mxfp4
-#include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
 
 using namespace mlir;
 using namespace mlir::mxfp4;

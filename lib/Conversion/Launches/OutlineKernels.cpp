@@ -75,7 +75,6 @@ private:
       shared.push_back(attribution.getType());
       sharedBytes += getSharedBytes(cast<MemRefType>(attribution.getType()));
     }
-
     bool isDynamic = sharedBytes > kMaxStaticBytes;
     if (isDynamic)
       shared.clear();

@@ -24,8 +24,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-
 #include "mxfp4/Dialect/MXFP4/IR/MXFP4.h"
+
 #include <limits>
 
 using namespace mlir;

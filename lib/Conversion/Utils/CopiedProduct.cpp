@@ -13,7 +13,8 @@
 
 #include "CopiedProduct.h"
 
-#include "AsyncCopy.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -52,49 +53,59 @@ CopiedProduct::CopiedProduct(ImplicitLocOpBuilder &b,
                              const KernelThread &thread,
                              const CopiedShape &shape, const RowWeight &weight,
                              Value input)
-    : b(b), thread(thread), shape(shape), weight(weight), input(input),
-      group(divIndex(b, thread.lane, kLanesOfRow)),
-      quarter(remIndex(b, thread.lane, kLanesOfRow)) {}
+    : b(b), thread(thread), shape(shape), rowWeight(weight),
+      weight(b, thread, weight), input(input) {}
+
+static Type getTokenType(ImplicitLocOpBuilder &b) {
+  return nvgpu::DeviceAsyncTokenType::get(b.getContext());
+}
+
+/// Waits until all but the last `count` groups of copies of the thread are
+/// there.
+static void waitForCopies(ImplicitLocOpBuilder &b, int64_t count) {
+  NVVM::CpAsyncWaitGroupOp::create(b, b.getI32IntegerAttr(int32_t(count)));
+}
 
 /// The first column of the lane in a chunk of a part of its warp.
 Value CopiedProduct::getColumn(Value part, Value chunk) {
   Value partOfRow = addIndex(b, mulIndex(b, thread.warp, shape.parts), part);
   Value first = addIndex(b, mulIndex(b, partOfRow, kColumnsOfPart),
                          mulIndex(b, chunk, kColumnsOfChunk));
-  return addIndex(b, first, mulIndex(b, quarter, kChunk));
+  return addIndex(b, first, mulIndex(b, weight.getQuarter(), kChunk));
 }
 
 /// Begins to copy a part of the rows of a unit: zeros past the end of a row.
 void CopiedProduct::copy(Value unit, Value part, GetRow getRow) {
-  Value row = getRow(addIndex(b, mulIndex(b, unit, kTileRows), group));
+  Value row =
+      getRow(addIndex(b, mulIndex(b, unit, kTileRows), weight.getGroup()));
   for (int64_t i = 0; i < kChunks; ++i) {
     Value chunk = constantIndex(b, i);
     Value column = getColumn(part, chunk);
     Value isColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, column,
-                                           constantIndex(b, weight.columns));
+                                           constantIndex(b, rowWeight.columns));
     Value known = arith::SelectOp::create(b, isColumn, constantIndex(b, kChunk),
                                           constantIndex(b, 0));
-    copyAsync(
-        b, thread.shared[0],
-        {thread.warp, unit, part, chunk, mulIndex(b, thread.lane, kChunk)},
-        weight.values, {row, clampTo(b, column, weight.columns - kChunk)},
-        kChunk, known);
+    nvgpu::DeviceAsyncCopyOp::create(
+        b, getTokenType(b), thread.shared[0],
+        ValueRange{thread.warp, unit, part, chunk,
+                   mulIndex(b, thread.lane, kChunk)},
+        rowWeight.values,
+        ValueRange{row, clampTo(b, column, rowWeight.columns - kChunk)},
+        b.getIndexAttr(kChunk), known, /*bypassL1=*/b.getUnitAttr());
   }
+  nvgpu::DeviceAsyncCreateGroupOp::create(b, getTokenType(b), ValueRange());
 }
 
 /// The activations that the lane supplies for a pair of chunks: zeros past the
 /// end of the row.
 Value CopiedProduct::loadInput(int64_t part, int64_t pair) {
-  Value chunk = addIndex(b, remIndex(b, group, 2), 2 * pair);
+  Value chunk = addIndex(b, remIndex(b, weight.getGroup(), 2), 2 * pair);
   Value column = getColumn(constantIndex(b, part), chunk);
   Value isColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, column,
-                                         constantIndex(b, weight.columns));
+                                         constantIndex(b, rowWeight.columns));
   Value place[] = {constantIndex(b, 0),
-                   clampTo(b, column, weight.columns - kChunk)};
-  return zeroUnless(
-      b, isColumn,
-      vector::BitCastOp::create(b, getWordsType(b.getContext()),
-                                loadVector(b, input, place, kChunk)));
+                   clampTo(b, column, rowWeight.columns - kChunk)};
+  return zeroUnless(b, isColumn, weight.loadColumns(input, place));
 }
 
 /// The words that the lane copied of a chunk.
@@ -102,26 +113,22 @@ SmallVector<Value> CopiedProduct::loadCopied(Value unit, int64_t part,
                                              int64_t chunk) {
   Value place[] = {thread.warp, unit, constantIndex(b, part),
                    constantIndex(b, chunk), mulIndex(b, thread.lane, kChunk)};
-  Value words =
-      vector::BitCastOp::create(b, getWordsType(b.getContext()),
-                                loadVector(b, thread.shared[0], place, kChunk));
-  return splitWords(b, words);
+  return splitWords(b, weight.loadColumns(thread.shared[0], place));
 }
 
 void CopiedProduct::multiply(GetRow getRow) {
   Value zero = constantIndex(b, 0);
   emitFor(b, zero, constantIndex(b, shape.units * shape.parts), 1,
           [&](Value step) {
-            waitForAsyncGroups(b, kPartsAtOnce - 1);
+            waitForCopies(b, kPartsAtOnce - 1);
             copy(divIndex(b, step, shape.parts), remIndex(b, step, shape.parts),
                  getRow);
-            closeAsyncGroup(b);
           });
   SmallVector<SmallVector<Value>> columns;
   for (int64_t part = 0; part < shape.parts; ++part)
     for (int64_t pair = 0; pair < kPairs; ++pair)
       columns.push_back(splitWords(b, loadInput(part, pair)));
-  waitForAsyncGroups(b, 0);
+  waitForCopies(b, 0);
   Value none = constantFloat(b, b.getF32Type(), 0.0);
   emitFor(b, zero, constantIndex(b, shape.units), 1, [&](Value unit) {
     // A sum for each pair, so that products need not wait for each other.
@@ -141,10 +148,10 @@ void CopiedProduct::multiply(GetRow getRow) {
     for (ArrayRef<Value> ofPair : sums)
       sum = arith::AddFOp::create(
           b, sum, arith::AddFOp::create(b, ofPair[0], ofPair[3]));
-    Value isFirst =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, quarter, zero);
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                          weight.getQuarter(), zero);
     emitIf(b, isFirst, [&] {
-      Value row = addIndex(b, mulIndex(b, unit, kTileRows), group);
+      Value row = addIndex(b, mulIndex(b, unit, kTileRows), weight.getGroup());
       memref::StoreOp::create(b, sum, thread.shared[1],
                               ValueRange{thread.warp, row});
     });

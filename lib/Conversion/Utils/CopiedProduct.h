@@ -61,10 +61,9 @@ private:
   ImplicitLocOpBuilder &b;
   const KernelThread &thread;
   CopiedShape shape;
-  RowWeight weight;
+  RowWeight rowWeight;
+  TileWeight weight;
   Value input;
-  /// Row of a unit and quarter of a chunk of the lane.
-  Value group, quarter;
 };
 
 } // namespace mlir::mxfp4

@@ -205,13 +205,22 @@ static void emitWithTiles(ImplicitLocOpBuilder &b, StringRef name,
       shape.residentBlocks());
 }
 
+/// True if blocks should copy the rows of a dense weight before the one token
+/// is there: of weights with the same input, which share a kernel, they have no
+/// room for all.
+static bool hasCopies(const RowWeight &weight, int64_t outputs,
+                      int64_t outputsTogether, GPUFeatures features) {
+  return features.overlap && outputs >= kFewRows &&
+         outputsTogether <= outputs && CopiedShape(weight, outputs).fits();
+}
+
 /// A block multiplies some rows by one token, and copies them before that is
 /// there.
 static void emitWithCopies(ImplicitLocOpBuilder &b, StringRef name,
-                           const RowWeight &weight, const CopiedShape &shape,
-                           Value input, Value bias, Value residual,
-                           Value init) {
+                           const RowWeight &weight, Value input, Value bias,
+                           Value residual, Value init) {
   int64_t outputs = cast<MemRefType>(init.getType()).getDimSize(1);
+  CopiedShape shape(weight, outputs);
   emitLaunch(b, name, llvm::divideCeil(outputs, shape.rows()), shape.threads(),
              shape.getShared(b.getContext()), [&](const KernelThread &thread) {
                CopiedProduct product(b, thread, shape, weight, input);
@@ -355,20 +364,14 @@ void mxfp4::emitLinearKernel(ImplicitLocOpBuilder &b, StringRef name,
                              int64_t outputsTogether) {
   auto type = cast<MemRefType>(init.getType());
   bool isOneToken = type.getDimSize(0) == 1;
-  if (isOneToken && features.overlap && features.tensorCores &&
-      !weight.scales && hasTiles(weight, input)) {
-    // Products of the same input share a kernel.
-    int64_t outputs = type.getDimSize(1);
-    CopiedShape shape(weight, outputs);
-    if (outputs >= kFewRows && outputsTogether <= outputs && shape.fits() &&
-        weight.columns % kChunk == 0)
-      return emitWithCopies(b, name, weight, shape, input, bias, residual,
-                            init);
-  }
-  if (!features.tensorCores || !hasTiles(weight, input) ||
-      (isOneToken && !weight.scales))
+  if (!features.tensorCores || !hasTiles(weight, input))
     return emitWithRows(b, name, weight, input, bias, residual, init,
                         outputsTogether);
+  if (isOneToken && !weight.scales)
+    return hasCopies(weight, type.getDimSize(1), outputsTogether, features)
+               ? emitWithCopies(b, name, weight, input, bias, residual, init)
+               : emitWithRows(b, name, weight, input, bias, residual, init,
+                              outputsTogether);
   if (isOneToken)
     return emitWithTiles(b, name, weight, input, bias, residual, init);
   emitStaged(b, name, weight, input, bias, residual, init, features.clusters,

@@ -76,7 +76,6 @@ inline constexpr StringLiteral kSourceAttrName = "mxfp4.source";
 inline constexpr StringLiteral kPrepareAttrName = "mxfp4.prepare";
 inline constexpr StringLiteral kSettledAttrName = "mxfp4.settled";
 inline constexpr StringLiteral kEarlyAttrName = "mxfp4.early";
-
 inline constexpr StringLiteral kStartsNextAttrName = "mxfp4.starts_next";
 inline constexpr StringLiteral kArgumentsAttrName = "mxfp4.arguments";
 inline constexpr StringLiteral kArenaAttrName = "mxfp4.arena";
